@@ -1,0 +1,60 @@
+"""What the tests share: a tokenizer of 40 pieces, a BERT of 2 layers, sentence pairs, and where research data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
+
+from modeling_weam import BertForWEAMPreTraining
+
+ROOT = Path(__file__).parent.parent
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = "the cat dog sees eats a red house die katze hund sieht isst ein rotes haus nicht not ##s ##e ##n . , ?".split()
+TEXTS = [
+    ("the cat sees a dog", "die katze sieht ein hund"),
+    ("the dog eats", "hund isst"),
+    ("a red house", "ein rotes haus"),
+    ("not the cat .", "nicht die katze ."),
+]
+
+
+def small_tokenizer() -> PreTrainedTokenizerBase:
+    return BertTokenizer(vocab={piece: number for number, piece in enumerate(SPECIAL + WORDS)}, do_lower_case=False)
+
+
+def small_config(**changes: object) -> BertConfig:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    return BertConfig(vocab_size=len(SPECIAL + WORDS), max_position_embeddings=64, **{**sizes, **changes})
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return small_tokenizer()
+
+
+@pytest.fixture
+def model() -> BertForWEAMPreTraining:
+    torch.manual_seed(0)
+    return BertForWEAMPreTraining(small_config())
+
+
+@pytest.fixture(scope="session")
+def features(tokenizer: PreTrainedTokenizerBase) -> list[dict]:
+    """Encoded pairs, word n linked to word n."""
+    encoded = []
+    for number, (source, target) in enumerate(TEXTS):
+        sides = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (source, target)]
+        links = [[n, n] for n in range(min(map(len, sides)))]
+        encoded.append({"id": number + 100, "source_ids": sides[0], "target_ids": sides[1], "links": links})
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def research_data() -> Path:
+    """The folder of research data; tests that need it are skipped without."""
+    folder = Path(os.environ.get("WEAM_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no research data in {folder}; set WEAM_DATA")
+    return folder
