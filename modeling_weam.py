@@ -11,13 +11,13 @@ checkpoint of this model without this file.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, TransformersKwargs
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -101,7 +101,8 @@ class WEAMModel(BertModel):
         target_pieces = self._piece_vectors(tokenizer, target, layer, batch_size)
         return [_mutual_links(*sides) for sides in zip(source_pieces, target_pieces, strict=True)]
 
-    def align_layer(self, layer: int | None) -> int:
+    def align_layer(self, layer: int | None = None) -> int:
+        """Return the layer that `align_words` reads: the given one, the checkpoint's, or two thirds of the way up."""
         last = self.config.num_hidden_layers
         chosen = layer or weam_settings(self.config)["align_layer"] or max(1, round(last * 2 / 3))
         if not 1 <= chosen <= last:
@@ -176,7 +177,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         labels: torch.Tensor | None = None,
         aligned_positions: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> WEAMPreTrainingOutput:
         """Score the masked tokens of a batch.
 

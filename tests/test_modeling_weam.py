@@ -169,7 +169,9 @@ def test_align_words_finds_a_planted_alignment(model, tokenizer):
             embeddings[target_id] = embeddings[source_id]
         embeddings *= 100  # the words drown position and context
         encoder.embeddings.position_embeddings.weight.zero_()
-    links = encoder.align_words(tokenizer, ["cat sees dog", ["dog", "sees"], ""], ["hund katze sieht", "hund sieht", "a"])
+    links = encoder.align_words(
+        tokenizer, ["cat sees dog", ["dog", "sees"], ""], ["hund katze sieht", "hund sieht", "a"]
+    )
     assert links == [[(0, 1), (1, 2), (2, 0)], [(0, 0), (1, 1)], []]
 
 

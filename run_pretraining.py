@@ -1,0 +1,154 @@
+"""Continue the pre-training of a multilingual BERT on word-aligned bitext.
+
+    accelerate launch run_pretraining.py recipes/quickstart.yaml
+    accelerate launch run_pretraining.py recipes/paper.yaml --train_file en-de=corpus.tsv.gz --output_dir OUT
+
+A YAML file holds any setting (`--help` lists them), the command line overrides it. Reads the bitext, aligns its words,
+trains, scores held-out pairs before and after, and saves a checkpoint that the stock Auto classes load.
+"""
+
+import logging
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
+
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import BertForWEAMPreTraining
+from weam.arguments import Arguments, ModelArguments, parse_arguments
+from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_model, load_tokenizer, merge_adapters
+from weam.held_out import HeldOutScores, score_held_out, scores_table
+from weam.language_pairs import LanguagePair, prepare_language_pairs
+from weam.mixture import mix_language_pairs
+from weam.model_card import push_model, write_model_card
+from weam.results import BEFORE_FILE, PreTrainingResults, command_line, read_scores, recipe, write_results, write_scores
+from weam.training import HeadWarmup, check_output_dir, find_checkpoint, make_trainer, warm_up_head
+
+logger = logging.getLogger("weam")
+
+
+def main() -> None:
+    """Run the stages in order."""
+    arguments = parse_arguments()
+    model_args, bitext_args, alignment_args, output_args, args = arguments
+    logging.basicConfig(format="%(message)s", level=logging.INFO if args.process_index == 0 else logging.WARNING)
+    if args.process_index == 0:
+        resuming = args.resume_from_checkpoint is not None
+        check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
+    checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
+
+    set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
+    tokenizer, model = load(model_args)
+    with args.main_process_first(desc="preparing the bitext"):
+        language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
+    for language_pair in language_pairs.values():
+        logger.info(language_pair.report)
+    collator = DataCollatorForWordExchange(
+        tokenizer, bitext_args.mlm_probability, bitext_args.max_length, bitext_args.pad_to_multiple_of, args.seed
+    )
+
+    before = score_before(model.to(args.device), collator, language_pairs, args)
+    trainer = train(model, collator, language_pairs, arguments, checkpoint)
+    save_weights(trainer, Path(args.output_dir))
+    if args.process_index == 0:
+        after = score_saved(collator, language_pairs, args)
+        report(arguments, trainer, language_pairs, before, after)
+
+
+def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, BertForWEAMPreTraining]:
+    """Load tokenizer and model and see that they fit."""
+    name = args.model_name_or_path or args.config_name
+    weam = {"exchange": args.exchange, "cross_lingual_weight": args.cross_lingual_weight}
+    tokenizer = load_tokenizer(args.tokenizer_name or name, args.model_revision)
+    model = load_model(name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
+    check_vocabulary(model, tokenizer)
+    return tokenizer, model
+
+
+def score_before(
+    model: BertForWEAMPreTraining,
+    collator: DataCollatorForWordExchange,
+    language_pairs: dict[str, LanguagePair],
+    args: TrainingArguments,
+) -> list[HeldOutScores]:
+    """Score the model as it came, on the main process; a resumed run reads what it measured when it began."""
+    path = Path(args.output_dir) / BEFORE_FILE
+    if args.process_index != 0:
+        return []
+    if args.resume_from_checkpoint is not None and path.exists():
+        return read_scores(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scores = [score_held_out(model, collator, pair.held_out) for pair in language_pairs.values()]
+    write_scores(scores, path)
+    return scores
+
+
+def train(
+    model: BertForWEAMPreTraining,
+    collator: DataCollatorForWordExchange,
+    language_pairs: dict[str, LanguagePair],
+    arguments: Arguments,
+    checkpoint: Path | None,
+) -> Trainer:
+    """Mix the language pairs, warm the head up and train."""
+    model_args, bitext_args, _, _, args = arguments
+    train_features = {name: pair.train for name, pair in language_pairs.items()}
+    held_out_features = {name: pair.held_out.features for name, pair in language_pairs.items()}
+    mixture = mix_language_pairs(train_features, bitext_args.sampling_alpha, bitext_args.sampling_ratios, args.seed)
+
+    if checkpoint is None:  # which else holds a head that is warm
+        warmup = HeadWarmup(model_args.head_warmup_steps, model_args.head_warmup_learning_rate)
+        warm_up_head(model, args, collator, mixture, warmup)
+    if model_args.use_lora:
+        targets = tuple(model_args.lora_target_modules)
+        lora = LoraSettings(model_args.lora_r, model_args.lora_alpha, model_args.lora_dropout, targets)
+        model = add_adapters(model, lora)
+    trainer = make_trainer(model, args, collator, mixture, held_out_features)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    return trainer
+
+
+def save_weights(trainer: Trainer, folder: Path) -> None:
+    """Save the trained model and its tokenizer; adapters are merged first. Every process calls this."""
+    trainer.model = merge_adapters(trainer.model)
+    trainer.save_model(str(folder))
+
+
+def score_saved(
+    collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair], args: TrainingArguments
+) -> list[HeldOutScores]:
+    """Score what was saved, not what is in memory: a training engine may have the weights in shards."""
+    model = BertForWEAMPreTraining.from_pretrained(args.output_dir).to(args.device)
+    return [score_held_out(model, collator, pair.held_out) for pair in language_pairs.values()]
+
+
+def report(
+    arguments: Arguments,
+    trainer: Trainer,
+    language_pairs: dict[str, LanguagePair],
+    before: list[HeldOutScores],
+    after: list[HeldOutScores],
+) -> None:
+    """Print the table, write results and card, and push where told to."""
+    args, state = arguments[-1], trainer.state
+    results = PreTrainingResults(
+        command=command_line(),
+        base_model=arguments[0].model_name_or_path,
+        settings=recipe(arguments),
+        data=[pair.report for pair in language_pairs.values()],
+        before=before,
+        after=after,
+        log=state.log_history,
+        seconds=sum(record.get("train_runtime", 0.0) for record in state.log_history),
+        steps=state.global_step,
+        tokens=state.num_input_tokens_seen,
+    )
+    folder = Path(args.output_dir)
+    write_results(results, folder)
+    write_model_card(folder)
+    logger.info("\n%s\n\nsaved to %s", scores_table(before, after), folder)
+    if args.push_to_hub:
+        logger.info("pushed: %s", push_model(folder, args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The settings of `run_pretraining.py` beside `TrainingArguments`, and how they are read.
+
+A YAML file holds any of them, the command line overrides the file. The defaults are the paper's recipe.
+"""
+
+import difflib
+import json
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+from huggingface_hub.constants import HF_HOME
+from transformers import HfArgumentParser, TrainingArguments
+
+from modeling_weam import EXCHANGES
+from weam.word_alignment import ALIGNERS, HEURISTICS
+
+TRAINING_DEFAULTS = {  # where ours differ from those of TrainingArguments
+    "per_device_train_batch_size": 32,  # the recipe of Yang et al. 2021
+    "per_device_eval_batch_size": 32,
+    "num_train_epochs": 2.0,
+    "learning_rate": 5e-5,
+    "remove_unused_columns": False,  # the collator reads columns that forward() does not know
+    "label_names": ["labels"],
+    "include_num_input_tokens_seen": "non_padding",
+}
+UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
+
+
+def option(default: object, text: str, choices: tuple[str, ...] | None = None) -> object:
+    """Declare a field with its help text."""
+    metadata = {"help": text, **({"choices": list(choices)} if choices else {})}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class ModelArguments:
+    """Which model to train and how it learns."""
+
+    model_name_or_path: str | None = option(None, "A BERT checkpoint: Hub name or folder. None: from --config_name.")
+    model_revision: str = option("main", "Branch, tag or commit of the checkpoint.")
+    config_name: str | None = option(None, "Folder or Hub name of a BERT config, to train from scratch.")
+    tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
+    exchange: str = option("representation", "Reading of the cross-lingual prediction (modeling_weam.py).", EXCHANGES)
+    cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
+    head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
+    head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
+    use_lora: bool = option(False, "Train low-rank adapters and merge them on save.")
+    lora_r: int = option(16, "Rank of the adapters.")
+    lora_alpha: int = option(32, "Scale of the adapters, over their rank.")
+    lora_dropout: float = option(0.05, "Dropout in the adapters.")
+    lora_target_modules: list[str] = option(["query", "value"], "Linear layers that get adapters.")
+
+    def __post_init__(self) -> None:
+        """Refuse to guess which model is meant."""
+        if (self.model_name_or_path is None) == (self.config_name is None):
+            raise ValueError(
+                "give --model_name_or_path to continue a checkpoint, or --config_name to train from scratch"
+            )
+
+
+@dataclass
+class BitextArguments:
+    """Which parallel text to train on."""
+
+    train_file: list[str] = option([], "en-de=FILE (TSV or JSONL, .gz or not) or en-de=ENGLISH,GERMAN (Moses).")
+    dataset_name: str | None = option(None, "Hub data set with a `translation` column.")
+    dataset_config: list[str] = option([], "Its configurations, one for each language pair, like de-en.")
+    dataset_revision: str = option("main", "Branch, tag or commit of the data set.")
+    validation_fraction: float = option(0.01, "Share of source sentences to hold out of training.")
+    gold_alignments: list[str] = option([], "en-de=PREFIX of PREFIX.src-tgt and PREFIX.gold, for the error rate.")
+    max_train_pairs: int | None = option(None, "Train on so many pairs of each language pair, drawn by id.")
+    max_eval_pairs: int = option(1000, "Evaluate on at most so many held-out pairs of each language pair.")
+    sampling_alpha: float = option(1.0, "Sample language pairs by size to this power: 1 natural, 0 uniform.")
+    sampling_ratios: list[str] = option([], "Explicit ratios instead, like en-de=3 en-sw=1.")
+    max_length: int = option(128, "Pieces of a pair, special ones included.")
+    mlm_probability: float = option(0.3, "Share of pieces to mask.")
+    pad_to_multiple_of: int | None = option(None, "Round batch lengths up; 8 suits tensor cores.")
+    cache_dir: str = option(str(Path(HF_HOME) / "weam"), "Where prepared data is kept.")
+
+    def __post_init__(self) -> None:
+        """Refuse to guess which text is meant."""
+        if bool(self.train_file) == bool(self.dataset_name):
+            raise ValueError("give --train_file or --dataset_name: one of them, and not both")
+        if self.dataset_name and not self.dataset_config:
+            raise ValueError("--dataset_name needs --dataset_config, the language pairs to read, like de-en")
+
+
+@dataclass
+class AlignmentArguments:
+    """How the words of the parallel text are aligned."""
+
+    aligner: str = option("fast_align", "eflomal is slower and aligns better.", ALIGNERS)
+    symmetrization: str = option("intersect", "How both directions are joined.", HEURISTICS)
+    alignments: list[str] = option([], "en-de=FILE of Pharaoh lines from any aligner, one for each line of the bitext.")
+    alignments_unit: str = option("word", "What FILE links: words between spaces, or pieces.", ("word", "piece"))
+
+
+@dataclass
+class OutputArguments:
+    """What may be written over."""
+
+    overwrite_output_dir: bool = option(False, "Write into an output directory that is not empty.")
+
+
+# what parse_arguments returns
+Arguments = tuple[ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, TrainingArguments]
+
+
+def parse_arguments(argv: list[str] | None = None) -> Arguments:
+    """Read `[FILE.yaml] [--name value ...]`.
+
+    Raises:
+        ValueError: the YAML file has a name that does not exist; names it and the closest that does.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, TrainingArguments)
+    parser = HfArgumentParser(concerns, description="Continue the pre-training of a BERT on word-aligned bitext.")
+    parser.set_defaults(**TRAINING_DEFAULTS)
+    if argv and argv[0].endswith((".yaml", ".yml")):
+        known = {setting.name for concern in concerns for setting in fields(concern)}
+        argv = yaml_arguments(Path(argv[0]), known) + argv[1:]
+    arguments = parser.parse_args_into_dataclasses(argv)
+    if arguments[-1].output_dir == UNNAMED_OUTPUT_DIR:
+        raise ValueError("give --output_dir, the folder for the trained model")
+    return arguments
+
+
+def yaml_arguments(path: Path, known: set[str]) -> list[str]:
+    """Turn a YAML file into command-line arguments: whatever the command line accepts, the file does, `5e-5` too."""
+    arguments: list[str] = []
+    for name, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ValueError(f"{path}: there is no setting {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        arguments += [f"--{name}", *(_argument(item) for item in values)]
+    return arguments
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, bool | dict):
+        return json.dumps(value)
+    return str(value)

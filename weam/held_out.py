@@ -1,0 +1,222 @@
+"""Held-out pairs: kept out of training, scored before and after it.
+
+Splits them off so that no held-out sentence is trained on in either language, and measures what alignment should
+change: both losses, translation retrieval and word alignment. Downstream tasks are not here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import BertForWEAMPreTraining, WEAMModel
+from weam.bitext import Bitext
+from weam.metrics import alignment_error_rate, retrieval_accuracy
+from weam.training import mean_losses
+from weam.word_alignment import GoldSentence
+
+BATCH_SIZE = 32
+FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out pairs of one language pair, and hand-aligned sentences where there are some."""
+
+    language_pair: str
+    features: Dataset  # as training features, with the column `epoch`
+    sources: list[str]
+    targets: list[str]
+    gold: list[GoldSentence]
+
+
+@dataclass(frozen=True)
+class HeldOutScores:
+    """What a model does on held-out pairs; losses in nats per token, the others from 0 to 1."""
+
+    language_pair: str
+    pairs: int
+    multilingual_loss: float
+    cross_lingual_loss: float
+    retrieval_source_to_target: float
+    retrieval_target_to_source: float
+    gold_sentences: int
+    alignment_error_rate: float | None  # None without hand-aligned sentences
+
+
+def sentence_key(sentence: str) -> str:
+    """Reduce a sentence to what must not be shared between training and held-out text.
+
+    >>> sentence_key("Hi, Tom!") == sentence_key("hi tom")
+    True
+    """
+    letters = "".join(character for character in sentence.casefold() if character.isalnum())
+    return letters or sentence
+
+
+def _share(key: str) -> float:
+    """Hash a sentence to [0, 1)."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[int], set[str]]:
+    """Choose held-out rows by a hash of the source sentence.
+
+    A sentence that occurs in several language pairs is held out of all of them.
+
+    Args:
+        pairs: with the columns `source` and `target`.
+        fraction: share of source sentences to hold out.
+        limit: evaluate on at most so many.
+
+    Returns:
+        The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
+    """
+    held_out = [row for row, source in enumerate(pairs["source"]) if _share(sentence_key(source)) < fraction]
+    chosen = pairs.select(held_out)
+    keys = {sentence_key(text) for side in ("source", "target") for text in chosen[side]}
+    rows = _without_repeats(held_out, chosen["source"], chosen["target"])
+    return rows[:limit], keys
+
+
+def _without_repeats(rows: Sequence[int], sources: Iterable[str], targets: Iterable[str]) -> list[int]:
+    """Keep rows whose sentences are new on both sides, so that each has one right answer in retrieval."""
+    seen: set[str] = set()
+    kept = []
+    for row, source, target in zip(rows, sources, targets, strict=True):
+        keys = {sentence_key(source), sentence_key(target)}
+        if not keys & seen:
+            kept.append(row)
+        seen |= keys
+    return kept
+
+
+def training_rows(pairs: Dataset, held_out_keys: set[str]) -> list[int]:
+    """Return the rows that share no sentence, in either language, with the held-out ones."""
+    sides = zip(pairs["source"], pairs["target"], strict=True)
+    return [row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts))]
+
+
+def make_held_out(bitext: Bitext, features: Dataset, rows: list[int], gold: list[GoldSentence]) -> HeldOut:
+    """Gather what `score_held_out` needs, on the given rows."""
+    epochs = np.full(len(rows), FIXED_EPOCH, dtype=np.int64)
+    texts = bitext.pairs.select(rows)
+    return HeldOut(
+        language_pair=bitext.language_pair,
+        features=features.select(rows).add_column("epoch", epochs),
+        sources=list(texts["source"]),
+        targets=list(texts["target"]),
+        gold=gold,
+    )
+
+
+@torch.no_grad()
+def score_held_out(
+    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, held_out: HeldOut
+) -> HeldOutScores:
+    """Score a model on held-out pairs; leaves its training mode as it was."""
+    tokenizer = collator.tokenizer
+    was_training = model.training
+    model.eval()
+    losses = held_out_losses(model, collator, held_out.features)
+    sources = sentence_vectors(model.bert, tokenizer, held_out.sources)
+    targets = sentence_vectors(model.bert, tokenizer, held_out.targets)
+    error_rate = None
+    if held_out.gold:
+        error_rate = aligner_error_rate(model.bert, tokenizer, held_out.gold)
+    model.train(was_training)
+    return HeldOutScores(
+        language_pair=held_out.language_pair,
+        pairs=len(held_out.sources),
+        **losses,
+        retrieval_source_to_target=retrieval_accuracy(sources, targets),
+        retrieval_target_to_source=retrieval_accuracy(targets, sources),
+        gold_sentences=len(held_out.gold),
+        alignment_error_rate=error_rate,
+    )
+
+
+def held_out_losses(
+    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, features: Dataset
+) -> dict[str, float]:
+    """Return both mean losses over all masked tokens of the features."""
+    sums = torch.zeros(4, dtype=torch.float64)
+    by_length = features.sort("length")
+    for start in range(0, len(by_length), BATCH_SIZE):
+        batch = collator(list(by_length.select(range(start, min(start + BATCH_SIZE, len(by_length))))))
+        outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
+        sums += outputs.loss_parts.sum(dim=0).double().cpu()
+    return mean_losses(sums.tolist())
+
+
+@torch.no_grad()
+def sentence_vectors(
+    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
+) -> np.ndarray:
+    """Return (sentences, H) float32: the mean of each sentence's piece vectors, special pieces included.
+
+    Args:
+        encoder: in evaluation mode.
+        tokenizer: its tokenizer.
+        sentences: any number; cut at the model's length.
+        layer: 1 to the last; None: two thirds of the way up, as in `WEAMModel.align_words`.
+    """
+    layer = encoder.align_layer(layer)
+    order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+    vectors = np.empty((len(sentences), encoder.config.hidden_size), dtype=np.float32)
+    for start in range(0, len(order), BATCH_SIZE):
+        rows = order[start : start + BATCH_SIZE]
+        encoded = tokenizer(
+            [sentences[row] for row in rows],
+            padding=True,
+            truncation=True,
+            max_length=encoder.config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(encoder.device)
+        states = encoder(**encoded, output_hidden_states=True).hidden_states[layer]  # (B, L, H)
+        real = encoded["attention_mask"][..., None]  # (B, L, 1)
+        vectors[rows] = ((states * real).sum(dim=1) / real.sum(dim=1)).float().cpu().numpy()
+    return vectors
+
+
+def aligner_error_rate(
+    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
+) -> float:
+    """Return the alignment error rate of the encoder as a word aligner."""
+    sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
+    links = encoder.align_words(tokenizer, sources, targets, layer=layer)
+    scores = alignment_error_rate(links, [s.sure for s in gold], [s.possible for s in gold])
+    return scores.alignment_error_rate
+
+
+def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:
+    """Lay out scores before and after training as a text table."""
+    head = f"{'held-out pairs':<32}{'before':>10}{'after':>10}"
+    lines = [head, "-" * len(head)]
+    for old, new in zip(before, after, strict=True):
+        name = old.language_pair
+        lines += [
+            _table_row(f"{name} multilingual loss", old.multilingual_loss, new.multilingual_loss),
+            _table_row(f"{name} cross-lingual loss", old.cross_lingual_loss, new.cross_lingual_loss),
+            _table_row(f"{name} retrieval, %", _percent_both(old), _percent_both(new)),
+            _table_row(f"{name} alignment error rate, %", _percent(old), _percent(new)),
+        ]
+    return "\n".join(lines)
+
+
+def _percent_both(scores: HeldOutScores) -> float:
+    return 50 * (scores.retrieval_source_to_target + scores.retrieval_target_to_source)
+
+
+def _percent(scores: HeldOutScores) -> float | None:
+    return None if scores.aer is None else 100 * scores.alignment_error_rate
+
+
+def _table_row(name: str, before: float | None, after: float | None) -> str:
+    cells = ["no gold" if value is None else f"{value:.2f}" for value in (before, after)]
+    return f"{name:<32}{cells[0]:>10}{cells[1]:>10}"

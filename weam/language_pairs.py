@@ -1,0 +1,127 @@
+"""Stages 1 to 3 for every language pair of a run: settings -> training features and held-out pairs.
+
+Reads, aligns, encodes and splits, each stage through its cache.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import Dataset, load_dataset
+from transformers import PreTrainedTokenizerBase
+
+from data_collator_weam import hash_uniform
+from weam.arguments import AlignmentArguments, BitextArguments
+from weam.bitext import (
+    Bitext,
+    BitextFile,
+    BitextReport,
+    cache_bitext,
+    load_bitext_files,
+    parse_bitext_file,
+    parse_language_pair,
+    read_hub_bitext,
+)
+from weam.features import cache_features
+from weam.held_out import HeldOut, choose_held_out, make_held_out, training_rows
+from weam.links import AlignerSettings, BitextLinks, align_bitext, import_links
+from weam.word_alignment import read_gold
+
+
+@dataclass(frozen=True)
+class LanguagePair:
+    """What training needs of one language pair, and what became of its lines."""
+
+    train: Dataset
+    held_out: HeldOut
+    report: BitextReport
+
+
+def prepare_language_pairs(
+    bitext_args: BitextArguments,
+    alignment_args: AlignmentArguments,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
+) -> dict[str, LanguagePair]:
+    """Prepare every language pair that the settings name.
+
+    Raises:
+        ValueError: a file breaks its format, nothing is left of a language pair, or an option names a language pair
+            that has no data.
+    """
+    bitexts = read_bitexts(bitext_args, tokenizer)
+    gold = _by_language_pair("gold_alignments", bitext_args.gold_alignments, bitexts)
+    alignments = _by_language_pair("alignments", alignment_args.alignments, bitexts)
+    settings = AlignerSettings(alignment_args.aligner, alignment_args.symmetrization, seed)
+    cache_dir = Path(bitext_args.cache_dir)
+
+    prepared = {}
+    for name, bitext in bitexts.items():
+        if name in alignments:
+            links = import_links(alignments[name], alignment_args.alignments_unit, bitext, tokenizer, cache_dir)
+        else:
+            links = align_bitext(bitext, settings, cache_dir)
+        held_out_gold = read_gold(gold[name]) if name in gold else []
+        prepared[name] = split_language_pair(bitext, links, held_out_gold, bitext_args)
+    return prepared
+
+
+def read_bitexts(args: BitextArguments, tokenizer: PreTrainedTokenizerBase) -> dict[str, Bitext]:
+    """Read the bitext of each language pair; files of one language pair are joined in their order."""
+    cache_dir = Path(args.cache_dir)
+    if args.dataset_name is not None:
+        bitexts = [load_hub_bitext(args, config, tokenizer, cache_dir) for config in args.dataset_config]
+        return {bitext.language_pair: bitext for bitext in bitexts}
+    files: dict[str, list[BitextFile]] = {}
+    for text in args.train_file:
+        file = parse_bitext_file(text)
+        files.setdefault("-".join(file.languages), []).append(file)
+    return {name: load_bitext_files(group, tokenizer, cache_dir) for name, group in files.items()}
+
+
+def load_hub_bitext(args: BitextArguments, config: str, tokenizer: PreTrainedTokenizerBase, cache_dir: Path) -> Bitext:
+    """Load one configuration of a Hub data set, its `train` split."""
+    dataset = load_dataset(args.dataset_name, config, split="train", revision=args.dataset_revision)
+    rows = read_hub_bitext(dataset, parse_language_pair(config), f"{args.dataset_name} ({config})")
+    return cache_bitext(rows, parse_language_pair(config), tokenizer, cache_dir, [dataset._fingerprint])
+
+
+def split_language_pair(bitext: Bitext, links: BitextLinks, gold: list, args: BitextArguments) -> LanguagePair:
+    """Encode a bitext and split held-out pairs off.
+
+    Raises:
+        ValueError: no pair is left to train on, or none is held out.
+    """
+    features = cache_features(bitext, links, args.max_length, Path(args.cache_dir))
+    held_out_rows, held_out_keys = choose_held_out(bitext.pairs, args.validation_fraction, args.max_eval_pairs)
+    train_rows = training_rows(bitext.pairs, held_out_keys)
+    if not held_out_rows or not train_rows:
+        raise ValueError(
+            f"{bitext.language_pair}: {len(train_rows)} pairs to train on and {len(held_out_rows)} held out; give more "
+            f"text or another --validation_fraction. {bitext.report}"
+        )
+    train = draw_pairs(features.select(train_rows), args.max_train_pairs)
+    return LanguagePair(
+        train=train,
+        held_out=make_held_out(bitext, features, held_out_rows, gold),
+        report=bitext.report,
+    )
+
+
+def draw_pairs(features: Dataset, limit: int | None) -> Dataset:
+    """Draw at most `limit` pairs, the same ones whatever else the data holds."""
+    if limit is None or limit >= len(features):
+        return features
+    order = hash_uniform(features.with_format("numpy")["id"][:]).argsort()
+    return features.select(sorted(order[:limit].tolist()))
+
+
+def _by_language_pair(option: str, texts: list[str], known: Collection[str]) -> dict[str, Path]:
+    """Parse `en-de=PATH` texts; refuse language pairs that the data does not have."""
+    paths = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if name not in known or not path:
+            raise ValueError(f"--{option} {text}: write LANGUAGES=PATH for one of {sorted(known)}, which have data")
+        paths[name] = Path(path)
+    return paths

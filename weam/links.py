@@ -1,0 +1,146 @@
+"""Stage 2, for a whole bitext: sentence pairs -> one list of links per pair, cached as Pharaoh lines.
+
+The links come from our aligner, trained on the bitext itself, or from a file made elsewhere. How an aligner works is in
+`word_alignment.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from weam.bitext import Bitext, read_lines
+from weam.cache import cached_folder, file_fingerprint
+from weam.word_alignment import (
+    Links,
+    WordAligner,
+    aligner_version,
+    format_pharaoh,
+    parse_pharaoh,
+    piece_links,
+)
+
+
+@dataclass(frozen=True)
+class AlignerSettings:
+    """Which aligner, which heuristic joins its two directions, and its seed (Eflomal samples)."""
+
+    aligner: str
+    symmetrization: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class BitextLinks:
+    """Links between the pieces of every pair of a bitext, in its order, with the key that determines them."""
+
+    path: Path
+    key: dict[str, Any]
+
+    def __iter__(self) -> Iterator[Links]:
+        """Yield the links of one pair after the other."""
+        return (parse_pharaoh(line) for line in read_lines(self.path))
+
+
+class PiecePairs(Sequence):
+    """The pieces of a bitext's pairs as the aligner reads them, straight from disk."""
+
+    def __init__(self, pairs: Dataset) -> None:
+        """Look at the two columns only."""
+        self.pairs = pairs.select_columns(["source_ids", "target_ids"])
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, row: int) -> tuple[list[int], list[int]]:
+        pair = self.pairs[row]
+        return pair["source_ids"], pair["target_ids"]
+
+    def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
+        return ((pair["source_ids"], pair["target_ids"]) for pair in self.pairs)
+
+
+def align_bitext(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> BitextLinks:
+    """Align a bitext with an aligner trained on it, once; later calls read the cache."""
+    key = {"stage": "links 1", "bitext": bitext.key, **asdict(settings), "version": aligner_version()}
+
+    def build(folder: Path) -> None:
+        pairs = PiecePairs(bitext.pairs)
+        aligner = WordAligner.train(pairs, aligner=settings.aligner, seed=settings.seed)
+        _write_links(folder, aligner.align(pairs, settings.symmetrization))
+
+    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
+    return BitextLinks(folder / "links.txt", key)
+
+
+def import_links(
+    path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase, cache_dir: Path
+) -> BitextLinks:
+    """Take links made elsewhere: a Pharaoh file with one line for each line of the bitext, used or not.
+
+    Args:
+        path: lines like `0-0 1-2`, source-target, counted from 0.
+        unit: "word" where the file links words between spaces, "piece" where it links the tokenizer's pieces.
+        bitext: its pairs remember which line they were.
+        tokenizer: cuts words into pieces; the bitext's.
+        cache_dir: where the result is kept.
+
+    Raises:
+        ValueError: the file has another number of lines than the bitext, a malformed link, or one outside its
+            sentence; names file and line.
+    """
+    key = {"stage": "imported links 1", "bitext": bitext.key, "file": file_fingerprint(path), "unit": unit}
+
+    def build(folder: Path) -> None:
+        lines = list(read_lines(path))
+        if len(lines) != bitext.report.read:
+            raise ValueError(
+                f"{path} has {len(lines)} lines, the {bitext.language_pair} bitext has {bitext.report.read}; "
+                "an alignment file has one line, perhaps empty, for each line of the bitext"
+            )
+        _write_links(folder, _imported(path, lines, unit, bitext, tokenizer))
+
+    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
+    return BitextLinks(folder / "links.txt", key)
+
+
+def _write_links(folder: Path, links: Iterable[Links]) -> None:
+    with (folder / "links.txt").open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(format_pharaoh(pair_links) + "\n" for pair_links in links)
+
+
+def _imported(
+    path: Path, lines: list[str], unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[Links]:
+    for pair in bitext.pairs:
+        place = f"{path}:{pair['row'] + 1}"
+        source, target = (_units(pair, side, unit, tokenizer) for side in ("source", "target"))
+        try:
+            links = parse_pharaoh(lines[pair["row"]])
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
+        limits = (max(source, default=-1), max(target, default=-1))
+        for i, j in links:
+            if i > limits[0] or j > limits[1]:
+                raise ValueError(
+                    f"{place}: link {i}-{j} is outside its sentence pair of {limits[0] + 1} and {limits[1] + 1} "
+                    f"{unit}s; links are source-target and count from 0"
+                )
+        yield piece_links(links, source, target)
+
+
+def _units(pair: dict[str, Any], side: str, unit: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return for each piece the number of the unit that a link file counts."""
+    if unit == "piece":
+        return list(range(len(pair[f"{side}_ids"])))
+    return word_numbers(pair[side], tokenizer)
+
+
+def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return for each piece of a text the number of the space-separated word that it ends in."""
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+    ends = [end for _, end in encoded["offset_mapping"]]
+    return [max(len(text[:end].split()) - 1, 0) for end in ends]

@@ -1,0 +1,214 @@
+"""Stage 5: what the stock Trainer needs to train WEAM.
+
+Callbacks, guards around the output directory, and the head warm-up. The loop, the optimiser, logging, checkpoints and
+everything distributed are the Trainer's and accelerate's.
+"""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from transformers import (
+    BertForMaskedLM,
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from data_collator_weam import DataCollatorForWordExchange, hash_uniform
+from modeling_weam import WEAMPreTrainingOutput
+
+SEED_LIMIT = 2**32
+
+
+@dataclass(frozen=True)
+class HeadWarmup:
+    """Steps and learning rate of the stage in which only the prediction head is trained."""
+
+    steps: int
+    learning_rate: float
+
+
+class EpochSignal(TrainerCallback):
+    """Tells the collator which epoch it is, and makes the order of each epoch a function of seed and epoch.
+
+    Samplers that draw from torch's global generator (length grouping does) would give another order after a resume:
+    the generator is in another state then. Seeding it at the start of each epoch settles the order; the Trainer
+    restores the generator afterwards, so dropout goes on where it stopped.
+    """
+
+    def __init__(self, collator: DataCollatorForWordExchange) -> None:
+        """Remember the collator to tell."""
+        self.collator = collator
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Pass the epoch on, counted from 0."""
+        epoch = int((state.epoch or 0) + 1e-6)
+        self.collator.set_epoch(epoch)
+        torch.manual_seed(int(hash_uniform(args.data_seed or args.seed, epoch) * SEED_LIMIT))
+
+
+class LossParts(TrainerCallback):
+    """Adds the mean multilingual and cross-lingual loss since the last log to the Trainer's logs.
+
+    The model does not know of it: a forward hook collects the sums and counts of each batch.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        """Hook on to the model."""
+        self.sums = torch.zeros(4, dtype=torch.float64)
+        model.register_forward_hook(self._collect)
+
+    def _collect(self, model: nn.Module, args: tuple[object, ...], output: WEAMPreTrainingOutput) -> None:
+        if model.training and output.loss_parts is not None:
+            parts = output.loss_parts.sum(dim=0)  # (4,)
+            self.sums = self.sums.to(parts.device) + parts  # stays on the device: reading it would stop a GPU
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Write both means, over all processes, into the log that is being written."""
+        if logs is None or "loss" not in logs:  # an evaluation or the summary at the end
+            return
+        if torch.distributed.is_initialized():
+            torch.distributed.all_reduce(self.sums)
+        means = mean_losses(self.sums.tolist())
+        logs.update(means)
+        state.log_history[-1].update(means)
+        self.sums.zero_()
+
+
+def mean_losses(sums: list[float]) -> dict[str, float]:
+    """Turn the four sums of `WEAMPreTrainingOutput.loss_parts` into two means, in nats per token.
+
+    >>> mean_losses([6.0, 3.0, 2.0, 1.0])
+    {'multilingual_loss': 2.0, 'cross_lingual_loss': 2.0}
+    """
+    multilingual, masked, cross_lingual, linked = sums
+    return {
+        "multilingual_loss": multilingual / max(masked, 1),
+        "cross_lingual_loss": cross_lingual / max(linked, 1),
+    }
+
+
+def evaluation_losses(prediction: EvalPrediction) -> dict[str, float]:
+    """Compute the Trainer's evaluation metrics from (N, 4) loss parts: exact means over all held-out tokens."""
+    return mean_losses(np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0).tolist())
+
+
+def make_trainer(
+    model: nn.Module,
+    args: TrainingArguments,
+    collator: DataCollatorForWordExchange,
+    train_dataset: Dataset,
+    eval_dataset: dict[str, Dataset] | None = None,
+) -> Trainer:
+    """Return the stock Trainer with our callbacks.
+
+    They come ahead of the trackers, so that TensorBoard and others receive the loss parts too.
+    """
+    trainer = Trainer(
+        model=model,
+        args=args,
+        data_collator=collator,
+        train_dataset=train_dataset,
+        eval_dataset=eval_dataset,
+        processing_class=collator.tokenizer,
+        compute_metrics=evaluation_losses,
+    )
+    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), LossParts(model)]
+    return trainer
+
+
+def warm_up_head(
+    model: BertForMaskedLM,
+    args: TrainingArguments,
+    collator: DataCollatorForWordExchange,
+    train_dataset: Dataset,
+    settings: HeadWarmup,
+) -> None:
+    """Train the prediction head alone for some steps, the encoder frozen.
+
+    A head drawn at random would send large, meaningless gradients into a trained encoder.
+    """
+    if settings.steps == 0:
+        return
+    warmup_args = replace(
+        args,
+        max_steps=settings.steps,
+        learning_rate=settings.learning_rate,
+        eval_strategy="no",
+        save_strategy="no",
+        load_best_model_at_end=False,
+        report_to="none",
+        run_name="head warm-up",
+    )
+    model.bert.requires_grad_(False)
+    make_trainer(model, warmup_args, collator, train_dataset).train()
+    model.bert.requires_grad_(True)
+
+
+def last_complete_checkpoint(output_dir: Path) -> Path | None:
+    """Return the latest checkpoint that was written to its end, None if there is none.
+
+    The Trainer writes `trainer_state.json` last; a checkpoint without it was interrupted and is passed over.
+    """
+    folders = output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+    complete = [folder for folder in folders if _is_complete(folder)]
+    return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return True
+
+
+def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
+    """Resolve `--resume_from_checkpoint`: a folder, or "last" for the latest complete one of `output_dir`.
+
+    "last" without any complete checkpoint is None: the training starts anew.
+
+    Raises:
+        FileNotFoundError: the named checkpoint does not exist or was interrupted while being written.
+    """
+    if resume_from_checkpoint is None:
+        return None
+    if resume_from_checkpoint == "last":
+        return last_complete_checkpoint(output_dir)
+    checkpoint = Path(resume_from_checkpoint)
+    if not _is_complete(checkpoint):
+        raise FileNotFoundError(f"{checkpoint} is no complete checkpoint; name another, or write last for the latest")
+    return checkpoint
+
+
+def check_output_dir(output_dir: Path, resuming: bool, overwrite: bool) -> None:
+    """Refuse to write into a folder that holds something, unless told to.
+
+    Raises:
+        FileExistsError: the folder is not empty and neither `resuming` nor `overwrite` is set.
+    """
+    if resuming or overwrite or not output_dir.exists() or not any(os.scandir(output_dir)):
+        return
+    raise FileExistsError(
+        f"{output_dir} is not empty; continue it with --resume_from_checkpoint last, choose another --output_dir, "
+        "or write into it with --overwrite_output_dir"
+    )
