@@ -19,7 +19,7 @@ from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_m
 from weam.held_out import HeldOutScores, score_held_out, scores_table
 from weam.language_pairs import LanguagePair, prepare_language_pairs
 from weam.mixture import mix_language_pairs
-from weam.model_card import push_model, write_model_card
+from weam.model_card import create_repository, push_model, write_model_card
 from weam.results import BEFORE_FILE, PreTrainingResults, command_line, read_scores, recipe, write_results, write_scores
 from weam.training import HeadWarmup, check_output_dir, find_checkpoint, make_trainer, warm_up_head
 
@@ -31,9 +31,12 @@ def main() -> None:
     arguments = parse_arguments()
     model_args, bitext_args, alignment_args, output_args, args = arguments
     logging.basicConfig(format="%(message)s", level=logging.INFO if args.process_index == 0 else logging.WARNING)
+    repository = None
     if args.process_index == 0:
         resuming = args.resume_from_checkpoint is not None
         check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
+        if args.push_to_hub:
+            repository = create_repository(args)
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
@@ -52,6 +55,8 @@ def main() -> None:
     if args.process_index == 0:
         after = score_saved(collator, language_pairs, args)
         report(arguments, trainer, language_pairs, before, after)
+        if repository is not None:
+            logger.info("pushed: %s", push_model(Path(args.output_dir), repository, args))
 
 
 def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, BertForWEAMPreTraining]:
@@ -128,7 +133,7 @@ def report(
     before: list[HeldOutScores],
     after: list[HeldOutScores],
 ) -> None:
-    """Print the table, write results and card, and push where told to."""
+    """Print the table, write results and card."""
     args, state = arguments[-1], trainer.state
     results = PreTrainingResults(
         command=command_line(),
@@ -146,8 +151,6 @@ def report(
     write_results(results, folder)
     write_model_card(folder)
     logger.info("\n%s\n\nsaved to %s", scores_table(before, after), folder)
-    if args.push_to_hub:
-        logger.info("pushed: %s", push_model(folder, args))
 
 
 if __name__ == "__main__":

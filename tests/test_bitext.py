@@ -70,7 +70,11 @@ def test_a_blank_line_is_a_pair_without_sides(tmp_path):
         ("a.tsv", "a\tb\na b\n", r"a\.tsv:2: 1 tab-separated columns instead of 2"),
         ("a.tsv.gz", "a\tb\tc\n", r"a\.tsv\.gz:1: 3 tab-separated columns"),
         ("a.tsv", b"a\tb\n\xff\tb\n", r"a\.tsv:2: 'utf-8' codec can't decode byte 0xff .*; convert the file to UTF-8"),
-        ("a.jsonl", '{"translation": {"en": "a", "de": "b"}}\n{"en": "a"}\n', r"a\.jsonl:2: no text under translation/en"),
+        (
+            "a.jsonl",
+            '{"translation": {"en": "a", "de": "b"}}\n{"en": "a"}\n',
+            r"a\.jsonl:2: no text under translation/en",
+        ),
         ("a.jsonl", '{"translation": {"en": "a", "fr": "b"}}\n', r"a\.jsonl:1: no text under translation/de"),
         ("a.jsonl", '{"translation": {"en": "a", "de": null}}\n', r"a\.jsonl:1: no text under translation/de"),
         ("a.jsonl", "[1]\n", r"a\.jsonl:1: no text under translation/en"),

@@ -6,8 +6,10 @@ A YAML file holds any of them, the command line overrides the file. The defaults
 import difflib
 import json
 import sys
+from copy import copy
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from huggingface_hub.constants import HF_HOME
@@ -16,23 +18,15 @@ from transformers import HfArgumentParser, TrainingArguments
 from modeling_weam import EXCHANGES
 from weam.word_alignment import ALIGNERS, HEURISTICS
 
-TRAINING_DEFAULTS = {  # where ours differ from those of TrainingArguments
-    "per_device_train_batch_size": 32,  # the recipe of Yang et al. 2021
-    "per_device_eval_batch_size": 32,
-    "num_train_epochs": 2.0,
-    "learning_rate": 5e-5,
-    "remove_unused_columns": False,  # the collator reads columns that forward() does not know
-    "label_names": ["labels"],
-    "include_num_input_tokens_seen": "non_padding",
-}
+Default = TypeVar("Default")
 UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
 
 
-def option(default: object, text: str, choices: tuple[str, ...] | None = None) -> object:
+def option(default: Default, text: str, choices: tuple[str, ...] | None = None) -> Default:
     """Declare a field with its help text."""
     metadata = {"help": text, **({"choices": list(choices)} if choices else {})}
     if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+        return field(default_factory=lambda: copy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -106,8 +100,29 @@ class OutputArguments:
     overwrite_output_dir: bool = option(False, "Write into an output directory that is not empty.")
 
 
+@dataclass
+class PreTrainingArguments(TrainingArguments):
+    """`TrainingArguments` with the recipe of Yang et al. 2021 and what our collator needs as defaults."""
+
+    per_device_train_batch_size: int = option(32, "Sentence pairs in a batch, on each device.")
+    per_device_eval_batch_size: int = option(32, "Sentence pairs in a batch of the evaluation.")
+    num_train_epochs: float = option(2.0, "Passes over the bitext.")
+    learning_rate: float = option(5e-5, "Peak learning rate.")
+    remove_unused_columns: bool = option(False, "Must stay off: the collator reads columns that forward() does not.")
+    label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
+    include_num_input_tokens_seen: str = option(
+        "non_padding", "Which pieces the log counts.", ("non_padding", "all", "no")
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose data silently."""
+        if self.remove_unused_columns:
+            raise ValueError("--remove_unused_columns must stay off: it would drop the columns that the collator reads")
+        super().__post_init__()
+
+
 # what parse_arguments returns
-Arguments = tuple[ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, TrainingArguments]
+Arguments = tuple[ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments]
 
 
 def parse_arguments(argv: list[str] | None = None) -> Arguments:
@@ -117,9 +132,8 @@ def parse_arguments(argv: list[str] | None = None) -> Arguments:
         ValueError: the YAML file has a name that does not exist; names it and the closest that does.
     """
     argv = sys.argv[1:] if argv is None else argv
-    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, TrainingArguments)
+    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments)
     parser = HfArgumentParser(concerns, description="Continue the pre-training of a BERT on word-aligned bitext.")
-    parser.set_defaults(**TRAINING_DEFAULTS)
     if argv and argv[0].endswith((".yaml", ".yml")):
         known = {setting.name for concern in concerns for setting in fields(concern)}
         argv = yaml_arguments(Path(argv[0]), known) + argv[1:]

@@ -214,7 +214,7 @@ def _percent_both(scores: HeldOutScores) -> float:
 
 
 def _percent(scores: HeldOutScores) -> float | None:
-    return None if scores.aer is None else 100 * scores.alignment_error_rate
+    return None if scores.alignment_error_rate is None else 100 * scores.alignment_error_rate
 
 
 def _table_row(name: str, before: float | None, after: float | None) -> str:

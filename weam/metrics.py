@@ -6,6 +6,8 @@ Knows neither models nor files.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Link = tuple[int, int]  # (source position, target position)
 
 
@@ -48,6 +50,32 @@ def alignment_error_rate(
         recall=_ratio(right_sure, all_sure),
         alignment_error_rate=1 - _ratio(right_sure + right_possible, found + all_sure),
     )
+
+
+def retrieval_accuracy(queries: np.ndarray, candidates: np.ndarray) -> float:
+    """Return the share of queries whose nearest candidate by cosine is the one of the same row.
+
+    Args:
+        queries: (N, H) float, sentence vectors in one language.
+        candidates: (N, H) float, those of their translations, in the same order.
+
+    The second query is nearer to the first candidate (cosine 0.71) than to its own (0).
+
+    >>> retrieval_accuracy(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[3.0, 0.0], [1.0, -1.0]]))
+    0.5
+
+    Raises:
+        ValueError: the two differ in shape, or there are none.
+    """
+    if queries.shape != candidates.shape or not len(queries):
+        raise ValueError(f"retrieval needs as many candidates as queries: {queries.shape}, {candidates.shape}")
+    similarity = _unit_length(queries) @ _unit_length(candidates).T  # (N, N)
+    return float((similarity.argmax(axis=1) == np.arange(len(queries))).mean())
+
+
+def _unit_length(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.finfo(vectors.dtype).tiny)  # the zero vector stays what it is
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -13,6 +13,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.results import RESULTS_FILE
 
+NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", "*.bin", "*.unfinished"]  # weights are safetensors only
 TEMPLATE = """---
 {front_matter}
 ---
@@ -111,16 +112,27 @@ def _row(scores: dict[str, Any], when: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def push_model(folder: Path, args: TrainingArguments) -> str:
-    """Push a finished folder, with its card and code but without training checkpoints; return its address."""
+def create_repository(args: TrainingArguments) -> str:
+    """Create the Hub repository that `--push_to_hub` names, or find it; return its full name.
+
+    Called before training, so that a missing permission costs seconds and not days.
+    """
     api = HfApi(token=args.hub_token)
-    repository = api.create_repo(args.hub_model_id or folder.name, private=args.hub_private_repo, exist_ok=True).repo_id
+    name = args.hub_model_id or Path(args.output_dir).name
+    repository = api.create_repo(name, private=args.hub_private_repo, exist_ok=True).repo_id
+    if args.hub_revision is not None:
+        api.create_branch(repository, branch=args.hub_revision, exist_ok=True)
+    return repository
+
+
+def push_model(folder: Path, repository: str, args: TrainingArguments) -> str:
+    """Push a finished folder, with its card and code but without training checkpoints; return its address."""
     write_model_card(folder, repository)
-    commit = api.upload_folder(
+    commit = HfApi(token=args.hub_token).upload_folder(
         repo_id=repository,
         folder_path=folder,
         revision=args.hub_revision,
-        ignore_patterns=[f"{PREFIX_CHECKPOINT_DIR}-*"],
+        ignore_patterns=NOT_PUSHED,
         commit_message="Word-aligned continued pre-training with WEAM",
     )
     return commit.commit_url

@@ -121,11 +121,12 @@ def make_trainer(
 ) -> Trainer:
     """Return the stock Trainer with our callbacks.
 
-    They come ahead of the trackers, so that TensorBoard and others receive the loss parts too.
+    They come ahead of the trackers, so that TensorBoard and others receive the loss parts too. The Trainer does not
+    push: it would leave the model's code out and write its own card (`weam/model_card.py` pushes the finished folder).
     """
     trainer = Trainer(
         model=model,
-        args=args,
+        args=replace(args, push_to_hub=False),
         data_collator=collator,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
