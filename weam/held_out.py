@@ -146,9 +146,9 @@ def held_out_losses(
 ) -> dict[str, float]:
     """Return both mean losses over all masked tokens of the features."""
     sums = torch.zeros(4, dtype=torch.float64)
-    by_length = features.sort("length")
+    by_length = np.argsort(features["length"])
     for start in range(0, len(by_length), BATCH_SIZE):
-        batch = collator(list(by_length.select(range(start, min(start + BATCH_SIZE, len(by_length))))))
+        batch = collator(list(features.select(by_length[start : start + BATCH_SIZE])))
         outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
         sums += outputs.loss_parts.sum(dim=0).double().cpu()
     return mean_losses(sums.tolist())

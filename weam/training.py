@@ -28,6 +28,7 @@ from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from modeling_weam import WEAMPreTrainingOutput
 
 SEED_LIMIT = 2**32
+ORDER, DROPOUT = range(2)  # what is drawn
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ class EpochSignal(TrainerCallback):
     """Tells the collator which epoch it is, and makes the order of each epoch a function of seed and epoch.
 
     Samplers that draw from torch's global generator (length grouping does) would give another order after a resume:
-    the generator is in another state then. Seeding it at the start of each epoch settles the order; the Trainer
-    restores the generator afterwards, so dropout goes on where it stopped.
+    the generator is in another state then.
     """
 
     def __init__(self, collator: DataCollatorForWordExchange) -> None:
@@ -56,7 +56,25 @@ class EpochSignal(TrainerCallback):
         """Pass the epoch on, counted from 0."""
         epoch = int((state.epoch or 0) + 1e-6)
         self.collator.set_epoch(epoch)
-        torch.manual_seed(int(hash_uniform(args.data_seed or args.seed, epoch) * SEED_LIMIT))
+        torch.manual_seed(_seed(args.seed if args.data_seed is None else args.data_seed, ORDER, epoch))
+
+
+class StepSeed(TrainerCallback):
+    """Makes dropout a function of seed, step and process, as the masks are of seed, epoch and example.
+
+    How many numbers were drawn before a step depends on whether loader workers were started or kept, so the state of
+    the generator alone does not survive an interruption.
+    """
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Seed torch's generators."""
+        torch.manual_seed(_seed(args.seed, DROPOUT, state.global_step, args.process_index))
+
+
+def _seed(*keys: int) -> int:
+    return int(hash_uniform(*keys) * SEED_LIMIT)
 
 
 class LossParts(TrainerCallback):
@@ -133,7 +151,7 @@ def make_trainer(
         processing_class=collator.tokenizer,
         compute_metrics=evaluation_losses,
     )
-    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), LossParts(model)]
+    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), StepSeed(), LossParts(model)]
     return trainer
 
 

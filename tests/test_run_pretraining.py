@@ -1,0 +1,122 @@
+"""The laws of training, through the real command line."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.command_line import TWO_PROCESSES, Workspace, make_workspace, results, step_losses, weights
+
+LOADERS = {
+    "no workers": "--dataloader_num_workers 0 --train_sampling_strategy group_by_length".split(),
+    "2 workers": "--dataloader_num_workers 2 --dataloader_persistent_workers true".split(),
+}
+LONG = "--num_train_epochs 3 --per_device_train_batch_size 8 --save_steps 6 --learning_rate 1e-3 --seed 5".split()
+TEN_STEPS = "--max_steps 10 --optim sgd --learning_rate 0.1 --lr_scheduler_type constant --logging_steps 1".split()
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A model with dropout."""
+    return make_workspace(tmp_path_factory.mktemp("dropout"), hidden_dropout_prob=0.1)
+
+
+@pytest.fixture(scope="module")
+def exact_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A model without dropout, for runs that draw it in another order."""
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return make_workspace(tmp_path_factory.mktemp("exact"), **dropout)
+
+
+@pytest.fixture(scope="module", params=list(LOADERS))
+def uninterrupted(request: pytest.FixtureRequest, workspace: Workspace) -> tuple[str, Path]:
+    """Train three epochs without interruption, with each way of loading."""
+    return request.param, workspace.run(f"uninterrupted {request.param}", *LONG, *LOADERS[request.param])
+
+
+def kill_in_second_epoch(workspace: Workspace, output: str, options: list[str]) -> None:
+    """Start a training and send SIGKILL once it has saved a checkpoint in the middle of its second epoch."""
+    process = workspace.start(output, *options)
+    deadline = time.monotonic() + 120
+    while not (workspace.folder / output / "checkpoint-60" / "trainer_state.json").exists():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_killed_and_resumed_equals_uninterrupted(workspace: Workspace, uninterrupted: tuple[str, Path]) -> None:
+    loader, whole = uninterrupted
+    output = f"killed {loader}"
+    kill_in_second_epoch(workspace, output, [*LONG, *LOADERS[loader]])
+    assert not (workspace.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
+
+    resumed = workspace.run(output, *LONG, *LOADERS[loader], "--resume_from_checkpoint", "last")
+
+    assert 1 < 60 / (results(whole)["steps"] / 3) < 2, "the checkpoint is not in the second epoch"
+    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
+    assert results(resumed)["before"] == results(whole)["before"]
+    assert results(resumed)["after"] == results(whole)["after"]
+    assert results(resumed)["steps"] == results(whole)["steps"]
+    assert results(resumed)["tokens"] == results(whole)["tokens"]
+
+
+def test_one_command_gives_the_same_weights_twice_and_another_seed_others(workspace: Workspace) -> None:
+    steps = ["--max_steps", "6"]
+    first, second = (weights(workspace.run(f"run {number}", *steps)) for number in (1, 2))
+    other = weights(workspace.run("other seed", *steps, "--seed", "43"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def batch_of_eight(exact_workspace: Workspace) -> Path:
+    """Ten steps of SGD on batches of eight."""
+    return exact_workspace.run("8", *TEN_STEPS, "--per_device_train_batch_size", "8")
+
+
+@pytest.mark.parametrize(
+    ("options", "processes"),
+    [
+        (["--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "8"], 1),
+        (["--per_device_train_batch_size", "4"], 2),
+    ],
+)
+def test_a_batch_is_the_same_however_it_is_shared_out(
+    exact_workspace: Workspace, batch_of_eight: Path, options: list[str], processes: int
+) -> None:
+    launch = {"launch": TWO_PROCESSES} if processes == 2 else {}
+    shared = exact_workspace.run(f"{processes} processes", *TEN_STEPS, *options, **launch)
+
+    assert results(shared)["settings"]["training"]["world_size"] == processes
+    for one, other in zip(step_losses(batch_of_eight), step_losses(shared), strict=True):
+        for name in ("loss", "multilingual_loss", "cross_lingual_loss", "num_input_tokens_seen"):
+            assert other[name] == pytest.approx(one[name], rel=1e-4), name
+    start = weights(exact_workspace.folder / "checkpoint")
+    moved = 0.0
+    for name, tensor in weights(batch_of_eight).items():
+        torch.testing.assert_close(weights(shared)[name], tensor, rtol=1e-4, atol=1e-6)
+        moved = max(moved, (tensor - start[name]).abs().max().item())
+    assert moved > 1e-3, "nothing was learned, so nothing was compared"
+
+
+def test_both_losses_are_logged_and_fall(workspace: Workspace, uninterrupted: tuple[str, Path]) -> None:
+    _, whole = uninterrupted
+    for scores in ("multilingual_loss", "cross_lingual_loss"):
+        assert results(whole)["after"][0][scores] < results(whole)["before"][0][scores]
+
+
+def test_a_folder_that_holds_something_is_refused_and_left_as_it_is(workspace: Workspace) -> None:
+    folder = workspace.folder / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("ten years of work")
+    process = workspace.start("mine", "--max_steps", "1")
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode != 0
+    assert "mine is not empty; continue it with --resume_from_checkpoint last" in output
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+    shutil.rmtree(folder)
