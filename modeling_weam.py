@@ -11,13 +11,13 @@ checkpoint of this model without this file.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
-from transformers.utils import ModelOutput, TransformersKwargs
+from transformers.utils import ModelOutput
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -171,13 +171,13 @@ class BertForWEAMPreTraining(BertForMaskedLM):
 
     def forward(
         self,
-        input_ids: torch.Tensor | None = None,
+        input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         aligned_positions: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs: object,
     ) -> WEAMPreTrainingOutput:
         """Score the masked tokens of a batch.
 

@@ -61,10 +61,9 @@ def main() -> None:
 
 def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, BertForWEAMPreTraining]:
     """Load tokenizer and model and see that they fit."""
-    name = args.model_name_or_path or args.config_name
     weam = {"exchange": args.exchange, "cross_lingual_weight": args.cross_lingual_weight}
-    tokenizer = load_tokenizer(args.tokenizer_name or name, args.model_revision)
-    model = load_model(name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
+    tokenizer = load_tokenizer(args.tokenizer_name or args.name, args.model_revision)
+    model = load_model(args.name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
     check_vocabulary(model, tokenizer)
     return tokenizer, model
 

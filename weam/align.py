@@ -142,7 +142,7 @@ def load_bitext(arguments: argparse.Namespace) -> Bitext:
     language_pairs = sorted({"-".join(file.languages) for file in files})
     if len(language_pairs) > 1:
         raise ValueError(f"--bitext has the language pairs {' and '.join(language_pairs)}; align each by itself")
-    bitext = load_bitext_files(files, load_tokenizer(arguments.tokenizer), Path(arguments.cache_dir))
+    bitext = load_bitext_files(files, load_tokenizer(arguments.tokenizer), arguments.cache_dir)
     logger.info(bitext.report)
     return bitext
 

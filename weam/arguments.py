@@ -55,6 +55,11 @@ class ModelArguments:
                 "give --model_name_or_path to continue a checkpoint, or --config_name to train from scratch"
             )
 
+    @property
+    def name(self) -> str:
+        """The one of the two that was given."""
+        return str(self.model_name_or_path or self.config_name)
+
 
 @dataclass
 class BitextArguments:

@@ -191,7 +191,9 @@ def _read_jsonl(path: Path, languages: tuple[str, str]) -> Iterator[Row]:
 def _translation(record: object, languages: tuple[str, str], place: str) -> Row:
     """Take both sides from `{"translation": {"en": ..., "de": ...}}`."""
     translation = record.get("translation") if isinstance(record, dict) else None
-    missing = [x for x in languages if not isinstance(translation, dict) or not isinstance(translation.get(x), str)]
+    if not isinstance(translation, dict):
+        translation = {}
+    missing = [language for language in languages if not isinstance(translation.get(language), str)]
     if missing:
         raise ValueError(
             f"{place}: no text under translation/{missing[0]}; "

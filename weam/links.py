@@ -4,7 +4,7 @@ The links come from our aligner, trained on the bitext itself, or from a file ma
 `word_alignment.py`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class BitextLinks:
         return (parse_pharaoh(line) for line in read_lines(self.path))
 
 
-class PiecePairs(Sequence):
+class PiecePairs:
     """The pieces of a bitext's pairs as the aligner reads them, straight from disk."""
 
     def __init__(self, pairs: Dataset) -> None:
@@ -54,10 +54,6 @@ class PiecePairs(Sequence):
 
     def __len__(self) -> int:
         return len(self.pairs)
-
-    def __getitem__(self, row: int) -> tuple[list[int], list[int]]:
-        pair = self.pairs[row]
-        return pair["source_ids"], pair["target_ids"]
 
     def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
         return ((pair["source_ids"], pair["target_ids"]) for pair in self.pairs)

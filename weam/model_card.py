@@ -4,10 +4,12 @@ The card holds only what was measured or set; it reads no weights.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, ModelCard, ModelCardData
+from huggingface_hub.errors import HfHubHTTPError
 from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
@@ -74,13 +76,13 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
         library_name="transformers",
         pipeline_tag="fill-mask",
         tags=["weam", "multilingual", "word-alignment", "bert"],
-        base_model=results["base_model"],
+        base_model=_hub_name(results["base_model"]),
     )
     data = "; ".join(f"{report['language_pair']} {report['kept']:,}" for report in results["data"])
     text = TEMPLATE.format(
         front_matter=front_matter.to_yaml(),
         title=repository.rpartition("/")[2],
-        base=results["base_model"] or "A BERT trained from scratch,",
+        base=_shown_name(results["base_model"]) or "A BERT trained from scratch,",
         languages=", ".join(languages),
         repository=repository,
         table=_table(results),
@@ -89,6 +91,20 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
         **{name: results[name] for name in ("steps", "tokens", "command", "date")},
     )
     ModelCard(text).save(folder / "README.md")
+
+
+def _hub_name(base_model: str | None) -> str | None:
+    """Return the name if it is one on the Hub; the Hub takes no folder as a base model."""
+    if base_model is None or Path(base_model).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base_model):
+        return None
+    return base_model
+
+
+def _shown_name(base_model: str | None) -> str | None:
+    """Return the name on the Hub, or the last part of a folder: where that lay is nobody's business."""
+    if base_model is None:
+        return None
+    return _hub_name(base_model) or Path(base_model).name
 
 
 def _table(results: dict[str, Any]) -> str:
@@ -119,9 +135,13 @@ def create_repository(args: TrainingArguments) -> str:
     """
     api = HfApi(token=args.hub_token)
     name = args.hub_model_id or Path(args.output_dir).name
-    repository = api.create_repo(name, private=args.hub_private_repo, exist_ok=True).repo_id
-    if args.hub_revision is not None:
-        api.create_branch(repository, branch=args.hub_revision, exist_ok=True)
+    try:
+        repository = api.create_repo(name, private=args.hub_private_repo, exist_ok=True).repo_id
+        if args.hub_revision is not None:
+            api.create_branch(repository, branch=args.hub_revision, exist_ok=True)
+    except HfHubHTTPError as error:
+        error.add_note(f"the repository {name} can be neither created nor found; check --hub_model_id and the token")
+        raise
     return repository
 
 

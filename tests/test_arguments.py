@@ -1,0 +1,181 @@
+"""Settings: the paper's recipe as defaults, the YAML file under the command line, and what is refused."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DistributedType
+
+from tests.conftest import ROOT
+from weam.arguments import parse_arguments
+
+MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]
+NEEDED = [*MODEL, *BITEXT, *OUTPUT]
+RECIPES = sorted(path.name for path in (ROOT / "recipes").glob("*.yaml"))
+
+
+def parse_yaml(tmp_path, text, *options):
+    path = tmp_path / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return parse_arguments([str(path), *NEEDED, *options])
+
+
+def documented_options(recipe):
+    """What a recipe's opening comment adds on the command line, nothing where it shows no command."""
+    lines = (ROOT / "recipes" / recipe).read_text(encoding="utf-8").splitlines()
+    shown = " ".join(line.removeprefix("#").rstrip("\\") for line in lines if line.startswith("#   "))
+    return shlex.split(shown.partition(f"recipes/{recipe}")[2])
+
+
+def test_the_defaults_are_the_recipe_of_the_paper():
+    model, bitext, alignment, _, training = parse_arguments(NEEDED)
+    assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("representation", 1.0, 0)
+    assert (bitext.mlm_probability, bitext.max_length, bitext.sampling_alpha) == (0.3, 128, 1.0)
+    assert (bitext.max_train_pairs, bitext.sampling_ratios) == (None, [])
+    assert (alignment.aligner, alignment.symmetrization) == ("fast_align", "intersect")
+    assert (training.learning_rate, training.num_train_epochs) == (5e-5, 2.0)
+    assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 32
+    assert not model.use_lora
+
+
+def test_the_defaults_keep_the_columns_and_labels_that_the_collator_makes():
+    training = parse_arguments(NEEDED)[-1]
+    assert (training.remove_unused_columns, training.label_names) == (False, ["labels"])
+
+
+def test_a_yaml_file_is_read_and_the_command_line_overrides_it(tmp_path):
+    text = "seed: 7\nmlm_probability: 0.15\ntrain_file: [en-fr=b.tsv, en-sw=c.tsv]\n"
+    _, bitext, _, _, training = parse_yaml(tmp_path, text, "--seed", "8")
+    assert (training.seed, bitext.mlm_probability) == (8, 0.15)
+    assert bitext.train_file == ["en-de=a.tsv"]  # the whole list is overridden, not added to
+
+
+@pytest.mark.parametrize("number", ["5e-5", "5.0e-5", "0.00005", "'5e-5'"])
+def test_every_spelling_of_a_number_in_yaml_becomes_the_float(tmp_path, number):
+    assert parse_yaml(tmp_path, f"learning_rate: {number}\n")[-1].learning_rate == 5e-5
+
+
+def test_lists_booleans_null_and_mappings_in_yaml(tmp_path):
+    text = (
+        "lora_target_modules: [query, key]\nuse_lora: true\noverwrite_output_dir: false\npad_to_multiple_of: null\n"
+        "num_train_epochs: 3\nlr_scheduler_kwargs: {num_cycles: 2}\ngold_alignments:\n  - en-de=gold\n"
+    )
+    model, bitext, _, output, training = parse_yaml(tmp_path, text)
+    assert (model.lora_target_modules, model.use_lora) == (["query", "key"], True)
+    assert (bitext.pad_to_multiple_of, bitext.gold_alignments) == (None, ["en-de=gold"])
+    assert output.overwrite_output_dir is False
+    assert (training.num_train_epochs, training.lr_scheduler_kwargs) == (3.0, {"num_cycles": 2})
+
+
+def test_an_empty_yaml_file_changes_nothing(tmp_path):
+    assert parse_yaml(tmp_path, "# nothing yet\n")[:4] == parse_arguments(NEEDED)[:4]
+
+
+def test_an_empty_list_in_yaml_is_an_empty_list(tmp_path):
+    assert parse_yaml(tmp_path, "sampling_ratios: []\n")[1].sampling_ratios == []
+
+
+def test_a_text_in_yaml_may_begin_with_a_hyphen(tmp_path):
+    assert parse_yaml(tmp_path, "run_name: -v2\n")[-1].run_name == "-v2"
+
+
+def test_no_without_quotes_is_a_strategy_in_yaml(tmp_path):
+    """YAML reads a bare `no` as false."""
+    assert parse_yaml(tmp_path, "save_strategy: no\n")[-1].save_strategy == "no"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learnin_rate: 1\n", r"settings\.yaml: there is no setting 'learnin_rate'; did you mean learning_rate\?"),
+        ("mlm_probabilty: 1\n", r"settings\.yaml: .*'mlm_probabilty'; did you mean mlm_probability\?"),
+        ("qqqqqqqq: 1\n", r"settings\.yaml: there is no setting 'qqqqqqqq'$"),
+    ],
+)
+def test_an_unknown_setting_in_yaml_is_refused_with_the_closest_name(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_yaml(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["- seed\n", "seed\n", "1: 2\n", "seed: [1\n"])
+def test_what_is_no_yaml_of_settings_is_refused_with_the_file(tmp_path, text):
+    with pytest.raises((ValueError, yaml.YAMLError), match=r"settings\.yaml"):
+        parse_yaml(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["nowhere.yaml", "nowhere.yml"])
+def test_a_missing_yaml_file_is_named(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / name))):
+        parse_arguments([str(tmp_path / name), *NEEDED])
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(ValueError, match="--learnin_rate"):
+        parse_arguments([*NEEDED, "--learnin_rate", "1"])
+
+
+def test_a_value_outside_the_choices_is_named(capsys):
+    with pytest.raises(SystemExit):
+        parse_arguments([*NEEDED, "--aligner", "giza"])
+    assert "--aligner: invalid choice: 'giza' (choose from 'fast_align', 'eflomal')" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([*BITEXT, *OUTPUT], "give --model_name_or_path to continue a checkpoint, or --config_name"),
+        ([*NEEDED, "--model_name_or_path", "m"], "give --model_name_or_path to continue a checkpoint, or"),
+        ([*MODEL, *OUTPUT], "give --train_file or --dataset_name: one of them"),
+        ([*NEEDED, "--dataset_name", "d", "--dataset_config", "de-en"], "--train_file or --dataset_name: .* not both"),
+        ([*MODEL, *OUTPUT, "--dataset_name", "d"], "--dataset_name needs --dataset_config"),
+        ([*MODEL, *BITEXT], "give --output_dir"),
+        ([*NEEDED, "--remove_unused_columns", "true"], "--remove_unused_columns must stay off"),
+    ],
+)
+def test_what_is_missing_or_contradictory_is_refused(argv, message):
+    with pytest.raises(ValueError, match=message):
+        parse_arguments(argv)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_read_as_its_comment_says(recipe):
+    settings = yaml.safe_load((ROOT / "recipes" / recipe).read_text(encoding="utf-8"))
+    read = {}
+    for concern in parse_arguments([str(ROOT / "recipes" / recipe), *documented_options(recipe)]):
+        read |= vars(concern)
+    assert {name: type(read[name])(value) for name, value in settings.items()} == {name: read[name] for name in settings}
+
+
+def test_the_recipe_of_the_paper_leaves_the_method_at_its_defaults():
+    model, bitext, alignment, _, training = parse_arguments(
+        [str(ROOT / "recipes" / "paper.yaml"), *documented_options("paper.yaml")]
+    )
+    own = ["--model_name_or_path", model.model_name_or_path, "--dataset_name", bitext.dataset_name]
+    default = parse_arguments([*own, "--dataset_config", *bitext.dataset_config, *OUTPUT])
+    assert (model, bitext, alignment) == default[:3]
+    assert (model.model_name_or_path, bitext.dataset_config) == ("google-bert/bert-base-multilingual-cased", ["de-en"])
+    changed = {name for name, value in vars(training).items() if value != vars(default[-1])[name]}
+    assert changed == {"output_dir", "eval_strategy", "eval_steps", "save_steps", "save_total_limit", "logging_steps"}
+
+
+@pytest.mark.parametrize(
+    ("name", "distributed_type", "machines", "processes"),
+    [
+        ("one_gpu", DistributedType.NO, 1, 1),
+        ("several_gpus", DistributedType.MULTI_GPU, 1, 8),
+        ("several_nodes", DistributedType.MULTI_GPU, 2, 16),
+        ("fsdp2", DistributedType.FSDP, 1, 8),
+        ("deepspeed_zero2", DistributedType.DEEPSPEED, 1, 8),
+    ],
+)
+def test_accelerate_reads_our_launch_files(name, distributed_type, machines, processes):
+    config = load_config_from_file(str(ROOT / "recipes" / "accelerate" / f"{name}.yaml"))
+    assert (config.distributed_type, config.num_machines, config.num_processes) == (distributed_type, machines, processes)
+    assert (config.mixed_precision, config.use_cpu) == ("bf16", False)
+
+
+def test_every_launch_file_is_tested_above():
+    tested = {"one_gpu", "several_gpus", "several_nodes", "fsdp2", "deepspeed_zero2"}
+    assert {path.stem for path in (ROOT / "recipes" / "accelerate").glob("*.yaml")} == tested
