@@ -30,7 +30,8 @@ def main() -> None:
     """Run the stages in order."""
     arguments = parse_arguments()
     model_args, bitext_args, alignment_args, output_args, args = arguments
-    logging.basicConfig(format="%(message)s", level=logging.INFO if args.process_index == 0 else logging.WARNING)
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
     repository = None
     if args.process_index == 0:
         resuming = args.resume_from_checkpoint is not None
@@ -135,7 +136,7 @@ def report(
     """Print the table, write results and card."""
     args, state = arguments[-1], trainer.state
     results = PreTrainingResults(
-        command=command_line(),
+        command=command_line(args.hub_token),
         base_model=arguments[0].model_name_or_path,
         settings=recipe(arguments),
         data=[pair.report for pair in language_pairs.values()],

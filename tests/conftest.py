@@ -26,7 +26,8 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
 
 def small_config(**changes: object) -> BertConfig:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    return BertConfig(vocab_size=len(SPECIAL + WORDS), max_position_embeddings=64, **{**sizes, **changes})
+    reach = {"vocab_size": len(SPECIAL + WORDS), "max_position_embeddings": 64}
+    return BertConfig(**{**sizes, **reach, **changes})
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Scores against values worked out by hand."""
 
+import numpy as np
 import pytest
 
-from weam.metrics import alignment_error_rate
+from weam.metrics import alignment_error_rate, retrieval_accuracy
 
 
 def test_a_perfect_alignment_has_no_error() -> None:
@@ -37,3 +38,46 @@ def test_no_links_at_all() -> None:
 def test_unequal_numbers_of_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="argument 2"):
         alignment_error_rate([[(0, 0)]], [{(0, 0)}, {(0, 0)}], [set(), set()])
+
+
+def test_a_query_counts_where_its_own_candidate_is_the_nearest_by_cosine() -> None:
+    candidates = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    queries = np.array([[0.9, 0.1], [0.9, 0.1], [-5.0, 4.0], [0.1, -0.2]])  # the second is nearest to the first
+    assert retrieval_accuracy(queries, candidates) == 0.75
+    assert retrieval_accuracy(candidates, candidates) == 1.0
+    assert retrieval_accuracy(candidates, -candidates) == 0.0
+
+
+def test_retrieval_has_a_direction() -> None:
+    """Both queries are nearest to the first candidate, but each candidate is nearest to its own query."""
+    queries, candidates = np.array([[1.0, 0.1], [1.0, 0.3]]), np.array([[1.0, 0.15], [0.0, 1.0]])
+    assert retrieval_accuracy(queries, candidates) == 0.5
+    assert retrieval_accuracy(candidates, queries) == 1.0
+
+
+def test_retrieval_does_not_depend_on_the_length_of_vectors() -> None:
+    generator = np.random.default_rng(0)
+    queries, candidates = generator.normal(size=(2, 200, 8)).astype(np.float32)
+    candidates += queries
+    lengths = 10.0 ** generator.uniform(-4, 4, size=(200, 1)).astype(np.float32)
+    accuracy = retrieval_accuracy(queries, candidates)
+    assert 0.05 < accuracy < 0.95
+    assert retrieval_accuracy(queries * lengths, candidates) == accuracy
+    assert retrieval_accuracy(queries, candidates * lengths) == accuracy
+
+
+def test_vectors_that_are_all_the_same_retrieve_one_in_n() -> None:
+    assert retrieval_accuracy(np.ones((4, 3)), np.ones((4, 3))) == 0.25
+
+
+def test_a_zero_vector_has_cosine_zero_and_does_not_warn() -> None:
+    queries, candidates = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 0.0]])
+    with np.errstate(all="raise"):
+        assert retrieval_accuracy(queries, candidates) == 0.5
+        assert retrieval_accuracy(queries.astype(np.float32), candidates.astype(np.float32)) == 0.5
+
+
+@pytest.mark.parametrize(("queries", "candidates"), [((2, 3), (3, 3)), ((2, 3), (2, 4)), ((0, 3), (0, 3))])
+def test_unequal_or_no_sentence_vectors_are_refused(queries: tuple[int, int], candidates: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="as many candidates as queries"):
+        retrieval_accuracy(np.ones(queries), np.ones(candidates))

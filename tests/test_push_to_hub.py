@@ -83,8 +83,9 @@ class Pushed:
 
 def environment(hub: Hub, home: Path, **variables: str) -> dict[str, str]:
     """Point the client at our Hub, with a cache of its own; nothing of the user's own settings stays."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
+    theirs = re.compile(r"HF_.*|TRANSFORMERS_.*|.*_PROXY", re.IGNORECASE)
+    kept = {name: value for name, value in os.environ.items() if not theirs.fullmatch(name)}
+    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     return {**kept, **ours, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", **variables}
 
 
@@ -93,8 +94,8 @@ def train(
 ) -> subprocess.CompletedProcess[str]:
     """Train two steps and push, as users do."""
     command = workspace.command(output, *TRAINING, *options)
-    variables = environment(hub, workspace.folder / "home", **variables)
-    return subprocess.run(command, env=variables, cwd=workspace.folder, timeout=120, **PIPES)
+    env = environment(hub, workspace.folder / "home", **variables)
+    return subprocess.run(command, env=env, cwd=workspace.folder, timeout=120, **PIPES)
 
 
 @pytest.fixture(scope="module")
@@ -228,10 +229,11 @@ def test_a_branch_is_another_model(loaded):
     assert loaded["branch"]["encoder"]["values"] != loaded["main"]["encoder"]["values"]
 
 
-def test_a_repository_that_cannot_be_created_fails_before_training(hub, workspace):
-    start = time.monotonic()
+def test_a_repository_that_cannot_be_created_fails_before_anything_is_read(hub, workspace):
+    before, start = len(hub.requests), time.monotonic()
     finished = train(hub, workspace, REFUSED, "--hub_model_id", "stranger/weam-tiny", HF_TOKEN=TOKEN)
     assert finished.returncode != 0 and time.monotonic() - start < 30
     assert "403" in finished.stdout and "the repository stranger/weam-tiny can be neither" in finished.stdout
+    assert not any(BASE in request.path for request in hub.requests[before:])  # not even the checkpoint
     assert not (workspace.folder / REFUSED).exists()
     assert TOKEN not in finished.stdout

@@ -186,7 +186,8 @@ def pharaoh_lines(lines: range, rows: Iterable[int], links: Iterable[Links]) -> 
 def write_whole(lines: Iterable[str], path: Path) -> None:
     """Write a file that is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished-{uuid.uuid4().hex[:8]}")
+    # Hidden, so that `cat links.*` does not take what a killed process left.
+    unfinished = path.with_name(f".{path.name}.unfinished-{uuid.uuid4().hex[:8]}")
     open_file = gzip.open if path.suffix == ".gz" else open
     try:
         with open_file(unfinished, "wt", encoding="utf-8", newline="\n") as file:

@@ -82,15 +82,10 @@ def recipe(arguments: Arguments) -> dict[str, dict[str, Any]]:
     return {"model": asdict(model_args), "bitext": bitext, "alignment": asdict(alignment_args), "training": training}
 
 
-def command_line() -> str:
-    """Return what was typed, without the path of the interpreter and without a token."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    for position, word in enumerate(words):
-        if word == "--hub_token" and position + 1 < len(words):
-            words[position + 1] = "..."
-        elif word.startswith("--hub_token="):
-            words[position] = "--hub_token=..."
-    return " ".join(words)
+def command_line(token: str | None = None) -> str:
+    """Return what was typed, without the path of the interpreter and without the Hub token."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return command.replace(token, "...") if token else command
 
 
 def write_results(results: PreTrainingResults, folder: Path) -> None:

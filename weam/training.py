@@ -140,11 +140,12 @@ def make_trainer(
     """Return the stock Trainer with our callbacks.
 
     They come ahead of the trackers, so that TensorBoard and others receive the loss parts too. The Trainer does not
-    push: it would leave the model's code out and write its own card (`weam/model_card.py` pushes the finished folder).
+    push: it would leave the model's code out and write its own card (`weam/model_card.py` pushes the finished folder),
+    and it saves its arguments, in which a token must not stand.
     """
     trainer = Trainer(
         model=model,
-        args=replace(args, push_to_hub=False),
+        args=replace(args, push_to_hub=False, hub_token=None),
         data_collator=collator,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,

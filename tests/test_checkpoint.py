@@ -1,0 +1,249 @@
+"""Checkpoints: what is refused, what is loaded, what is saved, and adapters merged."""
+
+import copy
+import json
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BertTokenizer,
+    ByT5Tokenizer,
+    CanineTokenizer,
+    DistilBertConfig,
+    XLMRobertaConfig,
+)
+
+from modeling_weam import BertForWEAMPreTraining
+from tests.conftest import ROOT, small_config
+from weam.checkpoint import (
+    LoraSettings,
+    add_adapters,
+    check_vocabulary,
+    load_model,
+    load_tokenizer,
+    merge_adapters,
+)
+
+WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}
+INPUT = torch.tensor([[2, 5, 6, 4, 3, 13, 14, 3], [2, 7, 8, 9, 3, 15, 4, 3]])
+
+
+def drawn(model):
+    """Draw every parameter, so that none, like a bias of zeros, is what a fresh model has too."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.1)
+    return model.eval()
+
+
+def lora(*targets):
+    return LoraSettings(rank=4, alpha=8, dropout=0.0, target_modules=targets)
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+# Tokenizers
+
+
+def test_a_fast_tokenizer_is_loaded(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_tokenizer(str(tmp_path))
+    assert loaded("the cats", add_special_tokens=False)["input_ids"] == [5, 6, 23]
+    assert loaded.mask_token_id == 4
+
+
+@pytest.mark.parametrize("kind", [CanineTokenizer, ByT5Tokenizer])
+def test_a_slow_tokenizer_is_refused(kind, tmp_path):
+    kind().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"has a slow tokenizer \({kind.__name__}\).* convert it"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_without_a_mask_piece_is_refused(tokenizer, tmp_path):
+    maskless = copy.deepcopy(tokenizer)
+    maskless.mask_token = None
+    maskless.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"the tokenizer of {tmp_path} has no mask piece"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_with_more_pieces_than_the_model_is_refused(tokenizer, model):
+    check_vocabulary(model, tokenizer)
+    larger = BertTokenizer(vocab={**tokenizer.get_vocab(), "more": len(tokenizer)}, do_lower_case=False)
+    with pytest.raises(ValueError, match=r"the tokenizer has 30 pieces, the model embeds 29"):
+        check_vocabulary(model, larger)
+
+
+def test_a_model_may_have_more_pieces_than_the_tokenizer(tokenizer):
+    """Embeddings are often padded to a multiple of 8 or 64."""
+    config = small_config()
+    config.vocab_size = 64
+    assert check_vocabulary(BertForWEAMPreTraining(config), tokenizer) is None
+
+
+# Loading
+
+
+@pytest.mark.parametrize(
+    ("config", "name"), [(DistilBertConfig(), "distilbert"), (XLMRobertaConfig(), "xlm-roberta")], ids=["distil", "xlm"]
+)
+def test_another_architecture_is_refused_by_name(config, name, tmp_path):
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"is a '{name}' model; WEAM continues BERT architectures .*'bert'.*such as"):
+        load_model(str(tmp_path), "main", WEAM)
+
+
+def test_impossible_settings_are_refused(tmp_path):
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="choose one of"):
+        load_model(str(tmp_path), "main", {"exchange": "words"})
+
+
+def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
+    model = load_model(str(tmp_path / "stock"), "main", WEAM)
+    assert model.weam == {**WEAM, "align_layer": None}
+    model.save_pretrained(tmp_path / "saved")
+    assert BertConfig.from_pretrained(tmp_path / "saved").weam == WEAM
+
+
+def test_new_settings_replace_those_of_an_earlier_training(tmp_path):
+    BertForWEAMPreTraining(small_config(weam=WEAM)).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "main", {"exchange": "representation", "cross_lingual_weight": 2.0})
+    assert model.weam == {"exchange": "representation", "cross_lingual_weight": 2.0, "align_layer": None}
+
+
+def test_a_checkpoint_in_half_precision_is_loaded_and_saved_in_float32(tmp_path):
+    half = drawn(BertForMaskedLM(small_config())).to(torch.bfloat16)
+    half.save_pretrained(tmp_path / "half")
+    model = load_model(str(tmp_path / "half"), "main", WEAM)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert same(model.state_dict(), {name: tensor.float() for name, tensor in half.state_dict().items()})
+    model.save_pretrained(tmp_path / "saved")
+    assert BertConfig.from_pretrained(tmp_path / "saved").dtype == torch.float32
+
+
+def test_from_scratch_weights_are_drawn_and_not_read(tmp_path):
+    stock = drawn(BertForMaskedLM(small_config()))
+    stock.save_pretrained(tmp_path)
+    models = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        models.append(load_model(str(tmp_path), "main", WEAM, from_scratch=True).state_dict())
+    key = "bert.encoder.layer.0.output.dense.weight"
+    assert same(models[0], models[1])
+    assert not torch.equal(models[0][key], models[2][key])
+    assert not torch.equal(models[0][key], stock.state_dict()[key])
+
+
+# Saving
+
+
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_a_saved_model_is_a_complete_repository(from_scratch, tmp_path):
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
+    load_model(str(tmp_path / "stock"), "main", WEAM, from_scratch).save_pretrained(tmp_path / "saved")
+    config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
+    assert config["auto_map"] == {
+        "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
+        "AutoModel": "modeling_weam.WEAMModel",
+    }
+    assert config["model_type"] == "bert"
+    assert (tmp_path / "saved" / "modeling_weam.py").read_bytes() == (ROOT / "modeling_weam.py").read_bytes()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_weights_of_a_masked_language_model_survive_bit_for_bit(tied, tmp_path):
+    stock = drawn(BertForMaskedLM(small_config(tie_word_embeddings=tied)))
+    assert (stock.cls.predictions.decoder.weight is stock.bert.embeddings.word_embeddings.weight) == tied
+    stock.save_pretrained(tmp_path / "stock")
+    load_model(str(tmp_path / "stock"), "main", WEAM).save_pretrained(tmp_path / "saved")
+    loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved").eval()
+    assert same(loaded.state_dict(), stock.state_dict())
+    assert torch.equal(loaded(INPUT).logits, stock(INPUT).logits)
+
+
+def test_the_weights_of_an_encoder_without_head_survive_bit_for_bit(tmp_path):
+    stock = drawn(BertModel(small_config()))
+    stock.save_pretrained(tmp_path / "stock")
+    load_model(str(tmp_path / "stock"), "main", WEAM).save_pretrained(tmp_path / "saved")
+    loaded = BertModel.from_pretrained(tmp_path / "saved", add_pooling_layer=False).eval()
+    encoder = {name: tensor for name, tensor in stock.state_dict().items() if not name.startswith("pooler")}
+    assert same(loaded.state_dict(), encoder)
+    assert torch.equal(loaded(INPUT).last_hidden_state, stock(INPUT).last_hidden_state)
+
+
+# Adapters
+
+
+def with_drawn_adapters(settings):
+    """A model with adapters that change what it computes; fresh ones are zero."""
+    model = add_adapters(drawn(BertForWEAMPreTraining(small_config())), settings)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(std=0.3)
+    return model.eval()
+
+
+def test_fresh_adapters_change_nothing_and_are_all_that_is_trained():
+    model = drawn(BertForWEAMPreTraining(small_config()))
+    before = model(INPUT).logits
+    adapted = add_adapters(model, lora("query", "value")).eval()
+    assert torch.equal(adapted(INPUT).logits, before)
+    trained = {name.split(".lora_")[0] for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    assert trained == {
+        f"base_model.model.bert.encoder.layer.{layer}.attention.self.{target}"
+        for layer in (0, 1)
+        for target in ("query", "value")
+    }
+
+
+@pytest.mark.parametrize("targets", [("query", "value"), ("dense",)])
+def test_merged_adapters_give_the_same_logits_through_stock_classes(targets, tmp_path):
+    adapted = with_drawn_adapters(lora(*targets))
+    plain = drawn(BertForWEAMPreTraining(small_config()))
+    before = adapted(INPUT).logits
+    assert (before - plain(INPUT).logits).abs().max() > 0.01
+
+    merged = merge_adapters(adapted)
+    assert type(merged) is BertForWEAMPreTraining
+    assert merged.state_dict().keys() == plain.state_dict().keys()
+    torch.testing.assert_close(merged(INPUT).logits, before, atol=1e-5, rtol=0)
+    assert merged.cls.predictions.decoder.weight is merged.bert.embeddings.word_embeddings.weight
+
+    merged.save_pretrained(tmp_path)
+    stock = BertForMaskedLM.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(stock(INPUT).logits, before, atol=1e-5, rtol=0)
+
+
+def test_merging_without_adapters_changes_nothing(model):
+    assert merge_adapters(model) is model
+
+
+@pytest.mark.parametrize(
+    "target", ["word_embeddings", "bert.embeddings.word_embeddings", "decoder", "cls", "cls.predictions.decoder"]
+)
+def test_adapters_on_tied_layers_are_refused_by_name(model, target):
+    with pytest.raises(ValueError, match=rf"adapters on \['{target}'\] would corrupt the model"):
+        add_adapters(model, lora("query", target))
+
+
+@pytest.mark.parametrize("target", ["all-linear", ".*decoder", "querry"])
+def test_what_is_no_layer_is_refused_by_name(model, target):
+    """Inside a list peft takes neither its own `all-linear` nor a pattern, either of which would reach the decoder."""
+    with pytest.raises(ValueError, match=r"not found in the base model") as refusal:
+        add_adapters(model, lora(target))
+    assert target in str(refusal.value)
+
+
+def test_one_unknown_layer_among_known_ones_is_refused(model):
+    with pytest.raises(ValueError, match="querry"):
+        add_adapters(model, lora("querry", "value"))

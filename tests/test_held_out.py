@@ -1,0 +1,278 @@
+"""Held-out pairs: the split and its laws, and scores against slow or hand-made ones."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from data_collator_weam import DataCollatorForWordExchange
+from tests.conftest import TEXTS
+from weam.bitext import Bitext, BitextReport
+from weam.held_out import (
+    BATCH_SIZE,
+    HeldOutScores,
+    aligner_error_rate,
+    choose_held_out,
+    held_out_losses,
+    make_held_out,
+    score_held_out,
+    scores_table,
+    sentence_key,
+    sentence_vectors,
+    training_rows,
+)
+from weam.training import mean_losses
+from weam.word_alignment import GoldSentence
+
+ENGLISH = [f"sentence {number}" for number in range(2000)]
+SENTENCES = [" ".join(words) for words in product(("the", "a red"), ("cat", "dog", "house"), ("sees", "eats a", "not"))]
+
+
+def pairs(sources, targets):
+    return Dataset.from_dict({"source": list(sources), "target": list(targets)})
+
+
+def translated(sources, mark):
+    return pairs(sources, [f"{mark} {source}" for source in sources])
+
+
+@pytest.fixture(scope="module")
+def collator(tokenizer):
+    return DataCollatorForWordExchange(tokenizer, mlm_probability=0.5, max_length=32)
+
+
+@pytest.fixture
+def bitext(features):
+    """Eighty sentence pairs and their features: more than two batches, of four lengths."""
+    rows = [{**features[n % 4], "id": n, "length": 3 + len(features[n % 4]["source_ids"])} for n in range(80)]
+    for row in rows:
+        row["length"] += len(row["target_ids"])
+    texts = pairs([TEXTS[n % 4][0] for n in range(80)], [TEXTS[n % 4][1] for n in range(80)])
+    return Bitext(("en", "de"), texts, BitextReport("en-de", 80, 80, {}), {}), Dataset.from_list(rows)
+
+
+@pytest.fixture
+def held_out(bitext):
+    return make_held_out(*bitext, list(range(80)), [])
+
+
+def parts(model, batch):
+    return mean_losses(model(**batch).loss_parts.sum(dim=0).tolist())
+
+
+# The split
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Hi, Tom!", "hi tom"), ("STRASSE", "straße"), ("你好。", "你好"), ("It's 5 p.m.", "its 5pm")]
+)
+def test_case_punctuation_and_spaces_make_no_other_sentence(one, other):
+    assert sentence_key(one) == sentence_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("a cat", "a cut"), ("?", "!"), ("5", "6"), ("你好", "您好")])
+def test_other_letters_make_another_sentence(one, other):
+    assert sentence_key(one) != sentence_key(other)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.3])
+def test_about_the_fraction_is_held_out_and_always_the_same(fraction):
+    rows, keys = choose_held_out(translated(ENGLISH, "Satz"), fraction, limit=2000)
+    assert len(rows) == pytest.approx(2000 * fraction, rel=0.2)
+    assert (rows, keys) == choose_held_out(translated(ENGLISH, "Satz"), fraction, limit=2000)
+
+
+def test_nothing_and_everything_can_be_held_out():
+    assert choose_held_out(translated(ENGLISH, "Satz"), 0.0, limit=2000) == ([], set())
+    assert choose_held_out(translated(ENGLISH, "Satz"), 1.0, limit=2000)[0] == list(range(2000))
+
+
+def test_a_larger_fraction_holds_out_the_same_sentences_and_more():
+    few, many = (set(choose_held_out(translated(ENGLISH, "Satz"), share, 2000)[0]) for share in (0.1, 0.2))
+    assert few < many
+
+
+def test_the_limit_takes_fewer_rows_but_keeps_all_held_out_sentences_from_training():
+    every, keys = choose_held_out(translated(ENGLISH, "Satz"), 0.1, limit=2000)
+    assert choose_held_out(translated(ENGLISH, "Satz"), 0.1, limit=7) == (every[:7], keys)
+    assert len(keys) == 2 * len(every)
+
+
+def test_the_same_english_sentence_is_held_out_in_every_language_pair():
+    german, swahili = translated(ENGLISH[:1500], "Satz"), translated(ENGLISH[:500:-1], "sentensi")
+    held_out = [
+        {data["source"][row] for row in choose_held_out(data, 0.2, limit=2000)[0]} for data in (german, swahili)
+    ]
+    shared = set(ENGLISH[501:1500])
+    assert held_out[0] & shared == held_out[1] & shared
+    assert len(held_out[0] & shared) > 100
+
+
+def test_no_sentence_is_evaluated_twice_on_either_side():
+    data = pairs(["a b", "A b.", "c", "d", "c d"], ["x", "y", "z", "Z!", "w"])
+    assert choose_held_out(data, 1.0, limit=5)[0] == [0, 2, 4]
+
+
+def test_no_training_row_shares_a_sentence_with_the_held_out_ones():
+    data = pairs(
+        ["new", "HELD out", "other", "noch neu", "gehalten", "new"],
+        ["neu", "anders", "Gehalten!", "even newer", "?", "neu"],
+    )
+    assert training_rows(data, {sentence_key("held out."), sentence_key("gehalten")}) == [0, 3, 5]
+
+
+def test_the_split_of_repeated_sentences_shares_nothing():
+    generator = np.random.default_rng(0)
+    numbers = generator.integers(300, size=(1000, 2))
+    data = pairs([f"Word {n}." for n in numbers[:, 0]], [f"Wort {n}!" for n in numbers[:, 1]])
+    rows, keys = choose_held_out(data, 0.1, limit=1000)
+    train = training_rows(data, keys)
+    sentences = [
+        {sentence_key(text) for side in data.select(part)[:].values() for text in side} for part in (rows, train)
+    ]
+    assert sentences[0].isdisjoint(sentences[1])
+    assert len(rows) > 10
+    assert len(train) > 500
+
+
+def test_held_out_rows_are_gathered_with_their_texts(bitext):
+    held_out = make_held_out(*bitext, [5, 2], [])
+    assert held_out.language_pair == "en-de"
+    assert (held_out.sources, held_out.targets) == (["the dog eats", "a red house"], ["hund isst", "ein rotes haus"])
+    assert held_out.features["id"][:] == [5, 2]
+
+
+# Losses
+
+
+def test_losses_in_batches_equal_those_of_one_large_batch(model, collator, held_out):
+    model.eval()
+    assert len(held_out.features) > 2 * BATCH_SIZE
+    expected = parts(model, collator(list(held_out.features)))
+    assert held_out_losses(model, collator, held_out.features) == pytest.approx(expected, abs=1e-5)
+
+
+def test_masks_of_held_out_pairs_do_not_change_with_the_epoch(model, collator, bitext, held_out):
+    model.eval()
+    losses = {}
+    for epoch in (0, 7):
+        collator.set_epoch(epoch)
+        losses[epoch] = held_out_losses(model, collator, held_out.features), parts(model, collator(list(bitext[1])))
+    collator.set_epoch(0)
+    assert losses[0][0] == losses[7][0]
+    assert losses[0][1] != losses[7][1]  # those of training pairs do
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_scoring_leaves_the_training_mode_as_it_was(model, collator, held_out, training):
+    model.train(training)
+    score_held_out(model, collator, held_out)
+    assert {module.training for module in model.modules()} == {training}
+
+
+def test_scores_do_not_depend_on_the_training_mode(model, collator, held_out):
+    assert score_held_out(model.train(), collator, held_out) == score_held_out(model.eval(), collator, held_out)
+
+
+def test_scoring_leaves_weights_and_gradients_alone(model, collator, held_out):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    score_held_out(model, collator, held_out)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_scores_count_pairs_and_sentences_aligned_by_hand(model, collator, bitext):
+    without = score_held_out(model, collator, make_held_out(*bitext, [0, 1, 2], []))
+    assert (without.language_pair, without.pairs) == ("en-de", 3)
+    assert (without.gold_sentences, without.alignment_error_rate) == (0, None)
+    sentence = GoldSentence(("cat",), ("katze",), frozenset({(0, 0)}), frozenset({(0, 0)}))
+    scores = score_held_out(model, collator, make_held_out(*bitext, [0, 1, 2], [sentence, sentence]))
+    assert (scores.gold_sentences, scores.alignment_error_rate) == (2, 0.0)  # one word each: nothing else is nearest
+
+
+# Retrieval and word alignment
+
+
+def test_a_sentence_vector_is_the_mean_of_the_piece_vectors(model, tokenizer):
+    encoder = model.bert.eval()
+    encoded = tokenizer("the cats see", return_tensors="pt")
+    for layer in (1, 2):
+        states = encoder(**encoded, output_hidden_states=True).hidden_states[layer][0]
+        vectors = sentence_vectors(encoder, tokenizer, ["the cats see"], layer)
+        np.testing.assert_allclose(vectors, [states.mean(dim=0).detach().numpy()], atol=1e-6)
+
+
+def test_sentence_vectors_do_not_depend_on_the_batch(model, tokenizer):
+    encoder = model.bert.eval()
+    sentences = (SENTENCES * 3)[:50]
+    vectors = sentence_vectors(encoder, tokenizer, sentences)
+    assert (vectors.shape, vectors.dtype) == ((50, 32), np.float32)
+    np.testing.assert_allclose(sentence_vectors(encoder, tokenizer, sentences[::-1])[::-1], vectors, atol=1e-5)
+    alone = np.concatenate([sentence_vectors(encoder, tokenizer, [sentence]) for sentence in sentences])
+    np.testing.assert_allclose(alone, vectors, atol=1e-5)
+
+
+def test_a_sentence_longer_than_the_model_is_cut(model, tokenizer):
+    encoder = model.bert.eval()
+    vectors = sentence_vectors(encoder, tokenizer, ["cat " * 100, "cat " * 62, "cat " * 61])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+    assert np.abs(vectors[1] - vectors[2]).max() > 1e-6
+
+
+@pytest.mark.parametrize("layer", [3, 0])
+def test_a_layer_that_does_not_exist_is_refused(model, tokenizer, layer):
+    with pytest.raises(ValueError, match=f"layer {layer} does not exist; choose 1 to 2"):
+        sentence_vectors(model.bert, tokenizer, ["cat"], layer)
+
+
+def test_a_text_retrieves_itself(model, collator, tokenizer):
+    numbers = range(len(SENTENCES))
+    ids = [tokenizer(sentence, add_special_tokens=False)["input_ids"] for sentence in SENTENCES]
+    columns = {"id": list(numbers), "source_ids": ids, "target_ids": ids, "links": [[[0, 0]] for _ in numbers]}
+    features = Dataset.from_dict({**columns, "length": [2 * len(pieces) + 3 for pieces in ids]})
+    same = Bitext(("en", "en"), pairs(SENTENCES, SENTENCES), BitextReport("en-en", 18, 18, {}), {})
+    scores = score_held_out(model, collator, make_held_out(same, features, list(numbers), []))
+    assert (scores.retrieval_source_to_target, scores.retrieval_target_to_source) == (1.0, 1.0)
+
+
+def test_the_aligner_is_scored_against_gold(model, tokenizer):
+    """Links 0-1 1-2 2-0 are planted: one of two sure ones and one more of the possible ones are found."""
+    encoder = model.bert.eval()
+    with torch.no_grad():
+        embeddings = encoder.embeddings.word_embeddings.weight
+        for source, target in (("cat", "katze"), ("dog", "hund"), ("sees", "sieht")):
+            source_id, target_id = tokenizer.convert_tokens_to_ids([source, target])
+            embeddings[target_id] = embeddings[source_id]
+        embeddings *= 100  # the words drown position and context
+        encoder.embeddings.position_embeddings.weight.zero_()
+    sure = frozenset({(0, 1), (1, 0)})
+    sentence = GoldSentence(("cat", "sees", "dog"), ("hund", "katze", "sieht"), sure, sure | {(2, 0)})
+    assert aligner_error_rate(encoder, tokenizer, [sentence]) == pytest.approx(1 - (1 + 2) / (3 + 2))
+
+
+# The table
+
+
+def test_the_whole_table():
+    before = [
+        HeldOutScores("en-de", 300, 3.456, 4.0, 0.5, 0.25, 100, 0.8125),
+        HeldOutScores("en-sw", 20, 5.0, 6.0, 0.0, 0.0, 0, None),
+    ]
+    after = [
+        HeldOutScores("en-de", 300, 2.0, 2.554, 0.75, 1.0, 100, 0.25),
+        HeldOutScores("en-sw", 20, 4.0, 10.0, 1.0, 1.0, 0, None),
+    ]
+    assert scores_table(before, after).splitlines() == [
+        "held-out pairs                      before     after",
+        "----------------------------------------------------",
+        "en-de multilingual loss               3.46      2.00",
+        "en-de cross-lingual loss              4.00      2.55",
+        "en-de retrieval, %                   37.50     87.50",
+        "en-de alignment error rate, %        81.25     25.00",
+        "en-sw multilingual loss               5.00      4.00",
+        "en-sw cross-lingual loss              6.00     10.00",
+        "en-sw retrieval, %                    0.00    100.00",
+        "en-sw alignment error rate, %      no gold   no gold",
+    ]
