@@ -17,7 +17,7 @@ from weam.bitext import BitextFile, load_bitext_files
 from weam.links import AlignerSettings, align_bitext, import_links
 from weam.word_alignment import WordAligner
 
-SHARDS = 3
+SHARDS = 2
 BLANK, OVER_LONG, UNEQUAL = ("", ""), ("the " * 201, "die " * 201), ("the cat sees a dog and a house eats", "die")
 REPEATED = sentence_pairs()[0]
 FIRST_FILE = [BLANK, OVER_LONG, *sentence_pairs()[:20], REPEATED, BLANK, *sentence_pairs()[20:30], UNEQUAL]
@@ -53,7 +53,7 @@ def finish(processes: Sequence[subprocess.Popen]) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerBase) -> Workspace:
-    """Train, then align three shards at once."""
+    """Train, then align two shards at once."""
     folder = tmp_path_factory.mktemp("align")
     tokenizer.save_pretrained(folder / "tokenizer")
     write_tsv(folder / "a.tsv", FIRST_FILE)
@@ -77,6 +77,13 @@ def test_shards_in_order_are_the_whole(workspace: Workspace, lines: list[str], t
     main(["apply", *workspace.options(), "--output", str(tmp_path / "new" / "links.txt.gz")])
     whole = gzip.decompress((tmp_path / "new" / "links.txt.gz").read_bytes()).decode()
     assert lines == whole.splitlines(keepends=True)
+
+
+def test_a_shard_may_be_without_pairs(workspace: Workspace, lines: list[str], tmp_path: Path) -> None:
+    for index in range(2):
+        main(["apply", *workspace.options(), "--shard", f"{index}/29", "--output", str(tmp_path / f"{index}.txt")])
+    assert (tmp_path / "0.txt").read_text() == "\n\n"
+    assert (tmp_path / "1.txt").read_text() == "".join(lines[2:4])
 
 
 def test_every_line_of_the_bitext_has_its_line(lines: list[str]) -> None:
@@ -105,10 +112,10 @@ def test_both_commands_share_one_cache_and_leave_nothing_unfinished(workspace: W
 
 
 def test_an_existing_output_is_kept(workspace: Workspace) -> None:
-    output = workspace.folder / "links.0-of-3.txt"
+    output = workspace.folder / "links.0-of-2.txt"
     before = output.read_text()
     with pytest.raises(FileExistsError, match=f"{output} exists; remove it or give another name"):
-        main(["apply", *workspace.options(), "--shard", "1/3", "--output", str(output)])
+        main(["apply", *workspace.options(), "--shard", "1/2", "--output", str(output)])
     assert output.read_text() == before
 
 

@@ -36,6 +36,7 @@ FEATURES = Features(
 )
 MISSING, DUPLICATE = "with an empty side", "duplicate"
 TOO_LONG, UNEQUAL = f"over {MAX_PIECES} pieces", f"over {MAX_LENGTH_RATIO} times longer on one side"
+BLANKS = " \t\r\n"  # what ends a word for word aligners; other spaces of Unicode are part of one
 MARKUP = "with text that reads as a special piece"
 
 
@@ -158,13 +159,13 @@ def read_bitext_file(file: BitextFile) -> Iterator[Row]:
 
 def _read_tsv(path: Path) -> Iterator[Row]:
     for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t") if line.strip() else ["", ""]  # a blank line is a pair without sides
+        columns = line.split("\t") if line.strip(BLANKS) else ["", ""]  # a blank line is a pair without sides
         if len(columns) != 2:
             raise ValueError(
                 f"{path}:{number}: {len(columns)} tab-separated columns instead of 2; "
                 "keep source and target and remove other columns and stray tabs"
             )
-        yield Row(columns[0].strip(), columns[1].strip())
+        yield Row(columns[0].strip(BLANKS), columns[1].strip(BLANKS))
 
 
 def _read_moses(source: Path, target: Path) -> Iterator[Row]:
@@ -176,7 +177,7 @@ def _read_moses(source: Path, target: Path) -> Iterator[Row]:
                 f"{shorter} ends after line {number - 1}, {longer} goes on at line {number}; "
                 "Moses files must have as many lines, line n of one translating line n of the other"
             )
-        yield Row(source_line.strip(), target_line.strip())
+        yield Row(source_line.strip(BLANKS), target_line.strip(BLANKS))
 
 
 def _read_jsonl(path: Path, languages: tuple[str, str]) -> Iterator[Row]:
@@ -199,7 +200,7 @@ def _translation(record: object, languages: tuple[str, str], place: str) -> Row:
             f"{place}: no text under translation/{missing[0]}; "
             f'write {{"translation": {{"{languages[0]}": "...", "{languages[1]}": "..."}}}}'
         )
-    sides = [translation[language].strip() for language in languages]
+    sides = [translation[language].strip(BLANKS) for language in languages]
     for language, side in zip(languages, sides, strict=True):
         try:
             side.encode()

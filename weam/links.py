@@ -7,7 +7,7 @@ The links come from our aligner, trained on the bitext itself, or from a file ma
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -91,13 +91,13 @@ def import_links(
     key = {"stage": "imported links 1", "bitext": bitext.key, "file": file_fingerprint(path), "unit": unit}
 
     def build(folder: Path) -> None:
-        lines = list(read_lines(path))
-        if len(lines) != bitext.report.read:
+        lines = sum(1 for _ in read_lines(path))
+        if lines != bitext.report.read:
             raise ValueError(
-                f"{path} has {len(lines)} lines, the {bitext.language_pair} bitext has {bitext.report.read}; "
+                f"{path} has {lines} lines, the {bitext.language_pair} bitext has {bitext.report.read}; "
                 "an alignment file has one line, perhaps empty, for each line of the bitext"
             )
-        _write_links(folder, _imported(path, lines, unit, bitext, tokenizer))
+        _write_links(folder, _imported(path, unit, bitext, tokenizer))
 
     folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
     return BitextLinks(folder / "links.txt", key)
@@ -108,35 +108,47 @@ def _write_links(folder: Path, links: Iterable[Links]) -> None:
         file.writelines(format_pharaoh(pair_links) + "\n" for pair_links in links)
 
 
-def _imported(
-    path: Path, lines: list[str], unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase
-) -> Iterator[Links]:
-    for pair in bitext.pairs:
+def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[Links]:
+    lines = enumerate(read_lines(path))
+    for pair in bitext.pairs:  # in the order of their rows
+        text = next(line for row, line in lines if row == pair["row"])
         place = f"{path}:{pair['row'] + 1}"
         source, target = (_units(pair, side, unit, tokenizer) for side in ("source", "target"))
         try:
-            links = parse_pharaoh(lines[pair["row"]])
+            links = parse_pharaoh(text)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
-        limits = (max(source, default=-1), max(target, default=-1))
         for i, j in links:
-            if i > limits[0] or j > limits[1]:
+            if i >= source.size or j >= target.size:
                 raise ValueError(
-                    f"{place}: link {i}-{j} is outside its sentence pair of {limits[0] + 1} and {limits[1] + 1} "
+                    f"{place}: link {i}-{j} is outside its sentence pair of {source.size} and {target.size} "
                     f"{unit}s; links are source-target and count from 0"
                 )
-        yield piece_links(links, source, target)
+        yield piece_links(links, source.of_pieces, target.of_pieces)
 
 
-def _units(pair: dict[str, Any], side: str, unit: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return for each piece the number of the unit that a link file counts."""
+class Units(NamedTuple):
+    """What a link file counts in one sentence: how many there are, and the number of each piece's."""
+
+    size: int
+    of_pieces: list[int]
+
+
+def _units(pair: dict[str, Any], side: str, unit: str, tokenizer: PreTrainedTokenizerBase) -> Units:
     if unit == "piece":
-        return list(range(len(pair[f"{side}_ids"])))
-    return word_numbers(pair[side], tokenizer)
+        pieces = len(pair[f"{side}_ids"])
+        return Units(pieces, list(range(pieces)))
+    text = pair[side]
+    return Units(len(_words(text)), word_numbers(text, tokenizer))
+
+
+def _words(text: str) -> list[str]:
+    """Split as FastAlign and its kin do: at spaces and tabs, not at the other spaces of Unicode."""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
 
 
 def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return for each piece of a text the number of the space-separated word that it ends in."""
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     ends = [end for _, end in encoded["offset_mapping"]]
-    return [max(len(text[:end].split()) - 1, 0) for end in ends]
+    return [max(len(_words(text[:end])) - 1, 0) for end in ends]
