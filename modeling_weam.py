@@ -104,7 +104,9 @@ class WEAMModel(BertModel):
     def align_layer(self, layer: int | None = None) -> int:
         """Return the layer that `align_words` reads: the given one, the checkpoint's, or two thirds of the way up."""
         last = self.config.num_hidden_layers
-        chosen = layer or weam_settings(self.config)["align_layer"] or max(1, round(last * 2 / 3))
+        noted = weam_settings(self.config)["align_layer"]
+        default = max(1, round(last * 2 / 3)) if noted is None else noted
+        chosen = default if layer is None else layer
         if not 1 <= chosen <= last:
             raise ValueError(f"layer {chosen} does not exist; choose 1 to {last}")
         return chosen

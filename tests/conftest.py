@@ -1,4 +1,4 @@
-"""What the tests share: a tokenizer of 40 pieces, a BERT of 2 layers, sentence pairs, and where research data lies."""
+"""What the tests share: a tokenizer of 29 pieces, a BERT of 2 layers, sentence pairs, and where research data lies."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,7 @@ from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
 
 from modeling_weam import BertForWEAMPreTraining
 
+torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = "the cat dog sees eats a red house die katze hund sieht isst ein rotes haus nicht not ##s ##e ##n . , ?".split()

@@ -173,6 +173,13 @@ def test_chinese_without_spaces(chinese_tokenizer: PreTrainedTokenizerBase, tmp_
     assert by_piece == [[(1, 2), (2, 3), (3, 4)], [(2, 3)]]
 
 
+def test_a_word_without_pieces_can_be_linked(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    """U+200B is a word to an aligner and nothing to the tokenizer."""
+    bitext = make_bitext([Row("the cat \u200b", "die katze")], tokenizer, tmp_path)
+    (tmp_path / "links.txt").write_text("1-1 2-1\n")
+    assert list(import_links(tmp_path / "links.txt", "word", bitext, tokenizer, tmp_path)) == [[(1, 1)]]
+
+
 def test_a_compressed_file_and_windows_line_ends(
     bitext: Bitext, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
 ) -> None:
@@ -243,6 +250,7 @@ def test_a_refused_file_is_read_anew_once_it_is_mended(importing: Callable) -> N
         ("一只 红猫。", ["一", "只", "红", "猫", "。"], [0, 0, 1, 1, 1]),
         ("a 红猫 cats", ["a", "红", "猫", "cat", "##s"], [0, 1, 1, 2, 2]),
         ("我看见猫", ["我", "看", "见", "猫"], [0, 0, 0, 0]),
+        ("the\xa0cat sees", ["the", "cat", "sees"], [0, 0, 1]),  # aligners split at spaces and tabs only
         ("", [], []),
         (" ", [], []),
     ],

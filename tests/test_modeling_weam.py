@@ -115,7 +115,7 @@ def test_gradient_checkpointing_changes_nothing(batch):
         torch.manual_seed(0)
         model = BertForWEAMPreTraining(small_config(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)).train()
         if checkpointing:
-            model.gradient_checkpointing_enable()
+            model.activation_checkpointing_enable()
         model(**batch).loss.backward()
         gradients.append(model.bert.embeddings.word_embeddings.weight.grad)
     torch.testing.assert_close(*gradients)

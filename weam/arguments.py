@@ -84,6 +84,8 @@ class BitextArguments:
         """Refuse to guess which text is meant."""
         if bool(self.train_file) == bool(self.dataset_name):
             raise ValueError("give --train_file or --dataset_name: one of them, and not both")
+        if self.max_train_pairs is not None and self.max_train_pairs < 1:
+            raise ValueError("--max_train_pairs is less than 1; leave it out to train on all pairs")
         if self.dataset_name and not self.dataset_config:
             raise ValueError("--dataset_name needs --dataset_config, the language pairs to read, like de-en")
 
@@ -149,20 +151,30 @@ def parse_arguments(argv: list[str] | None = None) -> Arguments:
 
 
 def yaml_arguments(path: Path, known: set[str]) -> list[str]:
-    """Turn a YAML file into command-line arguments: whatever the command line accepts, the file does, `5e-5` too."""
+    """Turn a YAML file into command-line arguments: whatever the command line accepts, the file does, `5e-5` too.
+
+    Raises:
+        ValueError: the file is no mapping of names to values, or has an unknown name.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds no settings; write lines like learning_rate: 5e-5")
     arguments: list[str] = []
-    for name, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+    for name, value in settings.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(str(name), known, n=1)
             raise ValueError(f"{path}: there is no setting {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
-        if value is None:
-            continue
-        values = value if isinstance(value, list) else [value]
-        arguments += [f"--{name}", *(_argument(item) for item in values)]
+        if isinstance(value, list):
+            arguments += [f"--{name}", *map(_argument, value)] if value else []  # an empty list is the default
+        elif value is not None:
+            arguments.append(f"--{name}={_argument(value)}")
     return arguments
 
 
 def _argument(value: object) -> str:
-    if isinstance(value, bool | dict):
-        return json.dumps(value)
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"  # YAML reads `save_strategy: no` as a boolean, too
+    return json.dumps(value) if isinstance(value, dict) else str(value)

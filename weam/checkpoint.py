@@ -54,7 +54,7 @@ def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: boo
     Args:
         name: Hub name or folder.
         revision: branch, tag or commit.
-        weam: the settings kept in `config.weam`.
+        weam: settings to change in `config.weam`.
         from_scratch: only the config is read; weights are drawn from torch's global generator.
 
     Raises:
@@ -66,7 +66,7 @@ def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: boo
             f"{name} is a {config.model_type!r} model; WEAM continues BERT architectures (model_type 'bert'), such as "
             "google-bert/bert-base-multilingual-cased or intfloat/multilingual-e5-small"
         )
-    config.weam = weam
+    config.weam = {**config.to_dict().get("weam", {}), **weam}
     config.auto_map = dict(AUTO_MAP)
     BertForWEAMPreTraining.register_for_auto_class("AutoModelForPreTraining")
     if from_scratch:
@@ -92,7 +92,8 @@ def add_adapters(model: BertForWEAMPreTraining, settings: LoraSettings) -> PeftM
     """Wrap the model so that only low-rank adapters are trained.
 
     Raises:
-        ValueError: a target shares its weights with the embeddings; merging would change the other copy's meaning.
+        ValueError: a target shares its weights with the embeddings, so that merging would change the other copy's
+            meaning, or is the name of no layer.
     """
     tied = [target for target in settings.target_modules if any(part in TIED_LAYERS for part in target.split("."))]
     if tied:
@@ -100,6 +101,10 @@ def add_adapters(model: BertForWEAMPreTraining, settings: LoraSettings) -> PeftM
             f"adapters on {tied} would corrupt the model when merged: that matrix is tied to the embeddings; "
             "choose layers of the encoder, like query value"
         )
+    layers = [name for name, _ in model.named_modules()]
+    unknown = [x for x in settings.target_modules if not any(f".{name}".endswith(f".{x}") for name in layers)]
+    if unknown:
+        raise ValueError(f"the model has no layers named {unknown} to adapt; give names like query value")
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,

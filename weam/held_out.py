@@ -5,6 +5,7 @@ change: both losses, translation retrieval and word alignment. Downstream tasks 
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,8 @@ def sentence_key(sentence: str) -> str:
     >>> sentence_key("Hi, Tom!") == sentence_key("hi tom")
     True
     """
-    letters = "".join(character for character in sentence.casefold() if character.isalnum())
+    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    letters = "".join(character for character in folded if character.isalnum())
     return letters or sentence
 
 
@@ -67,7 +69,7 @@ def _share(key: str) -> float:
 def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[int], set[str]]:
     """Choose held-out rows by a hash of the source sentence.
 
-    A sentence that occurs in several language pairs is held out of all of them.
+    A source sentence that several language pairs share is held out of all of them.
 
     Args:
         pairs: with the columns `source` and `target`.

@@ -25,7 +25,7 @@ from weam.bitext import (
 from weam.features import cache_features
 from weam.held_out import HeldOut, choose_held_out, make_held_out, training_rows
 from weam.links import AlignerSettings, BitextLinks, align_bitext, import_links
-from weam.word_alignment import read_gold
+from weam.word_alignment import GoldSentence, read_gold
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,15 @@ def prepare_language_pairs(
     settings = AlignerSettings(alignment_args.aligner, alignment_args.symmetrization, seed)
     cache_dir = Path(bitext_args.cache_dir)
 
-    prepared = {}
+    links = {}
     for name, bitext in bitexts.items():
         if name in alignments:
-            links = import_links(alignments[name], alignment_args.alignments_unit, bitext, tokenizer, cache_dir)
+            unit = alignment_args.alignments_unit
+            links[name] = import_links(alignments[name], unit, bitext, tokenizer, cache_dir)
         else:
-            links = align_bitext(bitext, settings, cache_dir)
-        held_out_gold = read_gold(gold[name]) if name in gold else []
-        prepared[name] = split_language_pair(bitext, links, held_out_gold, bitext_args)
-    return prepared
+            links[name] = align_bitext(bitext, settings, cache_dir)
+    hand_aligned = {name: read_gold(gold[name]) if name in gold else [] for name in bitexts}
+    return split_language_pairs(bitexts, links, hand_aligned, bitext_args)
 
 
 def read_bitexts(args: BitextArguments, tokenizer: PreTrainedTokenizerBase) -> dict[str, Bitext]:
@@ -86,26 +86,37 @@ def load_hub_bitext(args: BitextArguments, config: str, tokenizer: PreTrainedTok
     return cache_bitext(rows, parse_language_pair(config), tokenizer, cache_dir, [dataset._fingerprint])
 
 
-def split_language_pair(bitext: Bitext, links: BitextLinks, gold: list, args: BitextArguments) -> LanguagePair:
-    """Encode a bitext and split held-out pairs off.
+def split_language_pairs(
+    bitexts: dict[str, Bitext],
+    links: dict[str, BitextLinks],
+    gold: dict[str, list[GoldSentence]],
+    args: BitextArguments,
+) -> dict[str, LanguagePair]:
+    """Encode the bitexts and split held-out pairs off; what one holds out, none trains on.
 
     Raises:
-        ValueError: no pair is left to train on, or none is held out.
+        ValueError: no pair of a language pair is left to train on, or none is held out.
     """
-    features = cache_features(bitext, links, args.max_length, Path(args.cache_dir))
-    held_out_rows, held_out_keys = choose_held_out(bitext.pairs, args.validation_fraction, args.max_eval_pairs)
-    train_rows = training_rows(bitext.pairs, held_out_keys)
-    if not held_out_rows or not train_rows:
-        raise ValueError(
-            f"{bitext.language_pair}: {len(train_rows)} pairs to train on and {len(held_out_rows)} held out; give more "
-            f"text or another --validation_fraction. {bitext.report}"
+    held_out = {
+        name: choose_held_out(bitext.pairs, args.validation_fraction, args.max_eval_pairs)
+        for name, bitext in bitexts.items()
+    }
+    keys = {key for _, pair_keys in held_out.values() for key in pair_keys}
+    prepared = {}
+    for name, bitext in bitexts.items():
+        features = cache_features(bitext, links[name], args.max_length, Path(args.cache_dir))
+        train_rows, held_out_rows = training_rows(bitext.pairs, keys), held_out[name][0]
+        if not held_out_rows or not train_rows:
+            raise ValueError(
+                f"{name}: {len(train_rows)} pairs to train on and {len(held_out_rows)} held out; give more text or "
+                f"another --validation_fraction. {bitext.report}"
+            )
+        prepared[name] = LanguagePair(
+            train=draw_pairs(features.select(train_rows), args.max_train_pairs),
+            held_out=make_held_out(bitext, features, held_out_rows, gold[name]),
+            report=bitext.report,
         )
-    train = draw_pairs(features.select(train_rows), args.max_train_pairs)
-    return LanguagePair(
-        train=train,
-        held_out=make_held_out(bitext, features, held_out_rows, gold),
-        report=bitext.report,
-    )
+    return prepared
 
 
 def draw_pairs(features: Dataset, limit: int | None) -> Dataset:
@@ -123,5 +134,7 @@ def _by_language_pair(option: str, texts: list[str], known: Collection[str]) -> 
         name, _, path = text.partition("=")
         if name not in known or not path:
             raise ValueError(f"--{option} {text}: write LANGUAGES=PATH for one of {sorted(known)}, which have data")
+        if name in paths:
+            raise ValueError(f"--{option} names two files for {name}, {paths[name]} and {path}; give one")
         paths[name] = Path(path)
     return paths

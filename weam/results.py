@@ -5,6 +5,7 @@ Everything printed, plotted or written on a card later is read from that file.
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -84,7 +85,7 @@ def recipe(arguments: Arguments) -> dict[str, dict[str, Any]]:
 
 def command_line(token: str | None = None) -> str:
     """Return what was typed, without the path of the interpreter and without the Hub token."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     return command.replace(token, "...") if token else command
 
 

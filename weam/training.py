@@ -6,6 +6,7 @@ everything distributed are the Trainer's and accelerate's.
 
 import json
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,7 +87,7 @@ class LossParts(TrainerCallback):
     def __init__(self, model: nn.Module) -> None:
         """Hook on to the model."""
         self.sums = torch.zeros(4, dtype=torch.float64)
-        model.register_forward_hook(self._collect)
+        self.hook = model.register_forward_hook(self._collect)
 
     def _collect(self, model: nn.Module, args: tuple[object, ...], output: WEAMPreTrainingOutput) -> None:
         if model.training and output.loss_parts is not None:
@@ -110,6 +111,12 @@ class LossParts(TrainerCallback):
         logs.update(means)
         state.log_history[-1].update(means)
         self.sums.zero_()
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Leave the model as it was."""
+        self.hook.remove()
 
 
 def mean_losses(sums: list[float]) -> dict[str, float]:
@@ -189,9 +196,12 @@ def last_complete_checkpoint(output_dir: Path) -> Path | None:
 
     The Trainer writes `trainer_state.json` last; a checkpoint without it was interrupted and is passed over.
     """
-    folders = output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
-    complete = [folder for folder in folders if _is_complete(folder)]
-    return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    steps = {
+        int(folder.name.removeprefix(f"{PREFIX_CHECKPOINT_DIR}-")): folder
+        for folder in output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+        if re.fullmatch(f"{PREFIX_CHECKPOINT_DIR}-[0-9]+", folder.name) and _is_complete(folder)
+    }
+    return steps[max(steps)] if steps else None
 
 
 def _is_complete(checkpoint: Path) -> bool:
