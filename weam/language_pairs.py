@@ -129,7 +129,7 @@ def draw_pairs(features: Dataset, limit: int | None) -> Dataset:
 
 def _by_language_pair(option: str, texts: list[str], known: Collection[str]) -> dict[str, Path]:
     """Parse `en-de=PATH` texts; refuse language pairs that the data does not have."""
-    paths = {}
+    paths: dict[str, Path] = {}
     for text in texts:
         name, _, path = text.partition("=")
         if name not in known or not path:
