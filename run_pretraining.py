@@ -8,6 +8,7 @@ trains, scores held-out pairs before and after, and saves a checkpoint that the 
 """
 
 import logging
+import time
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
@@ -24,6 +25,7 @@ from weam.results import BEFORE_FILE, PreTrainingResults, command_line, read_sco
 from weam.training import HeadWarmup, check_output_dir, find_checkpoint, make_trainer, warm_up_head
 
 logger = logging.getLogger("weam")
+STARTED = time.monotonic()
 
 
 def main() -> None:
@@ -143,7 +145,8 @@ def report(
         before=before,
         after=after,
         log=state.log_history,
-        seconds=sum(record.get("train_runtime", 0.0) for record in state.log_history),
+        seconds=sum(record.get("train_runtime", 0.0) for record in state.log_history if "train_loss" in record),
+        total_seconds=time.monotonic() - STARTED,
         steps=state.global_step,
         tokens=state.num_input_tokens_seen,
     )

@@ -1,0 +1,1 @@
+"""Programs that produce every number in the README, as JSON in `results/`."""

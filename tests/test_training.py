@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from weam.held_out import held_out_losses
 from weam.training import (
     EpochSignal,
     HeadWarmup,
+    StepSeed,
     check_output_dir,
     evaluation_losses,
     find_checkpoint,
@@ -136,6 +138,18 @@ def test_the_seed_of_the_data_goes_before_the_seed_of_the_training(collator, dat
         begin_epoch(collator, 1.0, seed=seed, data_seed=data_seed)
         drawn.append(torch.rand(4).tolist())
     assert drawn[0] == drawn[1]
+
+
+def test_dropout_depends_on_seed_step_and_process_alone():
+    def drawn(step, seed, process):
+        torch.rand(7)  # whatever was drawn before
+        args = SimpleNamespace(seed=seed, process_index=process)
+        StepSeed().on_step_begin(args, TrainerState(global_step=step), TrainerControl())
+        return torch.rand(4).tolist()
+
+    first = drawn(8, seed=5, process=0)
+    assert drawn(8, seed=5, process=0) == first
+    assert first not in (drawn(9, 5, 0), drawn(8, 6, 0), drawn(8, 5, 1))
 
 
 # The Trainer

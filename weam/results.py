@@ -53,6 +53,7 @@ class PreTrainingResults:
         after: held-out scores after it.
         log: the Trainer's log, one record a line of it.
         seconds: wall time of the training itself.
+        total_seconds: wall time of the whole program, preparing and scoring included.
         steps: optimiser steps.
         tokens: non-padding pieces seen.
     """
@@ -65,6 +66,7 @@ class PreTrainingResults:
     after: list[HeldOutScores]
     log: list[dict[str, float]]
     seconds: float
+    total_seconds: float
     steps: int
     tokens: int
 

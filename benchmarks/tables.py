@@ -1,0 +1,189 @@
+"""Write the tables of README.md from `benchmarks/results/*.json`.
+
+    python -m benchmarks.tables
+
+Every figure in the README comes through here; a test sees to it that the README is what this writes.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+
+Record = dict[str, Any]
+
+
+def read(name: str) -> Record:
+    """Return a benchmark's figures."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Lay out a Markdown table, the first column to the left.
+
+    >>> print(table(["pair", "loss"], [["en-de", "2.1"]]))
+    | pair | loss |
+    | --- | ---: |
+    | en-de | 2.1 |
+    """
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def percent(share: float | None) -> str:
+    """Write a share in percent.
+
+    >>> percent(0.1234), percent(None)
+    ('12.3', '')
+    """
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def change(before: float, after: float, digits: int) -> str:
+    """Write a figure before and after.
+
+    >>> change(7.391, 1.95, 2)
+    '7.39 → 1.95'
+    """
+    return f"{before:.{digits}f} → {after:.{digits}f}"
+
+
+def held_out_table(record: Record) -> str:
+    """Lay out the held-out scores of a training."""
+    rows = []
+    for before, after in zip(record["before"], record["after"], strict=True):
+        error_rates = [scores["alignment_error_rate"] for scores in (before, after)]
+        old, new = [50 * (x["retrieval_source_to_target"] + x["retrieval_target_to_source"]) for x in (before, after)]
+        rows.append(
+            [
+                before["language_pair"],
+                change(before["multilingual_loss"], after["multilingual_loss"], 2),
+                change(before["cross_lingual_loss"], after["cross_lingual_loss"], 2),
+                change(old, new, 1),
+                "" if None in error_rates else " → ".join(map(percent, error_rates)),
+            ]
+        )
+    return table(["held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"], rows)
+
+
+def quickstart() -> str:
+    """Write what the quick start measured."""
+    record = read("quickstart")
+    minutes, seconds = divmod(round(record["total_seconds"]), 60)
+    text = (
+        f"Measured {record['date']} on two processor cores: {record['steps']:,} steps, {minutes} min {seconds} s in "
+        "all. "
+        "Losses in nats per token; AER is the alignment error rate against the links that the grammar knows. A toy: it "
+        "shows that every stage works, not what the method is worth."
+    )
+    return f"{held_out_table(record)}\n\n{text}"
+
+
+def results() -> str:
+    """Write the section on results."""
+    return "\n\n".join([evidence(), aligners(), collator()])
+
+
+def evidence() -> str:
+    """Write what the joint model on real bitext shows."""
+    record = read("evidence")
+    training = record["training"]
+    hours = training["seconds"] / 3600
+    head = (
+        f"### A joint model on real bitext\n\nMeasured {record['date']}. {record['note']} One model for en-de, en-es "
+        f"and en-zh, {training['steps']:,} steps in {hours:.1f} hours on two shared processor cores: "
+        f"`accelerate launch {training['command']}`, then `{record['command']}`."
+    )
+    last = max(row["step"] for row in record["alignment"])
+    rows = []
+    for name in ("de-en", "zh-en"):
+        rates = {
+            row["step"]: row["alignment_error_rate"]
+            for row in record["alignment"]
+            if (row["gold_set"], row["layer"]) == (name, record["align_layer"])
+        }
+        cells = [percent(rates[0]), percent(rates[last])]
+        for aligner in ("fast_align", "eflomal"):
+            own = [row for row in record["aligners"] if (row["gold_set"], row["aligner"]) == (name, aligner)]
+            cells.append(percent(min(row["alignment_error_rate"] for row in own)))
+        rows.append([name, *cells])
+    error_rates = table(
+        ["AER on gold alignments, %", "before", "after", "FastAlign, same sentences", "Eflomal, same sentences"], rows
+    )
+    parts = [head, held_out_table(training), error_rates, retrieval_table(record)]
+    picture = "![Losses, error rates and retrieval over steps and layers](benchmarks/results/evidence.svg)"
+    return "\n\n".join([*parts, picture])
+
+
+def retrieval_table(record: Record) -> str:
+    """Lay out Tatoeba retrieval before and after, at the layer that aligns and at the last one."""
+    last_step, last_layer = (max(row[name] for row in record["retrieval"]) for name in ("step", "layer"))
+    languages = sorted({row["language"] for row in record["retrieval"]})
+    found = {
+        (row["language"], row["layer"], row["step"]): 50 * (row["from_english"] + row["to_english"])
+        for row in record["retrieval"]
+    }
+    rows = [
+        [f"layer {layer}", *(change(found[x, layer, 0], found[x, layer, last_step], 1) for x in languages)]
+        for layer in (record["align_layer"], last_layer)
+    ]
+    return table(["Tatoeba retrieval, mean of both directions, %", *(f"en-{x}" for x in languages)], rows)
+
+
+def aligners() -> str:
+    """Write how good the statistical aligners are."""
+    record = read("alignment")
+    head = (
+        "### Word aligners\n\nAlignment error rate in percent over mBERT's pieces, intersection of both directions, "
+        f"trained on the gold sentences and {record['extra_pairs']:,} other pairs. Measured {record['date']} with "
+        f"`{record['command']}`; all heuristics, words as units, time and memory are in "
+        "`benchmarks/results/alignment.json`."
+    )
+    wanted = [row for row in record["rows"] if (row["unit"], row["heuristic"]) == ("piece", "intersect")]
+    rates = {(row["gold_set"], row["aligner"]): row["alignment_error_rate"] for row in wanted}
+    names = sorted({name for name, _ in rates})
+    rows = [[name, percent(rates[name, "fast_align"]), percent(rates[name, "eflomal"])] for name in names]
+    return f"{head}\n\n{table(['gold set', 'FastAlign', 'Eflomal'], rows)}"
+
+
+def collator() -> str:
+    """Write how fast batches are made."""
+    record = read("collator")
+    head = (
+        f"### Speed of the collator\n\nPairs per second of processor time on the same {record['pairs']:,} pairs. "
+        f"Measured {record['date']} with `{record['command']}`."
+    )
+    rows = [
+        [row["collator"], str(row["batch_size"]), f"{row['pairs_per_second']:,}", f"{row['times_stock']:.2f}"]
+        for row in record["rows"]
+    ]
+    return f"{head}\n\n{table(['collator', 'batch', 'pairs/s', 'times stock'], rows)}"
+
+
+def fill(text: str, name: str, section: str) -> str:
+    r"""Put a section between its marks.
+
+    >>> fill("<!-- a -->old<!-- /a -->", "a", "new")
+    '<!-- a -->\nnew\n<!-- /a -->'
+    """
+    marks = re.compile(f"<!-- {name} -->.*<!-- /{name} -->", re.DOTALL)
+    return marks.sub(lambda _: f"<!-- {name} -->\n{section}\n<!-- /{name} -->", text)
+
+
+def filled_readme() -> str:
+    """Return the README with all its tables."""
+    text = fill(README.read_text(encoding="utf-8"), "quickstart", quickstart())
+    return fill(text, "results", results())
+
+
+def main() -> None:
+    """Write the README."""
+    README.write_text(filled_readme(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
