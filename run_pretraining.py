@@ -11,6 +11,7 @@ import logging
 import time
 from pathlib import Path
 
+from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
@@ -84,7 +85,7 @@ def score_before(
     if args.resume_from_checkpoint is not None and path.exists():
         return read_scores(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scores = [score_held_out(model, collator, pair.held_out) for pair in language_pairs.values()]
+    scores = score(model, collator, language_pairs)
     write_scores(scores, path)
     return scores
 
@@ -102,7 +103,9 @@ def train(
     held_out_features = {name: pair.held_out.features for name, pair in language_pairs.items()}
     mixture = mix_language_pairs(train_features, bitext_args.sampling_alpha, bitext_args.sampling_ratios, args.seed)
 
-    if checkpoint is None:  # which else holds a head that is warm
+    if (
+        checkpoint is None or model_args.use_lora
+    ):  # a checkpoint holds the head as it was warmed up, but not of adapters
         warmup = HeadWarmup(model_args.head_warmup_steps, model_args.head_warmup_learning_rate)
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
@@ -125,7 +128,15 @@ def score_saved(
 ) -> list[HeldOutScores]:
     """Score what was saved, not what is in memory: a training engine may have the weights in shards."""
     model = BertForWEAMPreTraining.from_pretrained(args.output_dir).to(args.device)
-    return [score_held_out(model, collator, pair.held_out) for pair in language_pairs.values()]
+    return score(model, collator, language_pairs)
+
+
+def score(
+    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair]
+) -> list[HeldOutScores]:
+    """Score the held-out pairs of every language pair."""
+    progress = tqdm(language_pairs.values(), desc="scoring held-out pairs", unit=" language pairs")
+    return [score_held_out(model, collator, pair.held_out) for pair in progress]
 
 
 def report(

@@ -1,9 +1,10 @@
 """Score the joint model of `recipes/evidence.yaml`, step by step and layer by layer, beside statistical aligners.
 
     accelerate launch run_pretraining.py recipes/evidence.yaml --output_dir outputs/evidence
-    accelerate launch run_pretraining.py recipes/evidence.yaml --output_dir outputs/evidence-warm --max_steps 300
+    accelerate launch run_pretraining.py recipes/evidence.yaml --output_dir outputs/evidence-warm --max_steps 300 \
+      --save_strategy no
     accelerate launch run_pretraining.py recipes/evidence.yaml --output_dir outputs/evidence-cold --max_steps 300 \
-      --head_warmup_steps 0
+      --save_strategy no --head_warmup_steps 0
     python -m benchmarks.evidence
 
 The last command reads what the first three left behind and writes `benchmarks/results/evidence.json` and its plot.

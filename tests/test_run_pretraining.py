@@ -65,6 +65,13 @@ def test_killed_and_resumed_equals_uninterrupted(workspace: Workspace, uninterru
     assert results(resumed)["tokens"] == results(whole)["tokens"]
 
 
+def test_adapters_resume_with_the_head_that_they_were_trained_with(workspace: Workspace) -> None:
+    options = "--use_lora --head_warmup_steps 3 --save_steps 3 --max_steps 6 --learning_rate 1e-2".split()
+    whole = workspace.run("adapters", *options)
+    resumed = workspace.run("adapters resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
+    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
+
+
 def test_one_command_gives_the_same_weights_twice_and_another_seed_others(workspace: Workspace) -> None:
     steps = ["--max_steps", "6"]
     first, second = (weights(workspace.run(f"run {number}", *steps)) for number in (1, 2))
