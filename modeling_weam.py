@@ -206,9 +206,8 @@ class BertForWEAMPreTraining(BertForMaskedLM):
 
         weight = self.weam["cross_lingual_weight"]
         if aligned_positions is None or (self.training and weight == 0):  # TLM need not pay for a zero
-            aligned = torch.full_like(masked, -1)  # (M,)
-        else:
-            aligned = aligned_positions[rows, masked]  # (M,)
+            aligned_positions = torch.full_like(labels, -1)
+        aligned = aligned_positions[rows, masked]  # (M,)
         linked = (aligned >= 0).nonzero()[:, 0]  # (K,) which of the masked tokens have an aligned one
         i, j = masked[linked], aligned[linked]  # (K,), (K,)
         if self.weam["exchange"] == "representation":
@@ -221,8 +220,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
 
         items = max(len(rows), 1) if num_items_in_batch is None else num_items_in_batch
         loss = (multilingual.sum() + weight * cross_lingual.sum()) / items
-        batch_size = len(input_ids)
-        parts = [*_per_row(multilingual, rows, batch_size), *_per_row(cross_lingual, rows[linked], batch_size)]
+        parts = [*_per_row(multilingual, rows, len(labels)), *_per_row(cross_lingual, rows[linked], len(labels))]
         return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1), **extras)
 
 
