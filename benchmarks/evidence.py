@@ -16,7 +16,7 @@ import argparse
 import gzip
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,20 +101,27 @@ def read_tatoeba(data_dir: Path, language: str) -> tuple[list[str], list[str]]:
     return [source for source, _ in pairs], [target for _, target in pairs]
 
 
-def score_model(
-    step: int, folder: Path, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Sequence[int]
-) -> Iterator[Alignment | Retrieval]:
-    """Score one checkpoint at the given layers."""
-    encoder = WEAMModel.from_pretrained(folder, add_pooling_layer=False).eval()
-    for layer in tqdm(layers, desc=f"step {step}", unit=" layers"):
+def alignments(
+    step: int, encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
+) -> Iterator[Alignment]:
+    """Score the word alignment of one checkpoint at the given layers."""
+    for layer in tqdm(layers, desc=f"alignment, step {step}", unit=" layers"):
         for name in GOLD_SETS:
             gold = read_gold(data_dir / "gold_alignments" / name)
             yield Alignment(step, layer, name, round(aligner_error_rate(encoder, tokenizer, gold, layer), 4))
+
+
+def retrievals(
+    step: int, encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
+) -> Iterator[Retrieval]:
+    """Score the translation retrieval of one checkpoint at the given layers."""
+    for layer in tqdm(layers, desc=f"retrieval, step {step}", unit=" layers"):
         for language in RETRIEVAL_LANGUAGES:
             sides = read_tatoeba(data_dir, language)
             english, other = (sentence_vectors(encoder, tokenizer, side, layer) for side in sides)
-            scores = [retrieval_accuracy(english, other), retrieval_accuracy(other, english)]
-            yield Retrieval(step, layer, language, *scores)
+            yield Retrieval(
+                step, layer, language, retrieval_accuracy(english, other), retrieval_accuracy(other, english)
+            )
 
 
 def score_aligners(name: str, tokenizer: PreTrainedTokenizerBase, data_dir: Path) -> Iterator[Aligner]:
@@ -140,15 +147,18 @@ def _error_rate(links: list[list[tuple[int, int]]], gold: list[GoldSentence]) ->
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Score everything."""
+    """Score everything: every checkpoint at the layer that aligns, the first and the last at others too."""
     tokenizer = AutoTokenizer.from_pretrained(arguments.backbone)
     folders = checkpoints(arguments.run, arguments.backbone)
-    encoder = WEAMModel.from_pretrained(arguments.backbone, add_pooling_layer=False)
-    last, default = encoder.config.num_hidden_layers, encoder.align_layer()
-    scores: list[Alignment | Retrieval] = []
+    aligned: list[Alignment] = []
+    retrieved: list[Retrieval] = []
     for step, folder in folders.items():
-        layers = range(1, last + 1) if step in (0, max(folders)) else (default, last)
-        scores += score_model(step, folder, tokenizer, arguments.data_dir, layers)
+        encoder = WEAMModel.from_pretrained(folder, add_pooling_layer=False).eval()
+        last, default = encoder.config.num_hidden_layers, encoder.align_layer()
+        every_second = range(2, last + 1, 2) if step in (0, max(folders)) else ()
+        layers = sorted({default, *every_second})
+        aligned += alignments(step, encoder, tokenizer, arguments.data_dir, layers)
+        retrieved += retrievals(step, encoder, tokenizer, arguments.data_dir, (default, last))
     aligners = [row for name in GOLD_SETS for row in score_aligners(name, tokenizer, arguments.data_dir)]
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -156,8 +166,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "note": NOTE,
         "versions": versions(),
         "align_layer": default,
-        "alignment": [asdict(row) for row in scores if isinstance(row, Alignment)],
-        "retrieval": [asdict(row) for row in scores if isinstance(row, Retrieval)],
+        "alignment": [asdict(row) for row in aligned],
+        "retrieval": [asdict(row) for row in retrieved],
         "aligners": [asdict(row) for row in aligners],
         "training": read_run(arguments.run),
         "with_head_warmup": read_run(arguments.warm),

@@ -34,6 +34,7 @@ RESULTS = PreTrainingResults(
     after=[replace(score, multilingual_loss=1.0) for score in SCORES],
     log=[{"loss": 1.5, "step": 1}],
     seconds=2.5,
+    total_seconds=2.5 + 30,
     steps=1,
     tokens=1000,
 )

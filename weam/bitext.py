@@ -115,8 +115,9 @@ def parse_language_pair(text: str) -> tuple[str, str]:
 def parse_bitext_file(text: str) -> BitextFile:
     """Parse `en-de=FILE` or, for two Moses files, `en-de=ENGLISH_FILE,GERMAN_FILE`.
 
-    >>> parse_bitext_file("en-de=a.tsv.gz").paths
-    (PosixPath('a.tsv.gz'),)
+    Raises:
+        ValueError: the text is neither.
+        FileNotFoundError: a file is not there.
     """
     languages, separator, names = text.partition("=")
     paths = tuple(Path(name) for name in names.split(","))
