@@ -155,10 +155,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for step, folder in folders.items():
         encoder = WEAMModel.from_pretrained(folder, add_pooling_layer=False).eval()
         last, default = encoder.config.num_hidden_layers, encoder.align_layer()
-        every_second = range(2, last + 1, 2) if step in (0, max(folders)) else ()
-        layers = sorted({default, *every_second})
+        at_ends = step in (0, max(folders))
+        layers = sorted({default, *range(last // 3, last + 1, last // 3)}) if at_ends else [default]
         aligned += alignments(step, encoder, tokenizer, arguments.data_dir, layers)
-        retrieved += retrievals(step, encoder, tokenizer, arguments.data_dir, (default, last))
+        retrieved += retrievals(step, encoder, tokenizer, arguments.data_dir, [default, last] if at_ends else [default])
     aligners = [row for name in GOLD_SETS for row in score_aligners(name, tokenizer, arguments.data_dir)]
     return {
         "date": datetime.now(UTC).date().isoformat(),

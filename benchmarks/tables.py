@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 
+READING = "READING"
+
 Record = dict[str, Any]
 
 
@@ -114,9 +116,20 @@ def evidence() -> str:
     error_rates = table(
         ["AER on gold alignments, %", "before", "after", "FastAlign, same sentences", "Eflomal, same sentences"], rows
     )
-    parts = [head, held_out_table(training), error_rates, retrieval_table(record)]
+    parts = [head, held_out_table(training), error_rates, READING, retrieval_table(record), head_warmup(record)]
     picture = "![Losses, error rates and retrieval over steps and layers](benchmarks/results/evidence.svg)"
     return "\n\n".join([*parts, picture])
+
+
+def head_warmup(record: Record) -> str:
+    """Write what the head warm-up changes in a short training."""
+    with_warmup, without = record["with_head_warmup"], record["without_head_warmup"]
+    text = (
+        f"The backbone comes without a prediction head. {with_warmup['steps']} steps after a warm-up of "
+        f"{with_warmup['settings']['model']['head_warmup_steps']} steps in which only the head learns (first table), "
+        "and without one (second table):"
+    )
+    return "\n\n".join([text, held_out_table(with_warmup), held_out_table(without)])
 
 
 def retrieval_table(record: Record) -> str:
