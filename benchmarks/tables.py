@@ -14,7 +14,13 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 
-READING = "READING"
+READING = (
+    "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and Eflomal on "
+    "the same sentences, but it did so before this training as well: multilingual E5 comes with aligned languages. WEAM "
+    "lowers the error rate by about one point, most of it within the first 375 steps; at the last layer, where E5 keeps "
+    "sentences and not words, it lowers it by five to six. Translation retrieval does not gain: at layer 8 it loses in "
+    "five of six directions."
+)
 
 Record = dict[str, Any]
 
