@@ -15,8 +15,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 
 READING = (
-    "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and Eflomal "
-    "on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned languages. "
+    "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and "
+    "Eflomal on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned languages. "
     "At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that within the first "
     "375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. Translation "
     "retrieval does not gain, and mostly loses."
@@ -83,7 +83,7 @@ def quickstart() -> str:
     record = read("quickstart")
     minutes, seconds = divmod(round(record["total_seconds"]), 60)
     text = (
-        f"Measured {record['date']} on two processor cores: {record['steps']:,} steps, {minutes} min {seconds} s in "
+        f"Measured {record['date']} on one thread of a processor: {record['steps']:,} steps, {minutes} min {seconds} s in "
         "all. "
         "Losses in nats per token; AER is the alignment error rate against the links that the grammar knows. A toy: it "
         "shows that every stage works, not what the method is worth."
@@ -103,7 +103,7 @@ def evidence() -> str:
     hours = training["seconds"] / 3600
     head = (
         f"### A joint model on real bitext\n\nMeasured {record['date']}. {record['note']} One model for en-de, en-es "
-        f"and en-zh, {training['steps']:,} steps in {hours:.1f} hours on two shared processor cores: "
+        f"and en-zh, {training['steps']:,} steps in {hours:.1f} hours on one thread of a shared processor: "
         f"`accelerate launch {training['command']}`, then `{record['command']}`."
     )
     last = max(row["step"] for row in record["alignment"])
