@@ -16,10 +16,10 @@ README = ROOT / "README.md"
 
 READING = (
     "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and "
-    "Eflomal on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned languages. "
-    "At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that within the first "
-    "375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. Translation "
-    "retrieval does not gain, and mostly loses."
+    "Eflomal on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned "
+    "languages. At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that within "
+    "the first 375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. "
+    "Translation retrieval does not gain, and mostly loses."
 )
 
 Record = dict[str, Any]
@@ -83,8 +83,8 @@ def quickstart() -> str:
     record = read("quickstart")
     minutes, seconds = divmod(round(record["total_seconds"]), 60)
     text = (
-        f"Measured {record['date']} on one thread of a processor: {record['steps']:,} steps, {minutes} min {seconds} s in "
-        "all. "
+        f"Measured {record['date']} on one thread of a processor: {record['steps']:,} steps, {minutes} min "
+        f"{seconds} s in all. "
         "Losses in nats per token; AER is the alignment error rate against the links that the grammar knows. A toy: it "
         "shows that every stage works, not what the method is worth."
     )
