@@ -17,8 +17,8 @@ README = ROOT / "README.md"
 READING = (
     "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and "
     "Eflomal on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned "
-    "languages. At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that within "
-    "the first 375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. "
+    "languages. At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that "
+    "within the first 375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. "
     "Translation retrieval does not gain, and mostly loses."
 )
 
