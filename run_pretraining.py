@@ -103,9 +103,8 @@ def train(
     held_out_features = {name: pair.held_out.features for name, pair in language_pairs.items()}
     mixture = mix_language_pairs(train_features, bitext_args.sampling_alpha, bitext_args.sampling_ratios, args.seed)
 
-    if (
-        checkpoint is None or model_args.use_lora
-    ):  # a checkpoint holds the head as it was warmed up, but not of adapters
+    # A checkpoint holds the head as it was warmed up; one of adapters does not.
+    if checkpoint is None or model_args.use_lora:
         warmup = HeadWarmup(model_args.head_warmup_steps, model_args.head_warmup_learning_rate)
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
