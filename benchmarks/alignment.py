@@ -28,7 +28,7 @@ from typing import Any
 
 import transformers  # its classes load when they are used; the process that is measured uses none
 
-from weam.metrics import alignment_error_rate
+from weam.metrics import score_links
 from weam.word_alignment import (
     ALIGNERS,
     HEURISTICS,
@@ -243,8 +243,7 @@ def score(run: Run, directions: list[tuple[Links, Links]], corpus: Corpus, gold:
 
 def make_row(run: Run, unit: str, heuristic: str, links: list[Links], gold: list[GoldSentence]) -> Row:
     """Score links between words."""
-    scores = alignment_error_rate(links, [s.sure for s in gold], [s.possible for s in gold])
-    rounded = {name: round(value, 4) for name, value in asdict(scores).items()}
+    rounded = {name: round(value, 4) for name, value in asdict(score_links(links, gold)).items()}
     return Row(run.gold_set, run.aligner, unit, heuristic, **rounded)
 
 

@@ -30,9 +30,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from benchmarks.alignment import make_corpus, read_bitext
 from modeling_weam import WEAMModel
 from weam.held_out import aligner_error_rate, sentence_vectors
-from weam.metrics import alignment_error_rate, retrieval_accuracy
+from weam.metrics import retrieval_accuracy, score_links
 from weam.results import versions
-from weam.word_alignment import ALIGNERS, GoldSentence, WordAligner, read_gold, symmetrize, word_links
+from weam.word_alignment import ALIGNERS, WordAligner, read_gold, symmetrize, word_links
 
 GOLD_SETS = {  # the bitext of the training runs; the gold sets have English second
     "de-en": ("en-de.tatoeba", "en-de.multi30k", "en-de.wmt-sample"),
@@ -138,12 +138,9 @@ def score_aligners(name: str, tokenizer: PreTrainedTokenizerBase, data_dir: Path
                 word_links(symmetrize(*both, heuristic), *words)
                 for both, words in zip(directions, corpus.word_numbers, strict=True)
             ]
-            yield Aligner(name, aligner, heuristic, len(corpus.pairs), round(_error_rate(links, gold), 4))
-
-
-def _error_rate(links: list[list[tuple[int, int]]], gold: list[GoldSentence]) -> float:
-    scores = alignment_error_rate(links, [s.sure for s in gold], [s.possible for s in gold])
-    return scores.alignment_error_rate
+            yield Aligner(
+                name, aligner, heuristic, len(corpus.pairs), round(score_links(links, gold).alignment_error_rate, 4)
+            )
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

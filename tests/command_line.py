@@ -78,9 +78,10 @@ def make_workspace(folder: Path, **config: object) -> Workspace:
     return Workspace(folder)
 
 
-def write_tsv(path: Path, pairs: list[tuple[str, str]]) -> None:
-    """Write sentence pairs, one a line."""
+def write_tsv(path: Path, pairs: list[tuple[str, str]]) -> Path:
+    """Write sentence pairs, one a line; return the path."""
     path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
+    return path
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

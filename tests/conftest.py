@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
 
-from modeling_weam import BertForWEAMPreTraining
+from modeling_weam import BertForWEAMPreTraining, WEAMModel
 
 torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
@@ -29,6 +29,19 @@ def small_config(**changes: object) -> BertConfig:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     reach = {"vocab_size": len(SPECIAL + WORDS), "max_position_embeddings": 64}
     return BertConfig(**{**sizes, **reach, **changes})
+
+
+@torch.no_grad()
+def plant_translations(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> WEAMModel:
+    """Give cat-katze, dog-hund and sees-sieht one embedding each, which drowns position and context."""
+    encoder = model.bert.eval()
+    embeddings = encoder.embeddings.word_embeddings.weight
+    for source, target in (("cat", "katze"), ("dog", "hund"), ("sees", "sieht")):
+        source_id, target_id = tokenizer.convert_tokens_to_ids([source, target])
+        embeddings[target_id] = embeddings[source_id]
+    embeddings *= 100
+    encoder.embeddings.position_embeddings.weight.zero_()
+    return encoder
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import torch
 from datasets import Dataset
 
 from data_collator_weam import DataCollatorForWordExchange
-from tests.conftest import TEXTS
+from tests.conftest import TEXTS, plant_translations
 from weam.bitext import Bitext, BitextReport
 from weam.held_out import (
     BATCH_SIZE,
@@ -239,14 +239,7 @@ def test_a_text_retrieves_itself(model, collator, tokenizer):
 
 def test_the_aligner_is_scored_against_gold(model, tokenizer):
     """Links 0-1 1-2 2-0 are planted: one of two sure ones and one more of the possible ones are found."""
-    encoder = model.bert.eval()
-    with torch.no_grad():
-        embeddings = encoder.embeddings.word_embeddings.weight
-        for source, target in (("cat", "katze"), ("dog", "hund"), ("sees", "sieht")):
-            source_id, target_id = tokenizer.convert_tokens_to_ids([source, target])
-            embeddings[target_id] = embeddings[source_id]
-        embeddings *= 100  # the words drown position and context
-        encoder.embeddings.position_embeddings.weight.zero_()
+    encoder = plant_translations(model, tokenizer)
     sure = frozenset({(0, 1), (1, 0)})
     sentence = GoldSentence(("cat", "sees", "dog"), ("hund", "katze", "sieht"), sure, sure | {(2, 0)})
     assert aligner_error_rate(encoder, tokenizer, [sentence]) == pytest.approx(1 - (1 + 2) / (3 + 2))

@@ -7,6 +7,7 @@ import datasets
 import pytest
 from datasets import Dataset, concatenate_datasets
 
+from tests.command_line import write_tsv
 from weam.arguments import AlignmentArguments, BitextArguments
 from weam.bitext import pair_id
 from weam.held_out import sentence_key
@@ -33,11 +34,6 @@ def prepare(tokenizer, cache):
         return prepare_language_pairs(bitext_args, AlignmentArguments(**(alignment or {})), tokenizer, seed)
 
     return call
-
-
-def write_tsv(path, rows):
-    path.write_text("".join(f"{source}\t{target}\n" for source, target in rows), encoding="utf-8")
-    return path
 
 
 def write_gold(prefix):

@@ -6,7 +6,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTrainin
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMModel
-from tests.conftest import small_config
+from tests.conftest import plant_translations, small_config
 
 
 @pytest.fixture
@@ -161,14 +161,7 @@ def test_impossible_settings_are_refused(settings, message):
 
 def test_align_words_finds_a_planted_alignment(model, tokenizer):
     """With one embedding per word pair and no context, the nearest word is the planted one."""
-    encoder = model.bert.eval()
-    with torch.no_grad():
-        embeddings = encoder.embeddings.word_embeddings.weight
-        for source, target in (("cat", "katze"), ("dog", "hund"), ("sees", "sieht")):
-            source_id, target_id = tokenizer.convert_tokens_to_ids([source, target])
-            embeddings[target_id] = embeddings[source_id]
-        embeddings *= 100  # the words drown position and context
-        encoder.embeddings.position_embeddings.weight.zero_()
+    encoder = plant_translations(model, tokenizer)
     links = encoder.align_words(
         tokenizer, ["cat sees dog", ["dog", "sees"], ""], ["hund katze sieht", "hund sieht", "a"]
     )

@@ -65,7 +65,7 @@ def test_there_are_two_commands_to_set_everything_up() -> None:
 
 def test_every_shell_snippet_is_one_that_is_tested() -> None:
     known = [*commands("pip"), *commands("python"), *commands("accelerate launch")]
-    lines = sum(part.count("&&") + 1 for language, text in SNIPPETS if language == "bash" for part in [text])
+    lines = sum(text.count("&&") + 1 for language, text in SNIPPETS if language == "bash")
     assert len(known) == lines
 
 

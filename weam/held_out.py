@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMModel
 from weam.bitext import Bitext
-from weam.metrics import alignment_error_rate, retrieval_accuracy
+from weam.metrics import retrieval_accuracy, score_links
 from weam.training import mean_losses
 from weam.word_alignment import GoldSentence
 
@@ -192,8 +192,7 @@ def aligner_error_rate(
     """Return the alignment error rate of the encoder as a word aligner."""
     sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
     links = encoder.align_words(tokenizer, sources, targets, layer=layer)
-    scores = alignment_error_rate(links, [s.sure for s in gold], [s.possible for s in gold])
-    return scores.alignment_error_rate
+    return score_links(links, gold).alignment_error_rate
 
 
 def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weam.word_alignment import GoldSentence
+
 Link = tuple[int, int]  # (source position, target position)
 
 
@@ -50,6 +52,11 @@ def alignment_error_rate(
         recall=_ratio(right_sure, all_sure),
         alignment_error_rate=1 - _ratio(right_sure + right_possible, found + all_sure),
     )
+
+
+def score_links(predicted: Sequence[Collection[Link]], gold: Sequence[GoldSentence]) -> AlignmentScores:
+    """Score the links of hand-aligned sentences, in their order."""
+    return alignment_error_rate(predicted, [s.sure for s in gold], [s.possible for s in gold])
 
 
 def retrieval_accuracy(queries: np.ndarray, candidates: np.ndarray) -> float:
