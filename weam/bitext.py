@@ -7,6 +7,7 @@ align (`word_alignment.py`) and does not truncate (`features.py`).
 import gzip
 import hashlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -133,15 +134,18 @@ def read_lines(path: Path) -> Iterator[str]:
     r"""Yield the lines of a UTF-8 file, gzipped or not, split at `\n` only.
 
     Raises:
-        ValueError: bytes that are not UTF-8; names file and line.
+        ValueError: bytes that are not UTF-8, or a damaged gzip file; names file and line.
     """
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
-            yield text.removesuffix("\n").removesuffix("\r")
+                yield text.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read after line {number}: {error}; give a whole gzip file") from error
 
 
 def read_bitext_file(file: BitextFile) -> Iterator[Row]:

@@ -1,0 +1,108 @@
+"""Scores of single examples, from which every figure of an evaluation is a sum: means, intervals, comparisons.
+
+Knows no tasks and no models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+DRAWS = 10_000
+CHUNK = 500  # draws at once: bounds the memory
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One metric over N examples: its value is the sum of the numerators over that of the denominators.
+
+    Attributes:
+        numerators: (N,) float64, such as 1 for each right answer, or twice the right entities of a sentence.
+        denominators: (N,) float64, such as 1 for each answer, or the predicted and the gold entities of a sentence.
+    """
+
+    numerators: np.ndarray
+    denominators: np.ndarray
+
+    @classmethod
+    def mean(cls, values: Sequence[float] | np.ndarray) -> "Ratio":
+        """The metric that is the mean of a value per example.
+
+        >>> Ratio.mean([1.0, 0.0, 1.0, 1.0]).value
+        0.75
+        """
+        numerators = np.asarray(values, dtype=np.float64)
+        return cls(numerators, np.ones_like(numerators))
+
+    @property
+    def value(self) -> float:
+        """The metric over all examples; nothing over nothing is 0."""
+        return float(_divide(self.numerators.sum(), self.denominators.sum()))
+
+    @property
+    def count(self) -> int:
+        """The number of examples."""
+        return len(self.numerators)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one system is than another on the same examples.
+
+    Attributes:
+        value: its mean over seeds less the other's.
+        low: lower end of the 95 % interval.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def paired_bootstrap(tests: Sequence[tuple[Sequence[Ratio], Sequence[Ratio]]], draws: int = DRAWS) -> Difference:
+    """Compare two systems on the same test sets by the paired bootstrap (Efron and Tibshirani 1993; Koehn 2004).
+
+    Each draw takes the N examples of a test set with replacement, the same ones for both systems, and each system's
+    seeds with replacement; the interval holds the middle 95 % of the differences, averaged over the test sets. Test
+    sets of one size are resampled alike, as parallel ones must be. With one seed a side it says nothing about other
+    seeds. Deterministic.
+
+    Args:
+        tests: for each test set (ours, theirs): a ratio per seed, all over the same examples in the same order.
+        draws: how many.
+
+    Raises:
+        ValueError: the numbers of examples of a test set differ, or there are none.
+    """
+    means = [np.mean([r.value for r in ours]) - np.mean([r.value for r in theirs]) for ours, theirs in tests]
+    drawn = np.mean([_drawn_differences(ours, theirs, draws) for ours, theirs in tests], axis=0)  # (draws,)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Difference(float(np.mean(means)), float(low), float(high))
+
+
+def _drawn_differences(ours: Sequence[Ratio], theirs: Sequence[Ratio], draws: int) -> np.ndarray:
+    counts = {ratio.count for ratio in (*ours, *theirs)}
+    if len(counts) != 1 or counts == {0}:
+        raise ValueError(f"a paired comparison needs the same examples for all, but there are {sorted(counts)} of them")
+    (count,) = counts
+    generator = np.random.default_rng(0)
+    differences = []
+    for start in range(0, draws, CHUNK):
+        size = min(CHUNK, draws - start)
+        weights = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # (size, N)
+        differences.append(_resampled(ours, weights, generator) - _resampled(theirs, weights, generator))
+    return np.concatenate(differences)
+
+
+def _resampled(seeds: Sequence[Ratio], weights: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return (draws,) means over seeds drawn with replacement, on examples that count `weights` (draws, N) times."""
+    numerators = weights @ np.stack([ratio.numerators for ratio in seeds], axis=1)  # (draws, seeds)
+    denominators = weights @ np.stack([ratio.denominators for ratio in seeds], axis=1)
+    values = _divide(numerators, denominators)
+    drawn = generator.integers(len(seeds), size=values.shape)
+    return np.take_along_axis(values, drawn, axis=1).mean(axis=1)
+
+
+def _divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    return numerators / np.where(denominators == 0, 1, denominators)
