@@ -9,6 +9,7 @@ trains, scores held-out pairs before and after, and saves a checkpoint that the 
 
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -16,13 +17,23 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments, se
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
-from weam.arguments import Arguments, ModelArguments, parse_arguments
-from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_model, load_tokenizer, merge_adapters
-from weam.held_out import HeldOutScores, score_held_out, scores_table
+from weam.arguments import Arguments, ModelArguments, parse_arguments, pretraining_settings
+from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_model, load_tokenizer, merge_adapters
+from weam.held_out import (
+    BEFORE_FILE,
+    HeldOutScores,
+    Origin,
+    from_measurements,
+    read_scores,
+    score_held_out,
+    scores_table,
+    to_measurements,
+    write_scores,
+)
 from weam.language_pairs import LanguagePair, prepare_language_pairs
 from weam.mixture import mix_language_pairs
 from weam.model_card import create_repository, push_model, write_model_card
-from weam.results import BEFORE_FILE, PreTrainingResults, command_line, read_scores, recipe, write_results, write_scores
+from weam.results import Measurement, Results, Training, command_line, write_results
 from weam.training import HeadWarmup, check_output_dir, find_checkpoint, make_trainer, warm_up_head
 
 logger = logging.getLogger("weam")
@@ -44,7 +55,7 @@ def main() -> None:
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
-    tokenizer, model = load(model_args)
+    tokenizer, loaded = load(model_args)
     with args.main_process_first(desc="preparing the bitext"):
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
     for language_pair in language_pairs.values():
@@ -53,23 +64,28 @@ def main() -> None:
         tokenizer, bitext_args.mlm_probability, bitext_args.max_length, bitext_args.pad_to_multiple_of, args.seed
     )
 
-    before = score_before(model.to(args.device), collator, language_pairs, args)
+    model = loaded.model.to(args.device)
+    before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
     save_weights(trainer, Path(args.output_dir))
     if args.process_index == 0:
         after = score_saved(collator, language_pairs, args)
-        report(arguments, trainer, language_pairs, before, after)
+        held_out = [pair.held_out for pair in language_pairs.values()]
+        origin = Origin(args.seed, model_args.origin, loaded.fingerprint)
+        measured = to_measurements(before, held_out, origin, steps=0)
+        measured += to_measurements(after, held_out, origin, trainer.state.global_step)
+        report(arguments, trainer, language_pairs, measured)
         if repository is not None:
             logger.info("pushed: %s", push_model(Path(args.output_dir), repository, args))
 
 
-def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, BertForWEAMPreTraining]:
+def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     """Load tokenizer and model and see that they fit."""
     weam = {"exchange": args.exchange, "cross_lingual_weight": args.cross_lingual_weight}
     tokenizer = load_tokenizer(args.tokenizer_name or args.name, args.model_revision)
-    model = load_model(args.name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
-    check_vocabulary(model, tokenizer)
-    return tokenizer, model
+    loaded = load_model(args.name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
+    check_vocabulary(loaded.model, tokenizer)
+    return tokenizer, loaded
 
 
 def score_before(
@@ -108,9 +124,7 @@ def train(
         warmup = HeadWarmup(model_args.head_warmup_steps, model_args.head_warmup_learning_rate)
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
-        targets = tuple(model_args.lora_target_modules)
-        lora = LoraSettings(model_args.lora_r, model_args.lora_alpha, model_args.lora_dropout, targets)
-        model = add_adapters(model, lora)
+        model = add_adapters(model, model_args.lora)
     trainer = make_trainer(model, args, collator, mixture, held_out_features)
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return trainer
@@ -139,31 +153,25 @@ def score(
 
 
 def report(
-    arguments: Arguments,
-    trainer: Trainer,
-    language_pairs: dict[str, LanguagePair],
-    before: list[HeldOutScores],
-    after: list[HeldOutScores],
+    arguments: Arguments, trainer: Trainer, language_pairs: dict[str, LanguagePair], measured: list[Measurement]
 ) -> None:
     """Print the table, write results and card."""
     args, state = arguments[-1], trainer.state
-    results = PreTrainingResults(
+    log = state.log_history
+    seconds = sum(record.get("train_runtime", 0.0) for record in log if "train_loss" in record)
+    results = Results(
+        program="run_pretraining",
         command=command_line(args.hub_token),
-        base_model=arguments[0].model_name_or_path,
-        settings=recipe(arguments),
-        data=[pair.report for pair in language_pairs.values()],
-        before=before,
-        after=after,
-        log=state.log_history,
-        seconds=sum(record.get("train_runtime", 0.0) for record in state.log_history if "train_loss" in record),
+        settings=pretraining_settings(arguments),
+        data=[asdict(pair.report) for pair in language_pairs.values()],
+        trainings=[Training("", args.seed, state.global_step, state.num_input_tokens_seen, seconds, log)],
+        measurements=measured,
         total_seconds=time.monotonic() - STARTED,
-        steps=state.global_step,
-        tokens=state.num_input_tokens_seen,
     )
     folder = Path(args.output_dir)
     write_results(results, folder)
     write_model_card(folder)
-    logger.info("\n%s\n\nsaved to %s", scores_table(before, after), folder)
+    logger.info("\n%s\n\nsaved to %s", scores_table(*from_measurements(measured)), folder)
 
 
 if __name__ == "__main__":

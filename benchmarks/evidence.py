@@ -31,7 +31,7 @@ from benchmarks.alignment import make_corpus, read_bitext
 from modeling_weam import WEAMModel
 from weam.held_out import aligner_error_rate, sentence_vectors
 from weam.metrics import retrieval_accuracy, score_links
-from weam.results import versions
+from weam.results import RESULTS_FILE, read_results, versions
 from weam.word_alignment import ALIGNERS, WordAligner, read_gold, symmetrize, word_links
 
 GOLD_SETS = {  # the bitext of the training runs; the gold sets have English second
@@ -174,14 +174,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def read_run(folder: Path) -> dict[str, Any]:
     """Return what a training measured of itself."""
-    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return asdict(read_results(folder / RESULTS_FILE))
 
 
 def plot(record: dict[str, Any], path: Path) -> None:
     """Draw losses, error rates and retrieval over steps, error rates over layers, and the warm-up comparison."""
     figure, axes = plt.subplots(2, 3, figsize=(15, 8), layout="constrained")
-    draw_losses(axes[0, 0], record["training"]["log"], "multilingual_loss", "held-out multilingual loss")
-    draw_losses(axes[0, 1], record["training"]["log"], "cross_lingual_loss", "held-out cross-lingual loss")
+    log = record["training"]["trainings"][0]["log"]
+    draw_losses(axes[0, 0], log, "multilingual_loss", "held-out multilingual loss")
+    draw_losses(axes[0, 1], log, "cross_lingual_loss", "held-out cross-lingual loss")
     draw_warmup(axes[0, 2], record)
     draw_error_rates(axes[1, 0], record, "step", record["align_layer"])
     draw_error_rates(axes[1, 1], record, "layer", None)
@@ -203,7 +204,7 @@ def draw_warmup(axis: Axes, record: dict[str, Any]) -> None:
     """Draw both losses in training, with and without the head warm-up."""
     for key, style in (("with_head_warmup", "-"), ("without_head_warmup", "--")):
         for name in ("multilingual_loss", "cross_lingual_loss"):
-            points = [(entry["step"], entry[name]) for entry in record[key]["log"] if name in entry]
+            points = [(entry["step"], entry[name]) for entry in record[key]["trainings"][0]["log"] if name in entry]
             label = f"{name.replace('_', ' ')}, {key.replace('_', ' ')}"
             axis.plot(*zip(*points, strict=True), style, label=label)
     axis.set(title="training losses of short runs", xlabel="step", ylabel="nats per token")

@@ -1,19 +1,22 @@
-"""Runs `run_pretraining.py` as users do: through `accelerate launch`, in a process of its own."""
+"""Runs the programs as users do: through `accelerate launch`, in a process of its own."""
 
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import BertForMaskedLM
 
 from tests.conftest import ROOT, small_config, small_tokenizer
+from weam.checkpoint import load_model
 
 TWO_PROCESSES = "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no".split()
 ONE_PROCESS = "--num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no".split()
@@ -34,9 +37,8 @@ class Workspace:
             "--output_dir": self.folder / output,
         }
         named = [str(word) for pair in settings.items() if pair[0] not in options for word in pair]
-        launcher = [sys.executable, "-m", "accelerate.commands.launch", *launch]
         common = ["--use_cpu", "--validation_fraction", "0.1", "--report_to", "none"]
-        return [*launcher, str(ROOT / "run_pretraining.py"), *named, *common, *options]
+        return [*launcher(launch), str(ROOT / "run_pretraining.py"), *named, *common, *options]
 
     def start(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> subprocess.Popen:
         """Start a training in a process group of its own."""
@@ -52,6 +54,52 @@ class Workspace:
 
 
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One of the evaluation programs, a checkpoint and data in a folder; `run` fine-tunes in it."""
+
+    folder: Path
+    program: str
+
+    def arguments(self, output: str, *options: str) -> list[str]:
+        """Return the settings of a run that writes into the folder `output`; `options` go before ours."""
+        ours = {
+            "--model_name_or_path": self.folder / "checkpoint",
+            "--data_dir": self.folder / "data",
+            "--output_dir": self.folder / output,
+            "--report_to": "none",
+        }
+        named = [str(word) for name, value in ours.items() if name not in options for word in (name, value)]
+        return ["--use_cpu", *named, *options]
+
+    def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
+        """Return the whole command line."""
+        return [*launcher(launch), str(ROOT / f"{self.program}.py"), *self.arguments(output, *options)]
+
+    def start(self, output: str, *options: str) -> subprocess.Popen:
+        """Start a run in a process group of its own."""
+        return subprocess.Popen(self.command(output, *options), env=environment(), start_new_session=True, **PIPES)
+
+    def run(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> str:
+        """Run and return what the program said."""
+        command = self.command(output, *options, launch=launch)
+        finished = subprocess.run(command, env=environment(), timeout=300, **PIPES)
+        assert finished.returncode == 0, finished.stdout
+        return finished.stdout
+
+    def here(self, output: str, *options: str) -> Path:
+        """Run in this process, which saves its start; return the output folder."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [f"{self.program}.py", *self.arguments(output, *options)])
+            import_module(self.program).main()
+        return self.folder / output
+
+
+def launcher(launch: list[str]) -> list[str]:
+    """Return `accelerate launch` with its options."""
+    return [sys.executable, "-m", "accelerate.commands.launch", *launch]
 
 
 def environment() -> dict[str, str]:
@@ -78,6 +126,16 @@ def make_workspace(folder: Path, **config: object) -> Workspace:
     return Workspace(folder)
 
 
+def make_evaluation(folder: Path, program: str, published: bool = False, **config: object) -> Evaluation:
+    """Write a small random checkpoint; a published one is saved by our pre-training, with its code and head."""
+    torch.manual_seed(0)
+    BertForMaskedLM(small_config(**config)).save_pretrained(folder / "checkpoint")
+    if published:
+        load_model(str(folder / "checkpoint"), "main", {}).model.save_pretrained(folder / "checkpoint")
+    small_tokenizer().save_pretrained(folder / "checkpoint")
+    return Evaluation(folder, program)
+
+
 def write_tsv(path: Path, pairs: list[tuple[str, str]]) -> Path:
     """Write sentence pairs, one a line; return the path."""
     path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
@@ -94,6 +152,39 @@ def results(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
 
+def training(folder: Path) -> dict[str, Any]:
+    """Return what the results tell of the one training."""
+    (only,) = results(folder)["trainings"]
+    return only
+
+
+def held_out(folder: Path, steps: int) -> dict[tuple[str, str], float]:
+    """Return held-out figures after so many steps by language pair and metric."""
+    rows = [row for row in results(folder)["measurements"] if row["steps"] == steps]
+    return {(row["language"], row["metric"]): row["value"] for row in rows}
+
+
 def step_losses(folder: Path) -> list[dict[str, float]]:
     """Return the logged training steps."""
-    return [record for record in results(folder)["log"] if "loss" in record]
+    return [record for record in training(folder)["log"] if "loss" in record]
+
+
+def predictions(folder: Path, training: str, test: str) -> list[dict[str, Any]]:
+    """Return the predictions of a training on a test, such as `xnli.de`."""
+    path = folder / "predictions" / training / f"{test}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def check_same_training(one: Path, other: Path, start: Path) -> None:
+    """Compare the logged losses of six steps, and the final weights; something must have been learnt."""
+    pairs = list(zip(step_losses(one), step_losses(other), strict=True))
+    assert len(pairs) == 6
+    for first, second in pairs:
+        for name in ("loss", "num_input_tokens_seen"):
+            assert second[name] == pytest.approx(first[name], rel=1e-4), name
+    base, moved = weights(start), 0.0
+    for name, tensor in weights(one).items():
+        torch.testing.assert_close(weights(other)[name], tensor, rtol=1e-4, atol=1e-5)
+        if name in base:
+            moved = max(moved, (tensor - base[name]).abs().max().item())
+    assert moved > 1e-3, "nothing was learned, so nothing was compared"

@@ -107,7 +107,7 @@ def test_impossible_settings_are_refused(tmp_path):
 
 def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
-    model = load_model(str(tmp_path / "stock"), "main", WEAM)
+    model = load_model(str(tmp_path / "stock"), "main", WEAM).model
     assert model.weam == {**WEAM, "align_layer": None}
     model.save_pretrained(tmp_path / "saved")
     assert BertConfig.from_pretrained(tmp_path / "saved").weam == WEAM
@@ -115,14 +115,14 @@ def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
 
 def test_new_settings_replace_those_of_an_earlier_training(tmp_path):
     BertForWEAMPreTraining(small_config(weam=WEAM)).save_pretrained(tmp_path)
-    model = load_model(str(tmp_path), "main", {"exchange": "representation", "cross_lingual_weight": 2.0})
+    model = load_model(str(tmp_path), "main", {"exchange": "representation", "cross_lingual_weight": 2.0}).model
     assert model.weam == {"exchange": "representation", "cross_lingual_weight": 2.0, "align_layer": None}
 
 
 def test_a_checkpoint_in_half_precision_is_loaded_and_saved_in_float32(tmp_path):
     half = drawn(BertForMaskedLM(small_config())).to(torch.bfloat16)
     half.save_pretrained(tmp_path / "half")
-    model = load_model(str(tmp_path / "half"), "main", WEAM)
+    model = load_model(str(tmp_path / "half"), "main", WEAM).model
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert same(model.state_dict(), {name: tensor.float() for name, tensor in half.state_dict().items()})
     model.save_pretrained(tmp_path / "saved")
@@ -135,7 +135,7 @@ def test_from_scratch_weights_are_drawn_and_not_read(tmp_path):
     models = []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)
-        models.append(load_model(str(tmp_path), "main", WEAM, from_scratch=True).state_dict())
+        models.append(load_model(str(tmp_path), "main", WEAM, from_scratch=True).model.state_dict())
     key = "bert.encoder.layer.0.output.dense.weight"
     assert same(models[0], models[1])
     assert not torch.equal(models[0][key], models[2][key])
@@ -148,7 +148,7 @@ def test_from_scratch_weights_are_drawn_and_not_read(tmp_path):
 @pytest.mark.parametrize("from_scratch", [False, True])
 def test_a_saved_model_is_a_complete_repository(from_scratch, tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
-    load_model(str(tmp_path / "stock"), "main", WEAM, from_scratch).save_pretrained(tmp_path / "saved")
+    load_model(str(tmp_path / "stock"), "main", WEAM, from_scratch).model.save_pretrained(tmp_path / "saved")
     config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
     assert config["auto_map"] == {
         "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
@@ -163,7 +163,7 @@ def test_the_weights_of_a_masked_language_model_survive_bit_for_bit(tied, tmp_pa
     stock = drawn(BertForMaskedLM(small_config(tie_word_embeddings=tied)))
     assert (stock.cls.predictions.decoder.weight is stock.bert.embeddings.word_embeddings.weight) == tied
     stock.save_pretrained(tmp_path / "stock")
-    load_model(str(tmp_path / "stock"), "main", WEAM).save_pretrained(tmp_path / "saved")
+    load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "saved")
     loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved").eval()
     assert same(loaded.state_dict(), stock.state_dict())
     assert torch.equal(loaded(INPUT).logits, stock(INPUT).logits)
@@ -172,7 +172,7 @@ def test_the_weights_of_a_masked_language_model_survive_bit_for_bit(tied, tmp_pa
 def test_the_weights_of_an_encoder_without_head_survive_bit_for_bit(tmp_path):
     stock = drawn(BertModel(small_config()))
     stock.save_pretrained(tmp_path / "stock")
-    load_model(str(tmp_path / "stock"), "main", WEAM).save_pretrained(tmp_path / "saved")
+    load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "saved")
     loaded = BertModel.from_pretrained(tmp_path / "saved", add_pooling_layer=False).eval()
     encoder = {name: tensor for name, tensor in stock.state_dict().items() if not name.startswith("pooler")}
     assert same(loaded.state_dict(), encoder)

@@ -1,5 +1,6 @@
 """Held-out pairs: the split and its laws, and scores against slow or hand-made ones."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,17 +13,24 @@ from tests.conftest import TEXTS, plant_translations
 from weam.bitext import Bitext, BitextReport
 from weam.held_out import (
     BATCH_SIZE,
+    HeldOut,
     HeldOutScores,
+    Origin,
     aligner_error_rate,
     choose_held_out,
+    from_measurements,
     held_out_losses,
     make_held_out,
+    read_scores,
     score_held_out,
     scores_table,
     sentence_key,
     sentence_vectors,
+    to_measurements,
     training_rows,
+    write_scores,
 )
+from weam.results import Measurement
 from weam.training import mean_losses
 from weam.word_alignment import GoldSentence
 
@@ -243,6 +251,61 @@ def test_the_aligner_is_scored_against_gold(model, tokenizer):
     sure = frozenset({(0, 1), (1, 0)})
     sentence = GoldSentence(("cat", "sees", "dog"), ("hund", "katze", "sieht"), sure, sure | {(2, 0)})
     assert aligner_error_rate(encoder, tokenizer, [sentence]) == pytest.approx(1 - (1 + 2) / (3 + 2))
+
+
+# As results have them
+
+GOLD = [GoldSentence(("a",), ("b",), frozenset(), frozenset({(0, 0)}))]
+PAIRS = [  # English-German has gold
+    HeldOut("en-de", Dataset.from_dict({}), ["a b"], ["x"], GOLD),
+    HeldOut("en-zh", Dataset.from_dict({}), ["c"], ["z"], []),
+]
+SCORES = [
+    HeldOutScores("en-de", 300, 3.4567890123456789, 4.0, 0.5, 1 / 3, 100, 0.25),
+    HeldOutScores("en-zh", 20, 5.0, 6.0, 0.0, 0.1, 0, None),
+]
+ORIGIN = Origin(7, "folder/base", "0123456789abcdef")
+
+
+def test_scores_are_written_as_measurements():
+    measurements = to_measurements(SCORES, PAIRS, ORIGIN, steps=30)
+    texts, gold = PAIRS[0].fingerprint, PAIRS[0].gold_fingerprint
+    figure = ("held-out", "en-de")
+    origin = (7, 30, "folder/base", "0123456789abcdef")
+    assert measurements[:5] == [
+        Measurement(*figure, "multilingual_loss", 3.4567890123456789, 300, *origin, texts),
+        Measurement(*figure, "cross_lingual_loss", 4.0, 300, *origin, texts),
+        Measurement(*figure, "retrieval_source_to_target", 0.5, 300, *origin, texts),
+        Measurement(*figure, "retrieval_target_to_source", 1 / 3, 300, *origin, texts),
+        Measurement(*figure, "alignment_error_rate", 0.25, 100, *origin, gold),
+    ]
+    assert [(x.language, x.count) for x in measurements[5:]] == [("en-zh", 20)] * 4
+
+
+def test_measurements_are_read_as_scores_before_and_after():
+    after = [replace(score, multilingual_loss=1.0) for score in SCORES]
+    measurements = to_measurements(SCORES, PAIRS, ORIGIN, 0) + to_measurements(after, PAIRS, ORIGIN, 30)
+    assert from_measurements(measurements) == (SCORES, after)
+
+
+def test_measurements_that_lack_a_metric_are_refused():
+    both = to_measurements(SCORES, PAIRS, ORIGIN, 0) + to_measurements(SCORES, PAIRS, ORIGIN, 30)
+    with pytest.raises(ValueError, match="held-out scores of en-de lack multilingual_loss; measure again"):
+        from_measurements(both[1:])
+
+
+def test_fingerprints_tell_texts_and_links_apart():
+    one = PAIRS[0]
+    surer = [replace(GOLD[0], sure=frozenset({(0, 0)}))]
+    others = [replace(one, sources=["a", "b"]), replace(one, targets=["y"]), replace(one, gold=surer)]
+    assert len({part.fingerprint for part in (one, *others[:2])}) == 3
+    assert others[2].fingerprint == one.fingerprint
+    assert others[2].gold_fingerprint != one.gold_fingerprint == others[0].gold_fingerprint
+
+
+def test_scores_come_back_as_they_were(tmp_path):
+    write_scores(SCORES, tmp_path / "scores.json")
+    assert read_scores(tmp_path / "scores.json") == SCORES
 
 
 # The table

@@ -139,7 +139,7 @@ def test_results_tell_both_language_pairs_and_all_settings(trained: Path) -> Non
     assert [report["language_pair"] for report in record["data"]] == ["en-de", "de-en"]
     assert [report["kept"] for report in record["data"]] == [432, 100]
     assert record["settings"]["model"]["exchange"] == "target"
-    assert record["steps"] == 2
+    assert record["trainings"][0]["steps"] == 2
 
 
 def test_adapters_are_merged_when_saved(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves beside the weights: whole, readable again, and without a token."""
+"""What a run leaves beside the weights: whole, readable again, summed up rightly, and without a token."""
 
 import json
 import shlex
@@ -9,36 +9,38 @@ from importlib.metadata import version
 import pytest
 
 from weam.arguments import parse_arguments
-from weam.bitext import BitextReport
-from weam.held_out import HeldOutScores
 from weam.results import (
-    PreTrainingResults,
+    Comparison,
+    Measurement,
+    Results,
+    Summary,
+    Training,
     command_line,
-    read_scores,
-    recipe,
+    parse_results,
+    read_results,
+    scores_table,
+    summarise,
     write_json,
     write_results,
-    write_scores,
 )
 
-SCORES = [
-    HeldOutScores("en-de", 300, 3.4567890123456789, 4.0, 0.5, 1 / 3, 100, 0.25),
-    HeldOutScores("en-zh", 20, 5.0, 6.0, 0.0, 0.1, 0, None),
-]
-RESULTS = PreTrainingResults(
-    command="run_pretraining.py --seed 1",
-    base_model=None,
-    settings={"model": {"exchange": "target"}},
-    data=[BitextReport("en-de", 10, 8, {"duplicate": 2})],
-    before=SCORES,
-    after=[replace(score, multilingual_loss=1.0) for score in SCORES],
-    log=[{"loss": 1.5, "step": 1}],
-    seconds=2.5,
-    total_seconds=2.5 + 30,
-    steps=1,
-    tokens=1000,
-)
 NEEDED = ["--config_name", "folder", "--train_file", "en-de=a.tsv", "--output_dir", "out"]
+
+
+def measured(language, metric, value, seed=1, benchmark="xnli", count=100):
+    return Measurement(benchmark, language, metric, value, count, seed, 10, "base", "b" * 16, f"{language} examples")
+
+
+RESULTS = Results(
+    program="run_xnli",
+    command="run_xnli.py --seeds 1 2",
+    settings={"transfer": {"setting": "zero-shot"}},
+    data=[{"split": "test", "language": "en", "count": 100, "fingerprint": "0123"}],
+    trainings=[Training("seed-1", 1, 10, 1000, 2.5, [{"loss": 1.5, "step": 1}])],
+    measurements=[measured("en", "accuracy", 0.7), measured("de", "accuracy", 1 / 3)],
+    total_seconds=32.5,
+    comparisons=[Comparison("xnli", "de", "accuracy", "other", 0.1, -0.05, 0.25)],
+)
 
 
 def typed(monkeypatch, *words, token=None):
@@ -77,55 +79,117 @@ def test_the_command_line_hides_a_token_in_every_spelling_that_is_accepted(monke
     assert typed(monkeypatch, *words, "--seed", "1", token=token) == f"run_pretraining.py {shown} --seed 1"
 
 
-def test_the_recipe_holds_what_makes_a_difference():
-    arguments = parse_arguments([*NEEDED, "--hub_token", "SECRET", "--cache_dir", "somewhere", "--seed", "7"])
-    settings = recipe(arguments)
-    assert list(settings) == ["model", "bitext", "alignment", "training"]
-    assert settings["model"]["exchange"] == "representation"
-    assert settings["bitext"]["train_file"] == ["en-de=a.tsv"]
-    assert settings["alignment"] == {
-        "aligner": "fast_align",
-        "symmetrization": "intersect",
-        "alignments": [],
-        "alignments_unit": "word",
-    }
-    assert settings["training"] == {
-        "learning_rate": 5e-5,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": 0,
-        "optim": "adamw_torch_fused",
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
-        "per_device_train_batch_size": 32,
-        "gradient_accumulation_steps": 1,
-        "num_train_epochs": 2.0,
-        "max_steps": -1,
-        "train_sampling_strategy": "random",
-        "bf16": False,
-        "fp16": False,
-        "seed": 7,
-        "world_size": 1,
-    }
-    text = json.dumps(settings)
-    assert "SECRET" not in text
-    assert "somewhere" not in text
-
-
-def test_scores_come_back_as_they_were(tmp_path):
-    write_scores(SCORES, tmp_path / "scores.json")
-    assert read_scores(tmp_path / "scores.json") == SCORES
+def test_results_come_back_as_they_were(tmp_path):
+    write_results(RESULTS, tmp_path)
+    assert read_results(tmp_path / "results.json") == RESULTS
 
 
 def test_results_hold_everything_with_format_and_versions(tmp_path):
     write_results(RESULTS, tmp_path)
     record = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert record.pop("format") == 1
-    assert len(record.pop("date")) == len("2026-01-31")
-    versions = record.pop("versions")
-    assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert (versions["torch"], versions["sil-thot"]) == (version("torch"), version("sil-thot"))
     assert record == asdict(RESULTS)
-    assert [HeldOutScores(**score) for score in record["after"]] == RESULTS.after
+    assert record["format"] == 2 and len(record["date"]) == len("2026-01-31")
+    assert record["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert [record["versions"][name] for name in ("torch", "sil-thot")] == [version("torch"), version("sil-thot")]
+
+
+@pytest.mark.parametrize(("record", "found"), [({"format": 1}, "1"), ({"format": 3}, "3"), ({}, "None"), ([], "None")])
+def test_another_format_is_refused_by_file_and_both_versions(tmp_path, record, found):
+    path = tmp_path / "old.json"
+    write_json(record, path)
+    with pytest.raises(
+        ValueError, match=rf"old\.json is of results format {found}, this version reads 2; measure again"
+    ):
+        read_results(path)
+
+
+def test_what_is_not_json_is_refused(tmp_path):
+    (tmp_path / "cut.json").write_text(json.dumps(asdict(RESULTS))[:-20])
+    with pytest.raises(ValueError, match=r"cut\.json is not JSON .*; give a results\.json"):
+        read_results(tmp_path / "cut.json")
+
+
+@pytest.mark.parametrize("change", [{"measurements": [{"benchmark": "xnli"}]}, {"more": 1}, {"trainings": None}])
+def test_a_damaged_file_is_refused(change):
+    with pytest.raises(ValueError, match=r"here\.json is damaged \(.*\); measure again"):
+        parse_results({**asdict(RESULTS), **change}, "here.json")
+
+
+def test_a_part_that_is_missing_is_damage():
+    record = asdict(RESULTS)
+    del record["comparisons"]
+    with pytest.raises(ValueError, match=r"damaged \('comparisons'\)"):
+        parse_results(record, "results.json")
+
+
+def test_no_results_file_is_no_results(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_results(tmp_path / "results.json")
+
+
+# Summaries
+
+SEEDS = [  # English 0.8 and 0.6, German 0.5 and 0.4: a mean of 0.65 and 0.5 over the languages
+    measured("en", "accuracy", 0.8, seed=1),
+    measured("de", "accuracy", 0.5, seed=1, count=50),
+    measured("en", "accuracy", 0.6, seed=2),
+    measured("de", "accuracy", 0.4, seed=2, count=50),
+]
+
+
+def test_seeds_are_summed_up_and_languages_averaged():
+    summaries = summarise(SEEDS)
+    assert [replace(x, mean=round(x.mean, 9), deviation=round(x.deviation, 9)) for x in summaries] == [
+        Summary("xnli", "en", "accuracy", 100, 0.7, 0.141421356, 2),
+        Summary("xnli", "de", "accuracy", 50, 0.45, 0.070710678, 2),
+        Summary("xnli", "mean", "accuracy", 150, 0.575, 0.106066017, 2),
+    ]
+
+
+def test_one_seed_has_no_deviation_and_one_language_no_mean_row():
+    assert summarise(SEEDS[:1]) == [Summary("xnli", "en", "accuracy", 100, 0.8, None, 1)]
+
+
+def test_the_mean_over_languages_is_of_seeds_that_all_languages_have():
+    mean = summarise(SEEDS[:3])[-1]  # German lacks the second seed
+    assert (mean.language, round(mean.mean, 9), mean.deviation, mean.seeds) == ("mean", 0.65, None, 1)
+
+
+def test_benchmarks_and_metrics_keep_apart():
+    rows = [
+        measured("de", metric, value, benchmark=name)
+        for name, metric, value in [("mlqa", "f1", 0.5), ("mlqa", "exact_match", 0.25), ("xquad", "f1", 0.75)]
+    ]
+    assert [(x.benchmark, x.metric, x.mean) for x in summarise(rows)] == [
+        ("mlqa", "f1", 0.5),
+        ("mlqa", "exact_match", 0.25),
+        ("xquad", "f1", 0.75),
+    ]
+
+
+def test_the_table_of_several_seeds_with_a_comparison():
+    results = replace(RESULTS, measurements=SEEDS)
+    assert scores_table(results).splitlines() == [
+        "xnli, %                                       accuracy",
+        "en                                         70.0 ± 14.1",
+        "de                   45.0 ± 7.1  (+10.0 [-5.0, +25.0])",
+        "mean                                       57.5 ± 10.6",
+    ]
+
+
+def test_the_table_of_two_benchmarks_and_two_metrics():
+    rows = [measured("de-en", "exact_match", 0.251, benchmark="mlqa"), measured("de-en", "f1", 0.5, benchmark="mlqa")]
+    results = replace(RESULTS, measurements=[*rows, measured("sw", "f1", 1.0, benchmark="xquad")], comparisons=[])
+    assert scores_table(results).splitlines() == [
+        "mlqa, %                                    exact_match                                    f1",
+        "de-en                                             25.1                                  50.0",
+        "",
+        "xquad, %                                            f1",
+        "sw                                               100.0",
+    ]
+
+
+# Files
 
 
 def test_json_is_written_for_people_too(tmp_path):

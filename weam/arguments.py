@@ -1,4 +1,4 @@
-"""The settings of `run_pretraining.py` beside `TrainingArguments`, and how they are read.
+"""The settings of `run_pretraining.py` beside `TrainingArguments`, and how every program reads its settings.
 
 A YAML file holds any of them, the command line overrides the file. The defaults are the paper's recipe.
 """
@@ -7,15 +7,17 @@ import difflib
 import json
 import sys
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from huggingface_hub.constants import HF_HOME
 from transformers import HfArgumentParser, TrainingArguments
 
 from modeling_weam import EXCHANGES
+from weam.checkpoint import LoraSettings
+from weam.results import training_recipe
 from weam.word_alignment import ALIGNERS, HEURISTICS
 
 Default = TypeVar("Default")
@@ -31,7 +33,23 @@ def option(default: Default, text: str, choices: tuple[str, ...] | None = None) 
 
 
 @dataclass
-class ModelArguments:
+class LoraArguments:
+    """Whether to train low-rank adapters, and which."""
+
+    use_lora: bool = option(False, "Train low-rank adapters and merge them on save.")
+    lora_r: int = option(16, "Rank of the adapters.")
+    lora_alpha: int = option(32, "Scale of the adapters, over their rank.")
+    lora_dropout: float = option(0.05, "Dropout in the adapters.")
+    lora_target_modules: list[str] = option(["query", "value"], "Linear layers that get adapters.")
+
+    @property
+    def lora(self) -> LoraSettings:
+        """What of these describes the adapters."""
+        return LoraSettings(self.lora_r, self.lora_alpha, self.lora_dropout, tuple(self.lora_target_modules))
+
+
+@dataclass
+class ModelArguments(LoraArguments):
     """Which model to train and how it learns."""
 
     model_name_or_path: str | None = option(None, "A BERT checkpoint: Hub name or folder. None: from --config_name.")
@@ -42,11 +60,6 @@ class ModelArguments:
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
     head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
     head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
-    use_lora: bool = option(False, "Train low-rank adapters and merge them on save.")
-    lora_r: int = option(16, "Rank of the adapters.")
-    lora_alpha: int = option(32, "Scale of the adapters, over their rank.")
-    lora_dropout: float = option(0.05, "Dropout in the adapters.")
-    lora_target_modules: list[str] = option(["query", "value"], "Linear layers that get adapters.")
 
     def __post_init__(self) -> None:
         """Refuse to guess which model is meant."""
@@ -59,6 +72,11 @@ class ModelArguments:
     def name(self) -> str:
         """The one of the two that was given."""
         return str(self.model_name_or_path or self.config_name)
+
+    @property
+    def origin(self) -> str:
+        """What results call the model that training begins with."""
+        return self.model_name_or_path or f"from scratch: {self.config_name}"
 
 
 @dataclass
@@ -132,15 +150,29 @@ class PreTrainingArguments(TrainingArguments):
 Arguments = tuple[ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments]
 
 
+def pretraining_settings(arguments: Arguments) -> dict[str, dict[str, Any]]:
+    """Return the settings that make a difference to the result, by concern; no folders, no tokens."""
+    model_args, bitext_args, alignment_args, _, args = arguments
+    bitext = {name: value for name, value in asdict(bitext_args).items() if name != "cache_dir"}
+    concerns = {"model": asdict(model_args), "bitext": bitext, "alignment": asdict(alignment_args)}
+    return {**concerns, "training": training_recipe(args)}
+
+
 def parse_arguments(argv: list[str] | None = None) -> Arguments:
-    """Read `[FILE.yaml] [--name value ...]`.
+    """Read `[FILE.yaml] [--name value ...]`; errors are those of `parse_settings`."""
+    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments)
+    return parse_settings(concerns, "Continue the pre-training of a BERT on word-aligned bitext.", argv)
+
+
+def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str] | None = None) -> tuple[Any, ...]:
+    """Read `[FILE.yaml] [--name value ...]` into one dataclass for each concern, `TrainingArguments` last.
 
     Raises:
-        ValueError: the YAML file has a name that does not exist; names it and the closest that does.
+        ValueError: the YAML file has a name that does not exist (names it and the closest that does), or there is no
+            output directory.
     """
     argv = sys.argv[1:] if argv is None else argv
-    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments)
-    parser = HfArgumentParser(concerns, description="Continue the pre-training of a BERT on word-aligned bitext.")
+    parser = HfArgumentParser(concerns, description=description)
     if argv and argv[0].endswith((".yaml", ".yml")):
         known = {setting.name for concern in concerns for setting in fields(concern)}
         argv = yaml_arguments(Path(argv[0]), known) + argv[1:]

@@ -3,12 +3,14 @@
 Says clearly what cannot be continued. It neither trains nor pushes.
 """
 
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoConfig, AutoTokenizer, BertConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling_weam import BertForWEAMPreTraining
 
@@ -33,20 +35,67 @@ def load_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase
     """Load a fast tokenizer that can mask.
 
     Raises:
-        ValueError: the tokenizer is slow, or has no mask piece.
+        ValueError: there is no tokenizer, it is slow, or it has no mask piece.
     """
-    tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-    if not tokenizer.is_fast:
-        raise ValueError(
-            f"{name} has a slow tokenizer ({type(tokenizer).__name__}); WEAM needs the positions that only fast ones "
-            "give: convert it, its folder must hold a tokenizer.json"
-        )
+    tokenizer = load_fast_tokenizer(name, revision)
     if tokenizer.mask_token is None:
         raise ValueError(f"the tokenizer of {name} has no mask piece; masked pre-training needs one, like [MASK]")
     return tokenizer
 
 
-def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: bool = False) -> BertForWEAMPreTraining:
+def load_fast_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase:
+    """Load a fast tokenizer.
+
+    Raises:
+        ValueError: there is none, or it is slow.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        error.add_note(f"{name} has no tokenizer that can be loaded; add its files, or give --tokenizer_name")
+        raise
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):  # what transformers makes of a folder without its files
+        raise ValueError(f"{name} has no tokenizer: its vocabulary is empty; add its files, or give --tokenizer_name")
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"{name} has a slow tokenizer ({type(tokenizer).__name__}); WEAM needs the positions that only fast ones "
+            "give: convert it, its folder must hold a tokenizer.json"
+        )
+    return tokenizer
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model as training begins with it.
+
+    Attributes:
+        model: in float32.
+        fingerprint: of the weights that the checkpoint gave; a head drawn at random does not count.
+        drawn: names of the modules that the checkpoint did not have, such as the head.
+    """
+
+    model: PreTrainedModel
+    fingerprint: str
+    drawn: tuple[str, ...] = ()
+
+
+def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> str:
+    """Return a hash of the weights of a model; those that are named in `drawn` do not count."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        if key not in drawn:
+            digest.update(f"{key} {tuple(tensor.shape)}".encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _loaded(model: PreTrainedModel, report: dict[str, Any]) -> LoadedModel:
+    """Tell what was drawn from the loading report of transformers."""
+    drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
+    modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
+    return LoadedModel(model, weights_fingerprint(model, drawn), modules)
+
+
+def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: bool = False) -> LoadedModel:
     """Load a BERT-architecture checkpoint, or draw a new model from its config.
 
     Whatever saves the model later saves a complete repository: `modeling_weam.py` and the map of Auto classes included.
@@ -70,12 +119,45 @@ def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: boo
     config.auto_map = dict(AUTO_MAP)
     BertForWEAMPreTraining.register_for_auto_class("AutoModelForPreTraining")
     if from_scratch:
-        return BertForWEAMPreTraining(config)
+        model = BertForWEAMPreTraining(config)
+        return LoadedModel(model, weights_fingerprint(model))
     # A checkpoint kept in half precision would otherwise be trained in it.
-    return BertForWEAMPreTraining.from_pretrained(name, revision=revision, config=config, dtype=torch.float32)
+    model, report = BertForWEAMPreTraining.from_pretrained(
+        name, revision=revision, config=config, dtype=torch.float32, output_loading_info=True
+    )
+    return _loaded(model, report)
 
 
-def check_vocabulary(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> None:
+def load_with_head(
+    auto_class: type[AutoModel], name: str, revision: str = "main", labels: Sequence[str] | None = None
+) -> LoadedModel:
+    """Load an encoder with a stock head; what the checkpoint lacks is drawn from torch's global generator.
+
+    Once saved it loads with stock Auto classes: its config maps to no code.
+
+    Args:
+        auto_class: the stock Auto class of the head.
+        name: Hub name or folder.
+        revision: branch, tag or commit.
+        labels: the names of the classes, None if the head has none.
+    """
+    config = AutoConfig.from_pretrained(name, revision=revision)
+    config.__dict__.pop("auto_map", None)  # names a file that is not saved with a fine-tuned model
+    if labels is not None:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: number for number, label in enumerate(labels)}
+    model, report = auto_class.from_pretrained(
+        name,
+        revision=revision,
+        config=config,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,  # the head of another task
+        output_loading_info=True,
+    )
+    return _loaded(model, report)
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Refuse a tokenizer whose pieces the model has no embeddings for.
 
     Raises:
@@ -88,8 +170,19 @@ def check_vocabulary(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokeniz
         )
 
 
-def add_adapters(model: BertForWEAMPreTraining, settings: LoraSettings) -> PeftModel:
-    """Wrap the model so that only low-rank adapters are trained.
+def check_length(model: PreTrainedModel, max_length: int) -> None:
+    """Refuse inputs that are longer than the model has positions for.
+
+    Raises:
+        ValueError: they may be longer.
+    """
+    positions = model.config.max_position_embeddings
+    if max_length > positions:
+        raise ValueError(f"--max_length is {max_length}, and the model has {positions} positions; give less")
+
+
+def add_adapters(model: PreTrainedModel, settings: LoraSettings, trained: Sequence[str] = ()) -> PeftModel:
+    """Wrap the model so that only low-rank adapters are trained, and the modules named in `trained`.
 
     Raises:
         ValueError: a target shares its weights with the embeddings, so that merging would change the other copy's
@@ -110,10 +203,11 @@ def add_adapters(model: BertForWEAMPreTraining, settings: LoraSettings) -> PeftM
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=list(settings.target_modules),
+        modules_to_save=list(trained) or None,
     )
     return get_peft_model(model, config)
 
 
-def merge_adapters(model: BertForWEAMPreTraining | PeftModel) -> BertForWEAMPreTraining:
+def merge_adapters(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """Return the model with its adapters, if any, merged into its weights."""
     return model.merge_and_unload() if isinstance(model, PeftModel) else model

@@ -5,9 +5,11 @@ change: both losses, translation retrieval and word alignment. Downstream tasks 
 """
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,10 +20,21 @@ from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMModel
 from weam.bitext import Bitext
 from weam.metrics import retrieval_accuracy, score_links
+from weam.results import Measurement, write_json
 from weam.training import mean_losses
 from weam.word_alignment import GoldSentence
 
+BENCHMARK = "held-out"  # its name in results
+BEFORE_FILE = "held_out_before.json"
 BATCH_SIZE = 32
+ERROR_RATE = "alignment_error_rate"
+METRICS = (
+    "multilingual_loss",
+    "cross_lingual_loss",
+    "retrieval_source_to_target",
+    "retrieval_target_to_source",
+    ERROR_RATE,
+)
 FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
 
 
@@ -34,6 +47,20 @@ class HeldOut:
     sources: list[str]
     targets: list[str]
     gold: list[GoldSentence]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the pairs, as results have it."""
+        return _fingerprint([self.sources, self.targets])
+
+    @property
+    def gold_fingerprint(self) -> str:
+        """A hash of the hand-aligned sentences and their links."""
+        return _fingerprint([[x.source, x.target, sorted(x.sure), sorted(x.possible)] for x in self.gold])
+
+
+def _fingerprint(examples: list[list]) -> str:
+    return hashlib.sha256(json.dumps(examples, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -193,6 +220,76 @@ def aligner_error_rate(
     sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
     links = encoder.align_words(tokenizer, sources, targets, layer=layer)
     return score_links(links, gold).alignment_error_rate
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the model that was scored comes from.
+
+    Attributes:
+        seed: of its training.
+        checkpoint: what that began with.
+        checkpoint_fingerprint: of those weights.
+    """
+
+    seed: int
+    checkpoint: str
+    checkpoint_fingerprint: str
+
+
+def to_measurements(
+    scores: Sequence[HeldOutScores], held_out: Sequence[HeldOut], origin: Origin, steps: int
+) -> list[Measurement]:
+    """Write scores as results have them; there is no error rate without hand-aligned sentences."""
+    measurements = []
+    for score, part in zip(scores, held_out, strict=True):
+        record = asdict(score)
+        for metric in METRICS:
+            gold = metric == ERROR_RATE
+            count = score.gold_sentences if gold else score.pairs
+            data = part.gold_fingerprint if gold else part.fingerprint
+            if record[metric] is not None:
+                figure = (BENCHMARK, score.language_pair, metric, record[metric], count)
+                measurements.append(Measurement(*figure, steps=steps, **asdict(origin), data_fingerprint=data))
+    return measurements
+
+
+def from_measurements(measurements: Sequence[Measurement]) -> tuple[list[HeldOutScores], list[HeldOutScores]]:
+    """Return the scores before and after training that results have.
+
+    Raises:
+        ValueError: results lack a metric of a language pair.
+    """
+    own = [measurement for measurement in measurements if measurement.benchmark == BENCHMARK]
+    languages = list(dict.fromkeys(measurement.language for measurement in own))
+    last = max((measurement.steps for measurement in own), default=0)
+    before, after = ([m for m in own if m.steps == steps] for steps in (0, last))
+    return [_from(before, name) for name in languages], [_from(after, name) for name in languages]
+
+
+def _from(measurements: Sequence[Measurement], language_pair: str) -> HeldOutScores:
+    found = {m.metric: m for m in measurements if m.language == language_pair}
+    missing = [metric for metric in METRICS if metric not in found and metric != ERROR_RATE]
+    if missing:
+        raise ValueError(f"the held-out scores of {language_pair} lack {', '.join(missing)}; measure again")
+    gold = found.get(ERROR_RATE)
+    return HeldOutScores(
+        language_pair=language_pair,
+        pairs=found[METRICS[0]].count,
+        **{metric: found[metric].value for metric in METRICS if metric != ERROR_RATE},
+        gold_sentences=gold.count if gold else 0,
+        alignment_error_rate=gold.value if gold else None,
+    )
+
+
+def read_scores(path: Path) -> list[HeldOutScores]:
+    """Read held-out scores written by `write_scores`."""
+    return [HeldOutScores(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_scores(scores: Sequence[HeldOutScores], path: Path) -> None:
+    """Write held-out scores, so that a resumed run need not measure the untrained model again."""
+    write_json([asdict(score) for score in scores], path)
 
 
 def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:

@@ -1,25 +1,38 @@
-"""What a pre-training run leaves beside the weights: `results.json`, with all that went into it.
+"""What a run leaves beside the weights: `results.json`, one format for all programs.
 
-Everything printed, plotted or written on a card later is read from that file.
+Everything printed, plotted or written on a card later is read from that file. Format 2:
+
+    format        2
+    program       run_pretraining, run_xnli, run_mlqa or run_xtreme_r
+    date          of the end of the run, UTC
+    command       what was typed
+    versions      of python and the libraries
+    settings      all that makes a difference to the result, by concern
+    data          what became of each input, a record for each
+    trainings     a `Training` for each fine-tuning or pre-training
+    measurements  a `Measurement` for each figure
+    comparisons   a `Comparison` for each figure that --compare_with sets beside another run's
+    total_seconds wall time of the whole program
 """
 
 import json
 import platform
 import shlex
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from weam.arguments import Arguments
-from weam.bitext import BitextReport
-from weam.held_out import HeldOutScores
+from transformers import TrainingArguments
 
 RESULTS_FILE = "results.json"
-BEFORE_FILE = "held_out_before.json"
+FORMAT = 2
+MEAN = "mean"  # in place of a language: over the languages of a benchmark
+LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "peft", "sil-thot", "numpy")
 RECIPE = (  # what of TrainingArguments makes a difference to the result
     "learning_rate",
     "lr_scheduler_type",
@@ -36,39 +49,96 @@ RECIPE = (  # what of TrainingArguments makes a difference to the result
     "fp16",
     "seed",
 )
-FORMAT = 1
-LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "peft", "sil-thot", "numpy")
 
 
 @dataclass(frozen=True)
-class PreTrainingResults:
-    """One pre-training run, measured.
+class Measurement:
+    """One figure.
 
     Attributes:
-        command: what was typed.
-        base_model: checkpoint that was continued, None if trained from scratch.
-        settings: the recipe, by concern.
-        data: what became of each language pair's lines.
-        before: held-out scores before training.
-        after: held-out scores after it.
-        log: the Trainer's log, one record a line of it.
-        seconds: wall time of the training itself.
-        total_seconds: wall time of the whole program, preparing and scoring included.
-        steps: optimiser steps.
-        tokens: non-padding pieces seen.
+        benchmark: xnli, mlqa, held-out, ...
+        language: of the test examples; a language pair as `en-de`, for MLQA context-question.
+        metric: its name; accuracy, F1, error rates and so on run from 0 to 1, losses are nats per token.
+        value: the figure.
+        count: examples that it was measured on.
+        seed: of the training.
+        steps: optimiser steps that led from the checkpoint to what was measured.
+        checkpoint: the model that training began with.
+        checkpoint_fingerprint: of those of its weights that were used.
+        data_fingerprint: of the test examples; equal ones mean the same examples in the same order.
     """
 
-    command: str
-    base_model: str | None
-    settings: dict[str, Any]
-    data: list[BitextReport]
-    before: list[HeldOutScores]
-    after: list[HeldOutScores]
-    log: list[dict[str, float]]
-    seconds: float
-    total_seconds: float
+    benchmark: str
+    language: str
+    metric: str
+    value: float
+    count: int
+    seed: int
+    steps: int
+    checkpoint: str
+    checkpoint_fingerprint: str
+    data_fingerprint: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a run.
+
+    Attributes:
+        name: its folder below `runs/`; empty for pre-training, which has one.
+        seed: what it began with.
+        steps: optimiser steps.
+        tokens: non-padding pieces seen.
+        seconds: wall time.
+        log: the Trainer's log, one record a line of it.
+    """
+
+    name: str
+    seed: int
     steps: int
     tokens: int
+    seconds: float
+    log: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much better this run is than another one on the same test examples.
+
+    Attributes:
+        benchmark: as in the measurements.
+        language: as there; "mean" is the mean over languages.
+        metric: as there.
+        checkpoint: what the other run began with.
+        difference: mean over seeds of this run less that of the other one.
+        low: lower end of the 95 % interval (paired bootstrap over examples, and over seeds where there are several).
+        high: upper end.
+    """
+
+    benchmark: str
+    language: str
+    metric: str
+    checkpoint: str
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run of one program, measured; the module's docstring has the format."""
+
+    program: str
+    command: str
+    settings: dict[str, Any]
+    data: list[dict[str, Any]]
+    trainings: list[Training]
+    measurements: list[Measurement]
+    total_seconds: float
+    comparisons: list[Comparison] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
+    format: int = FORMAT
 
 
 def versions() -> dict[str, str]:
@@ -76,13 +146,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def recipe(arguments: Arguments) -> dict[str, dict[str, Any]]:
-    """Return the settings that make a difference to the result, by concern; no folders, no tokens."""
-    model_args, bitext_args, alignment_args, _, training_args = arguments
-    bitext = {name: value for name, value in asdict(bitext_args).items() if name != "cache_dir"}
-    training = {name: value for name, value in training_args.to_dict().items() if name in RECIPE}
-    training["world_size"] = training_args.world_size
-    return {"model": asdict(model_args), "bitext": bitext, "alignment": asdict(alignment_args), "training": training}
+def training_recipe(args: TrainingArguments) -> dict[str, Any]:
+    """Return what of the training arguments makes a difference to the result; no folders, no tokens."""
+    return {**{name: value for name, value in args.to_dict().items() if name in RECIPE}, "world_size": args.world_size}
 
 
 def command_line(token: str | None = None) -> str:
@@ -91,10 +157,43 @@ def command_line(token: str | None = None) -> str:
     return command.replace(token, "...") if token else command
 
 
-def write_results(results: PreTrainingResults, folder: Path) -> None:
+def write_results(results: Results, folder: Path) -> None:
     """Write `results.json` into the folder."""
-    record = {"format": FORMAT, "date": datetime.now(UTC).date().isoformat(), "versions": versions(), **asdict(results)}
-    write_json(record, folder / RESULTS_FILE)
+    write_json(asdict(results), folder / RESULTS_FILE)
+
+
+def read_results(path: Path) -> Results:
+    """Read a `results.json`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file is no results file, or of another format version.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); give a results.json that one of our programs wrote") from error
+    return parse_results(record, str(path))
+
+
+def parse_results(record: object, origin: str) -> Results:
+    """Turn what JSON gave back into results; `origin` is what errors name.
+
+    Raises:
+        ValueError: the record is none of results, or of another format version.
+    """
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        found = record.get("format") if isinstance(record, dict) else None
+        raise ValueError(
+            f"{origin} is of results format {found}, this version reads {FORMAT}; measure again with this version, or "
+            "read it with the version that wrote it"
+        )
+    kinds = {"trainings": Training, "measurements": Measurement, "comparisons": Comparison}
+    try:
+        parts = {name: [kind(**part) for part in record[name]] for name, kind in kinds.items()}
+        return Results(**{**record, **parts})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{origin} is damaged ({error}); measure again") from error
 
 
 def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
@@ -104,11 +203,69 @@ def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
     unfinished.replace(path)
 
 
-def read_scores(path: Path) -> list[HeldOutScores]:
-    """Read held-out scores written by `write_scores`."""
-    return [HeldOutScores(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
+@dataclass(frozen=True)
+class Summary:
+    """One metric on one test set over the seeds of a run.
+
+    Attributes:
+        benchmark: as in the measurements; so are language, metric and count.
+        language: "mean" is the mean over the languages of the benchmark.
+        metric: its name.
+        count: examples.
+        mean: over seeds.
+        deviation: the standard deviation over seeds (of a sample); None with one seed.
+        seeds: how many.
+    """
+
+    benchmark: str
+    language: str
+    metric: str
+    count: int
+    mean: float
+    deviation: float | None
+    seeds: int
 
 
-def write_scores(scores: list[HeldOutScores], path: Path) -> None:
-    """Write held-out scores, so that a resumed run need not measure the untrained model again."""
-    write_json([asdict(score) for score in scores], path)
+def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
+    """Return mean and standard deviation over seeds for each test set and metric, and the mean over languages."""
+    values: dict[tuple[str, str, str], dict[int, float]] = {}
+    counts: dict[tuple[str, str, str], int] = {}
+    for m in measurements:
+        values.setdefault((m.benchmark, m.language, m.metric), {})[m.seed] = m.value
+        counts[m.benchmark, m.language, m.metric] = m.count
+    for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in list(values)):
+        parts = {key: part for key, part in values.items() if (key[0], key[2]) == (benchmark, metric)}
+        if len(parts) > 1:
+            seeds = set.intersection(*(set(part) for part in parts.values()))
+            key = (benchmark, MEAN, metric)
+            values[key] = {seed: statistics.fmean(part[seed] for part in parts.values()) for seed in sorted(seeds)}
+            counts[key] = sum(counts[part] for part in parts)
+    return [_summary(key, counts[key], list(by_seed.values())) for key, by_seed in values.items()]
+
+
+def _summary(key: tuple[str, str, str], count: int, values: list[float]) -> Summary:
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Summary(*key, count, statistics.fmean(values), deviation, len(values))
+
+
+def scores_table(results: Results) -> str:
+    """Lay out the scores of an evaluation as a text table: a line for each test set, percent, mean and deviation."""
+    summaries = summarise(results.measurements)
+    lines = []
+    for benchmark in dict.fromkeys(summary.benchmark for summary in summaries):
+        part = [summary for summary in summaries if summary.benchmark == benchmark]
+        metrics = list(dict.fromkeys(summary.metric for summary in part))
+        cells = {(summary.language, summary.metric): _cell(summary, results.comparisons) for summary in part}
+        lines += ["", f"{benchmark + ', %':<16}" + "".join(f"{metric:>38}" for metric in metrics)]
+        for language in dict.fromkeys(summary.language for summary in part):
+            lines.append(f"{language:<16}" + "".join(f"{cells[language, metric]:>38}" for metric in metrics))
+    return "\n".join(lines[1:])
+
+
+def _cell(summary: Summary, comparisons: Sequence[Comparison]) -> str:
+    text = f"{100 * summary.mean:.1f}" + (f" ± {100 * summary.deviation:.1f}" if summary.deviation is not None else "")
+    key = (summary.benchmark, summary.language, summary.metric)
+    for c in comparisons:
+        if (c.benchmark, c.language, c.metric) == key:
+            text += f"  ({100 * c.difference:+.1f} [{100 * c.low:+.1f}, {100 * c.high:+.1f}])"
+    return text
