@@ -1,19 +1,26 @@
-"""Stage 7: `results.json` -> README.md of the Hub repository, and the push.
+r"""Stage 7: `results.json` -> README.md of the Hub repository, and the push.
 
-The card holds only what was measured or set; it reads no weights.
+    python -m weam.model_card --results PRETRAINED/results.json XNLI/results.json --baseline BASE/results.json \
+      --repository you/name --output README.md
+
+Writes the card of an encoder (its pre-training, and evaluations of it), or of a fine-tuned model (one evaluation).
+Every program writes the card of its own run; this one adds evaluations of other runs and sets those of another
+checkpoint, measured in the same way, beside them. The card holds only what was measured or set; no weights are read.
 """
 
-import json
-import re
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from huggingface_hub import HfApi, ModelCard, ModelCardData
+from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from weam.results import RESULTS_FILE
+from weam.card_evidence import PRETRAINING, Evidence, gather, hub_name
+from weam.card_sections import data, figures, introduction, limits, recipe, sections
+from weam.card_usage import usage
+from weam.results import MEAN, RESULTS_FILE, read_results, summarise
 
 NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", "*.bin", "*.unfinished"]  # weights are safetensors only
 TEMPLATE = """---
@@ -22,43 +29,49 @@ TEMPLATE = """---
 
 # {title}
 
-{base} aligned across {languages} with WEAM, the Word-Exchange Aligning Model ([Yang et al. 2021](https://arxiv.org/abs/2106.01732)):
-pre-training went on over translated sentence pairs, and each masked word was predicted from its own context and through
-its aligned word in the other language.
+{introduction}
 
 ## Use
 
-```python
-from transformers import AutoModel, AutoTokenizer
+{usage}
 
-tokenizer = AutoTokenizer.from_pretrained("{repository}")
-model = AutoModel.from_pretrained("{repository}")  # a stock BERT encoder, no remote code needed
-```
+{figures}
 
-With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
-`AutoModelForPreTraining` goes on with this training.
+## Data
 
-## Held-out pairs, before and after
+In `code`: fingerprints; equal ones mean equal examples in equal order.
 
-Losses in nats per token; retrieval is the share of sentences whose translation is the nearest of the held-out ones,
-mean of both directions; AER is the alignment error rate of `align_words` on hand-aligned sentences.
-
-{table}
+{data}
 
 ## Training
 
-{steps:,} steps, {tokens:,} pieces (padding not counted). Sentence pairs: {data}.
-
-```
-{command}
-```
-
-Versions: {versions}. Measured {date}.
+{recipe}
 
 ## Limits
 
-The figures above are measured on held-out pairs of the training text, not on downstream tasks.
+{limits}
 """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write a card from results.json files.
+
+    Raises:
+        FileExistsError: there is a card already.
+        ValueError: the results do not belong together, or a baseline was measured in another way.
+    """
+    parser = argparse.ArgumentParser(prog="python -m weam.model_card", description="Write a model card.")
+    parser.add_argument("--results", type=Path, nargs="+", required=True, help="results.json files of one model.")
+    parser.add_argument("--baseline", type=Path, nargs="+", default=[], help="Those of another checkpoint, beside it.")
+    parser.add_argument("--repository", help="Its name on the Hub; without: the name of the card's folder.")
+    parser.add_argument("--output", type=Path, required=True, help="The card to write.")
+    parser.add_argument("--overwrite", action="store_true", help="Write over a card that exists.")
+    arguments = parser.parse_args(argv)
+    if arguments.output.exists() and not arguments.overwrite:
+        raise FileExistsError(f"{arguments.output} exists; choose another --output, or write over it with --overwrite")
+    results, baselines = ([read_results(path) for path in part] for part in (arguments.results, arguments.baseline))
+    repository = arguments.repository or arguments.output.resolve().parent.name
+    make_card(gather(results, baselines), repository).save(arguments.output)
 
 
 def write_model_card(folder: Path, repository: str | None = None) -> None:
@@ -68,64 +81,89 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
         folder: holds the finished model.
         repository: its name on the Hub; None: the folder's name.
     """
-    results = json.loads((folder / RESULTS_FILE).read_text(encoding="utf-8"))
-    repository = repository or folder.name
-    languages = sorted({language for report in results["data"] for language in report["language_pair"].split("-")})
-    front_matter = ModelCardData(
-        language=languages,
-        library_name="transformers",
-        pipeline_tag="fill-mask",
-        tags=["weam", "multilingual", "word-alignment", "bert"],
-        base_model=_hub_name(results["base_model"]),
-    )
-    data = "; ".join(f"{report['language_pair']} {report['kept']:,}" for report in results["data"])
+    runs = gather([read_results(folder / RESULTS_FILE)])
+    make_card(runs, repository or folder.name).save(folder / "README.md")
+
+
+def make_card(runs: Sequence[Evidence], repository: str) -> ModelCard:
+    """Return the card of what `gather` put together."""
+    title = repository.rpartition("/")[2]
     text = TEMPLATE.format(
-        front_matter=front_matter.to_yaml(),
-        title=repository.rpartition("/")[2],
-        base=_shown_name(results["base_model"]) or "A BERT trained from scratch,",
-        languages=", ".join(languages),
-        repository=repository,
-        table=_table(results),
-        data=data,
-        versions=", ".join(f"{name} {version}" for name, version in results["versions"].items()),
-        **{name: results[name] for name in ("steps", "tokens", "command", "date")},
+        front_matter=metadata(runs, title).to_yaml(),
+        title=title,
+        introduction=introduction(runs),
+        usage=usage(runs[0], repository),
+        figures="\n\n".join(map(figures, runs)),
+        data=sections(runs, data),
+        recipe=sections(runs, recipe),
+        limits=limits(runs),
     )
-    ModelCard(text).save(folder / "README.md")
+    return ModelCard(text)
 
 
-def _hub_name(base_model: str | None) -> str | None:
-    """Return the name if it is one on the Hub; the Hub takes no folder as a base model."""
-    if base_model is None or Path(base_model).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base_model):
-        return None
-    return base_model
+def metadata(runs: Sequence[Evidence], title: str) -> ModelCardData:
+    """Return what the Hub reads of the card; no licence, which is the base model's and the data's to give."""
+    first = runs[0]
+    encoder = first.results.program == PRETRAINING
+    evaluations = runs[1:] if encoder else runs
+    tags = ["word-alignment", "bert"] if encoder else ["cross-lingual-transfer", first.benchmark]
+    metrics = dict.fromkeys(m.metric for run in evaluations for m in run.results.measurements)
+    return ModelCardData(
+        language=sorted({language for run in runs for language in run.languages}),
+        library_name="transformers",
+        pipeline_tag="fill-mask" if encoder else first.facts.task,
+        tags=["weam", "multilingual", *tags],
+        base_model=hub_name(first.results.measurements[0].checkpoint),
+        datasets=list(dict.fromkeys(name for run in runs for name in data_sets(run))) or None,
+        metrics=list(metrics) or None,
+        model_name=title,
+        eval_results=[result for run in runs for result in eval_results(run)],
+    )
 
 
-def _shown_name(base_model: str | None) -> str | None:
-    """Return the name on the Hub, or the last part of a folder: where that lay is nobody's business."""
-    if base_model is None:
-        return None
-    return _hub_name(base_model) or Path(base_model).name
+def data_sets(run: Evidence) -> Sequence[str]:
+    """Return the Hub data sets that the run read."""
+    if run.results.program == PRETRAINING:
+        name = run.results.settings["bitext"]["dataset_name"]
+        return [name] if name else []
+    return [] if run.reads_files else run.facts.hub_names
 
 
-def _table(results: dict[str, Any]) -> str:
-    lines = ["| pair | | multilingual loss | cross-lingual loss | retrieval, % | AER, % |", "|---|---|---|---|---|---|"]
-    for before, after in zip(results["before"], results["after"], strict=True):
-        lines += [_row(before, "before"), _row(after, "after")]
-    return "\n".join(lines)
-
-
-def _row(scores: dict[str, Any], when: str) -> str:
-    retrieval = 50 * (scores["retrieval_source_to_target"] + scores["retrieval_target_to_source"])
-    error_rate = scores["alignment_error_rate"]
-    cells = [
-        scores["language_pair"],
-        when,
-        f"{scores['multilingual_loss']:.2f}",
-        f"{scores['cross_lingual_loss']:.2f}",
-        f"{retrieval:.1f}",
-        "not measured" if error_rate is None else f"{100 * error_rate:.1f}",
+def eval_results(run: Evidence) -> list[EvalResult]:
+    """Return one result for each language and metric, the mean over seeds as it was measured."""
+    if run.results.program == PRETRAINING:
+        return held_out_results(run)
+    facts = run.facts
+    return [
+        EvalResult(
+            task_type=facts.task,
+            dataset_type=facts.hub_names[0],
+            dataset_name=f"{facts.title} {summary.language}",
+            dataset_config=facts.hub_config.format(language=summary.language),
+            metric_type=summary.metric,
+            metric_name=f"{summary.metric.replace('_', ' ')}, {run.setting}",
+            metric_value=summary.mean,
+        )
+        for summary in summarise(run.results.measurements)
+        if summary.language != MEAN
     ]
-    return f"| {' | '.join(cells)} |"
+
+
+def held_out_results(run: Evidence) -> list[EvalResult]:
+    """Return the held-out figures after pre-training."""
+    return [
+        EvalResult(
+            task_type="fill-mask",
+            dataset_type=run.results.settings["bitext"]["dataset_name"] or m.benchmark,
+            dataset_name=f"held-out pairs {m.language}",
+            dataset_config=m.language,
+            metric_type=m.metric,
+            metric_name=m.metric.replace("_", " "),
+            metric_value=m.value,
+        )
+        for m in run.results.measurements
+        if m.steps
+    ]
 
 
 def create_repository(args: TrainingArguments) -> str:
@@ -148,11 +186,16 @@ def create_repository(args: TrainingArguments) -> str:
 def push_model(folder: Path, repository: str, args: TrainingArguments) -> str:
     """Push a finished folder, with its card and code but without training checkpoints; return its address."""
     write_model_card(folder, repository)
+    program = read_results(folder / RESULTS_FILE).program
     commit = HfApi(token=args.hub_token).upload_folder(
         repo_id=repository,
         folder_path=folder,
         revision=args.hub_revision,
         ignore_patterns=NOT_PUSHED,
-        commit_message="Word-aligned continued pre-training with WEAM",
+        commit_message=f"Weights, card and results of {program}",
     )
     return commit.commit_url
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""What a card is written from: runs of one model, each beside a run of another one with the same settings, or none.
+
+Refuses to put unlike figures side by side. Knows the benchmarks' names, licences and places on the Hub.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from weam.results import Comparison, Measurement, Results
+
+PRETRAINING = "run_pretraining"
+NOT_COMPARED = {  # which checkpoint it is, where files lie (their content is compared), and what changes no figure
+    *("model.model_name_or_path", "model.model_revision", "model.config_name", "model.tokenizer_name"),
+    *("checkpoint.model_name_or_path", "checkpoint.model_revision", "checkpoint.tokenizer_name"),
+    *("transfer.data_dir", "transfer.train_file", "transfer.dev_file", "transfer.test_file", "transfer.languages"),
+    *("transfer.compare_with", "transfer.overwrite_output_dir"),
+}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is known of a benchmark beside its figures.
+
+    Attributes:
+        title: its name for people.
+        task: as the Hub calls it.
+        licence: of its examples.
+        hub_names: data sets on the Hub that it is read from, that of the tests first.
+        hub_config: the name of a language there; one data set may hold several benchmarks.
+        crossed: whether its languages are context-question.
+    """
+
+    title: str
+    task: str
+    licence: str
+    hub_names: tuple[str, ...]
+    hub_config: str = "{language}"
+    crossed: bool = False
+
+
+SQUAD = "rajpurkar/squad"
+BENCHMARKS = {
+    "xnli": Benchmark("XNLI", "text-classification", "CC BY-NC 4.0", ("facebook/xnli",)),
+    "mlqa": Benchmark("MLQA", "question-answering", "CC BY-SA 3.0", ("facebook/mlqa", SQUAD), crossed=True),
+    "mlqa-dev": Benchmark("MLQA-dev", "question-answering", "CC BY-SA 3.0", ("facebook/mlqa", SQUAD), crossed=True),
+    "xquad": Benchmark("XQuAD", "question-answering", "CC BY-SA 4.0", ("google/xquad", SQUAD)),
+    "udpos": Benchmark(
+        "UDPOS", "token-classification", "each treebank has its own", ("google/xtreme",), "udpos.{language}"
+    ),
+    "panx": Benchmark("PAN-X (WikiANN)", "token-classification", "not stated", ("google/xtreme",), "PAN-X.{language}"),
+    "pawsx": Benchmark("PAWS-X", "text-classification", "free for any use", ("google/xtreme",), "PAWS-X.{language}"),
+    "xcopa": Benchmark("XCOPA", "multiple-choice", "CC BY 4.0", ("cambridgeltl/xcopa", "aps/super_glue")),
+    "tatoeba": Benchmark("Tatoeba", "sentence-similarity", "CC BY 2.0 FR", ("google/xtreme",), "tatoeba.{language}"),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One run, and the run of another checkpoint that it is shown beside."""
+
+    results: Results
+    baseline: Results | None = None
+
+    @property
+    def benchmark(self) -> str:
+        """Its name in results."""
+        return self.results.measurements[0].benchmark
+
+    @property
+    def facts(self) -> Benchmark:
+        """What is known of the benchmark."""
+        return BENCHMARKS[self.benchmark]
+
+    @property
+    def setting(self) -> str:
+        """Zero-shot and so on; empty for pre-training."""
+        return self.results.settings.get("transfer", {}).get("setting", "")
+
+    @property
+    def title(self) -> str:
+        """The run as a heading names it."""
+        if self.results.program == PRETRAINING:
+            return "Pre-training"
+        return f"{self.facts.title}, {self.setting}" if self.is_trained else self.facts.title
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run trained anything."""
+        return self.setting != "test-only" and any(m.steps for m in self.results.measurements)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its trainings."""
+        return list(dict.fromkeys(measurement.seed for measurement in self.results.measurements))
+
+    @property
+    def examples(self) -> list[dict[str, Any]]:
+        """The records of the data of an evaluation that count examples; others report on them."""
+        return [row for row in self.results.data if "fingerprint" in row]
+
+    @property
+    def trained_on(self) -> list[str]:
+        """The languages of its training examples."""
+        return [row["language"] for row in self.examples if row["split"] == "train"]
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the examples of an evaluation came from files and not from the Hub."""
+        transfer = self.results.settings["transfer"]
+        return any(transfer[name] for name in ("data_dir", "train_file", "dev_file", "test_file"))
+
+    @property
+    def checkpoint(self) -> str:
+        """The model that the run began with, as people should see it."""
+        return shown_name(self.results.measurements[0].checkpoint)
+
+    @property
+    def other(self) -> str | None:
+        """The checkpoint that the run is shown beside."""
+        if self.baseline is not None:
+            return shown_name(self.baseline.measurements[0].checkpoint)
+        return shown_name(self.results.comparisons[0].checkpoint) if self.results.comparisons else None
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The comparisons with that checkpoint."""
+        if self.baseline is None:
+            return self.results.comparisons
+        name = self.baseline.measurements[0].checkpoint
+        return [comparison for comparison in self.results.comparisons if comparison.checkpoint == name]
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of its tests, or of its bitext, in alphabetical order."""
+        return sorted(set(chain.from_iterable(m.language.split("-") for m in self.results.measurements)))
+
+
+def hub_name(checkpoint: str) -> str | None:
+    """Return the name if it is one on the Hub; the Hub takes no folder as a base model."""
+    return checkpoint if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", checkpoint) and not Path(checkpoint).exists() else None
+
+
+def shown_name(checkpoint: str) -> str:
+    """Return the name on the Hub, or the last part of a folder: where that lay is nobody's business."""
+    return hub_name(checkpoint) or Path(checkpoint).name
+
+
+def gather(results: Sequence[Results], baselines: Sequence[Results] = ()) -> list[Evidence]:
+    """Put each run of a model beside its baseline, pre-training first.
+
+    Raises:
+        ValueError: the runs are not those of one model, or a baseline was measured in another way than all of them.
+    """
+    runs = [Evidence(run) for run in sorted(results, key=lambda run: run.program != PRETRAINING)]
+    check_one_model(runs)
+    left = [Evidence(baseline) for baseline in baselines]
+    gathered = []
+    for run in runs:
+        matching = [other for other in left if _kind(other) == _kind(run)]
+        if len(matching) > 1:
+            raise ValueError(f"there are {len(matching)} baselines for {' '.join(_kind(run))}; give one")
+        for other in matching:
+            left.remove(other)
+            check_alike(run, other)
+        gathered.append(Evidence(run.results, matching[0].results if matching else None))
+    if left:
+        raise ValueError(
+            f"the baseline {' '.join(_kind(left[0]))} of {left[0].checkpoint} has nothing to stand beside; the results "
+            f"are {', '.join(' '.join(_kind(run)) for run in runs)}"
+        )
+    return gathered
+
+
+def _kind(run: Evidence) -> tuple[str, ...]:
+    return tuple(filter(None, (run.results.program, run.benchmark, run.setting)))
+
+
+def check_one_model(runs: Sequence[Evidence]) -> None:
+    """See that the runs are one evaluation, or one pre-training and evaluations of what came of it.
+
+    Raises:
+        ValueError: they are not.
+    """
+    empty = [run.results.command for run in runs if not run.results.measurements]
+    if empty:
+        raise ValueError(f"nothing was measured by {empty[0]}")
+    pretrainings = [run for run in runs if run.results.program == PRETRAINING]
+    evaluations = [run for run in runs if run.results.program != PRETRAINING]
+    if len(pretrainings) > 1 or (not pretrainings and len(evaluations) != 1):
+        raise ValueError(
+            f"there are {len(pretrainings)} pre-trainings and {len(evaluations)} evaluations; a card is written from "
+            "one evaluation, or from one pre-training and evaluations of the encoder that came of it"
+        )
+    names = {run.results.measurements[0].checkpoint for run in evaluations}
+    if len(names) > 1:
+        raise ValueError(f"these are evaluations of several checkpoints: {', '.join(sorted(names))}; give those of one")
+    if pretrainings and pretrainings[0].results.measurements[0].checkpoint in names:
+        raise ValueError(
+            f"{names.pop()} is what the pre-training began with, not what came of it; give its evaluation as a baseline"
+        )
+
+
+def check_alike(ours: Evidence, theirs: Evidence) -> None:
+    """See that two runs differ in nothing but the checkpoint.
+
+    Raises:
+        ValueError: they differ in settings or examples; names them.
+    """
+    remedy = "measure both alike, unlike figures are not shown side by side"
+    for kind, of in (("settings", _compared_settings), ("examples", _compared_examples)):
+        mine, its = of(ours), of(theirs)
+        differing = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+        if differing:
+            differences = "; ".join(f"{name}: {its.get(name)}, not {mine.get(name)}" for name in differing)
+            raise ValueError(
+                f"the baseline {theirs.checkpoint} was measured with other {kind} ({differences}); {remedy}"
+            )
+
+
+def _compared_settings(run: Evidence) -> dict[str, Any]:
+    compared = {name: value for name, value in _flat(run.results.settings) if name not in NOT_COMPARED}
+    if compared.pop("task.dev accuracy by layer", None):
+        compared["task.layer"] = "chosen on dev"  # alike, though it may come out otherwise for another checkpoint
+    return compared
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (`concern.name`, value).
+
+    >>> dict(_flat({"training": {"seed": 1}}))
+    {'training.seed': 1}
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _compared_examples(run: Evidence) -> dict[str, str]:
+    """Return the fingerprints of all that was trained, selected and tested on."""
+    read = {f"{row['split']} {row['language']}": row["fingerprint"] for row in run.examples}
+    return {**read, **{_test_set(m): m.data_fingerprint for m in run.results.measurements}}
+
+
+def _test_set(measurement: Measurement) -> str:
+    gold = " gold" if measurement.metric == "alignment_error_rate" else ""
+    return f"{measurement.benchmark} {measurement.language}{gold}"
