@@ -1,5 +1,6 @@
 """Settings: the paper's recipe as defaults, the YAML file under the command line, and what is refused."""
 
+import json
 import re
 import shlex
 
@@ -8,9 +9,11 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 
+import run_mlqa
+import run_xnli
+import run_xtreme_r
 from tests.conftest import ROOT
-from weam.arguments import parse_arguments
-from weam.results import recipe
+from weam.arguments import parse_arguments, parse_settings, pretraining_settings
 
 MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]
 NEEDED = [*MODEL, *BITEXT, *OUTPUT]
@@ -21,7 +24,13 @@ LAUNCHES = {  # kind, machines, processes
     "fsdp2": (DistributedType.FSDP, 1, 8),
     "deepspeed_zero2": (DistributedType.DEEPSPEED, 1, 8),
 }
-RECIPES = sorted(path.name for path in (ROOT / "recipes").glob("*.yaml"))
+PROGRAMS = {  # recipes of other programs than run_pretraining.py
+    "evidence_xnli.yaml": run_xnli,
+    "evidence_mlqa.yaml": run_mlqa,
+    "evidence_udpos.yaml": run_xtreme_r,
+    "evidence_tatoeba.yaml": run_xtreme_r,
+}
+RECIPES = sorted({path.name for path in (ROOT / "recipes").glob("*.yaml")} - set(PROGRAMS))
 
 
 def parse_yaml(tmp_path, text, *options):
@@ -156,11 +165,22 @@ def test_every_recipe_is_read_as_its_comment_says(name):
     assert {key: type(read[key])(value) for key, value in settings.items()} == {key: read[key] for key in settings}
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_recipe_of_an_evaluation_is_read(name):
+    path, program = ROOT / "recipes" / name, PROGRAMS[name]
+    assert f"{program.__name__}.py recipes/{name}" in path.read_text(encoding="utf-8")
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read = {}
+    for concern in parse_settings(program.CONCERNS, "", [str(path), "--model_name_or_path", "a", "--output_dir", "b"]):
+        read |= vars(concern)
+    assert {key: type(read[key])(value) for key, value in settings.items()} == {key: read[key] for key in settings}
+
+
 def test_the_recipe_of_the_paper_leaves_the_method_at_its_defaults():
     paper = parse_arguments([str(ROOT / "recipes" / "paper.yaml"), *documented_options("paper.yaml")])
     named = ["--model_name_or_path", "google-bert/bert-base-multilingual-cased", "--output_dir", "weam-de"]
     data = ["--dataset_name", "Helsinki-NLP/opus-100", "--dataset_config", "de-en"]
-    assert recipe(paper) == recipe(parse_arguments([*named, *data]))
+    assert pretraining_settings(paper) == pretraining_settings(parse_arguments([*named, *data]))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "recipes" / "accelerate").iterdir()))
@@ -168,3 +188,37 @@ def test_accelerate_reads_our_launch_files(name):
     config = load_config_from_file(str(ROOT / "recipes" / "accelerate" / f"{name}.yaml"))
     assert (config.distributed_type, config.num_machines, config.num_processes) == LAUNCHES[name]
     assert (config.mixed_precision, config.use_cpu) == ("bf16", False)
+
+
+def test_the_recipe_holds_what_makes_a_difference():
+    arguments = parse_arguments([*NEEDED, "--hub_token", "SECRET", "--cache_dir", "somewhere", "--seed", "7"])
+    settings = pretraining_settings(arguments)
+    assert list(settings) == ["model", "bitext", "alignment", "training"]
+    assert settings["model"]["exchange"] == "representation"
+    assert settings["bitext"]["train_file"] == ["en-de=a.tsv"]
+    assert settings["alignment"] == {
+        "aligner": "fast_align",
+        "symmetrization": "intersect",
+        "alignments": [],
+        "alignments_unit": "word",
+    }
+    assert settings["training"] == {
+        "learning_rate": 5e-5,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0,
+        "optim": "adamw_torch_fused",
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "per_device_train_batch_size": 32,
+        "gradient_accumulation_steps": 1,
+        "num_train_epochs": 2.0,
+        "max_steps": -1,
+        "train_sampling_strategy": "random",
+        "bf16": False,
+        "fp16": False,
+        "seed": 7,
+        "world_size": 1,
+    }
+    text = json.dumps(settings)
+    assert "SECRET" not in text
+    assert "somewhere" not in text

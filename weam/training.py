@@ -41,11 +41,7 @@ class HeadWarmup:
 
 
 class EpochSignal(TrainerCallback):
-    """Tells the collator which epoch it is, and makes the order of each epoch a function of seed and epoch.
-
-    Samplers that draw from torch's global generator (length grouping does) would give another order after a resume:
-    the generator is in another state then.
-    """
+    """Tells the collator which epoch it is."""
 
     def __init__(self, collator: DataCollatorForWordExchange) -> None:
         """Remember the collator to tell."""
@@ -55,8 +51,21 @@ class EpochSignal(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         """Pass the epoch on, counted from 0."""
-        epoch = int((state.epoch or 0) + 1e-6)
-        self.collator.set_epoch(epoch)
+        self.collator.set_epoch(_epoch(state))
+
+
+class EpochOrder(TrainerCallback):
+    """Makes the order of each epoch a function of seed and epoch.
+
+    Samplers that draw from torch's global generator (length grouping does) would give another order after a resume:
+    the generator is in another state then.
+    """
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Seed what the sampler draws from."""
+        epoch = _epoch(state)
         torch.manual_seed(_seed(args.seed if args.data_seed is None else args.data_seed, ORDER, epoch))
 
 
@@ -72,6 +81,10 @@ class StepSeed(TrainerCallback):
     ) -> None:
         """Seed torch's generators."""
         torch.manual_seed(_seed(args.seed, DROPOUT, state.global_step, args.process_index))
+
+
+def _epoch(state: TrainerState) -> int:
+    return int((state.epoch or 0) + 1e-6)
 
 
 def _seed(*keys: int) -> int:
@@ -159,7 +172,7 @@ def make_trainer(
         processing_class=collator.tokenizer,
         compute_metrics=evaluation_losses,
     )
-    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), StepSeed(), LossParts(model)]
+    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), EpochOrder(), StepSeed(), LossParts(model)]
     return trainer
 
 

@@ -1,0 +1,48 @@
+"""Fine-tune a checkpoint on extractive question answering and score it in every language of MLQA or XQuAD.
+
+    accelerate launch run_mlqa.py --model_name_or_path CHECKPOINT --output_dir OUT
+    accelerate launch run_mlqa.py --model_name_or_path CHECKPOINT --benchmark xquad --output_dir OUT
+    accelerate launch run_mlqa.py --model_name_or_path OUT --setting test-only --benchmark xquad --output_dir OTHER
+
+MLQA is scored for all pairs of context and question language. Reads the Hub, or local files with --data_dir and
+--train_file. `--help` lists all settings, a YAML file may hold them. Leaves results.json, the model, its answers and a
+model card in OUT.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from weam.answer_spans import Windows
+from weam.arguments import option, parse_settings
+from weam.tasks.mlqa import MLQA, MLQADev, XQuAD
+from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.zero_shot import evaluate_transfer
+
+BENCHMARKS = {task.benchmark: task for task in (MLQA, MLQADev, XQuAD)}
+
+
+@dataclass
+class QuestionArguments:
+    """What is particular to questions and contexts."""
+
+    benchmark: str = option("mlqa", "What to test on; mlqa-dev is MLQA's dev set.", tuple(BENCHMARKS))
+    max_length: int = option(384, "Pieces of a question and a window of its context, special ones included.")
+    doc_stride: int = option(128, "Pieces that neighbouring windows share.")
+    max_answer_length: int = option(30, "Pieces of an answer.")
+
+
+CONCERNS = (CheckpointArguments, TransferArguments, QuestionArguments, FineTuningArguments)
+
+
+def main() -> None:
+    """Read the settings and run."""
+    checkpoint_args, transfer_args, question_args, args = parse_settings(CONCERNS, "Transfer on MLQA and XQuAD.")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    windows = Windows(question_args.max_length, question_args.doc_stride, question_args.max_answer_length)
+    task = BENCHMARKS[question_args.benchmark](transfer_args.files, windows)
+    evaluate_transfer("run_mlqa", task, checkpoint_args, transfer_args, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Fine-tune a checkpoint on natural language inference and score it in every language of XNLI.
+
+    accelerate launch run_xnli.py --model_name_or_path CHECKPOINT --output_dir OUT
+    accelerate launch run_xnli.py --model_name_or_path CHECKPOINT --setting translate-train --output_dir OUT
+
+Reads `facebook/xnli` from the Hub, or local files with --data_dir. `--help` lists all settings, a YAML file may hold
+them. Leaves results.json, the model, its predictions and a model card in OUT.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from weam.arguments import option, parse_settings
+from weam.tasks.xnli import XNLI
+from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.zero_shot import evaluate_transfer
+
+
+@dataclass
+class XNLIArguments:
+    """What is particular to text pairs."""
+
+    max_length: int = option(128, "Pieces of a premise and a hypothesis together, special ones included.")
+
+
+CONCERNS = (CheckpointArguments, TransferArguments, XNLIArguments, FineTuningArguments)
+
+
+def main() -> None:
+    """Read the settings and run."""
+    checkpoint_args, transfer_args, xnli_args, args = parse_settings(CONCERNS, "Cross-lingual transfer on XNLI.")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    task = XNLI(transfer_args.files, xnli_args.max_length)
+    evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Zero-shot transfer beyond XNLI and MLQA: tags, names, paraphrases, plausible causes, retrieval.
+
+    accelerate launch run_xtreme_r.py --task udpos --model_name_or_path CHECKPOINT --output_dir OUT
+    accelerate launch run_xtreme_r.py --task tatoeba --layer 8 --model_name_or_path CHECKPOINT --output_dir OUT
+
+Tasks: udpos, panx, pawsx (XTREME's; XTREME-R drops it), xcopa, and tatoeba, which trains nothing. Reads the Hub, or
+local files with --data_dir and --train_file. `--help` lists all settings, a YAML file may hold them. Leaves
+results.json, the model, its predictions and a model card in OUT.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from weam.arguments import option, parse_settings
+from weam.retrieval import evaluate_retrieval
+from weam.tasks.panx import PANX
+from weam.tasks.pawsx import PAWSX
+from weam.tasks.tatoeba import BENCHMARK as TATOEBA
+from weam.tasks.udpos import UDPOS
+from weam.tasks.xcopa import XCOPA
+from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.zero_shot import evaluate_transfer
+
+TASKS = {task.benchmark: task for task in (UDPOS, PANX, PAWSX, XCOPA)}
+
+
+@dataclass
+class TaskArguments:
+    """Which task, and what is particular to it."""
+
+    task: str = option("udpos", "What to train and test on.", (*TASKS, TATOEBA))
+    max_length: int = option(128, "Pieces of an input, special ones included.")
+    layer: int | None = option(None, "tatoeba: layer of the vectors. None: chosen on --dev_file.")
+
+
+CONCERNS = (CheckpointArguments, TransferArguments, TaskArguments, FineTuningArguments)
+
+
+def main() -> None:
+    """Read the settings and run."""
+    checkpoint_args, transfer_args, task_args, args = parse_settings(CONCERNS, "Transfer on tasks of XTREME-R.")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    if task_args.task == TATOEBA:
+        evaluate_retrieval("run_xtreme_r", task_args.layer, checkpoint_args, transfer_args, args)
+    else:
+        task = TASKS[task_args.task](transfer_args.files, task_args.max_length)
+        evaluate_transfer("run_xtreme_r", task, checkpoint_args, transfer_args, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""This run beside another one on the same test examples: differences with intervals.
+
+The other run is named by its `results.json`; its predictions lie beside it.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from weam.predictions import predictions_file, read_scores
+from weam.results import MEAN, Comparison, Results, read_results
+from weam.scores import Ratio, paired_bootstrap
+
+Test = tuple[str, str]  # (benchmark, language)
+
+
+def check_comparable(other: Path, tests: Mapping[Test, str]) -> None:
+    """See that the other run was tested on the same examples, before anything is trained.
+
+    Args:
+        other: its results.json.
+        tests: (benchmark, language) -> fingerprint of our examples.
+
+    Raises:
+        ValueError: it was tested on others, or on none of ours.
+        FileNotFoundError: its predictions are missing.
+    """
+    results = read_results(other)
+    theirs = {(m.benchmark, m.language): m.data_fingerprint for m in results.measurements}
+    shared = [test for test in tests if test in theirs]
+    if not shared:
+        raise ValueError(f"{other} has no test set of this run; it has {_names(theirs)}")
+    differing = [test for test in shared if theirs[test] != tests[test]]
+    if differing:
+        raise ValueError(
+            f"{other} was tested on other examples of {_names(differing)}: use the same files and --max_test_samples"
+        )
+    for benchmark, language in shared:
+        _all_scores(results, other.parent, benchmark, language)
+
+
+def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
+    """Compare every metric on every shared test set, and its mean over languages where there are several.
+
+    Args:
+        ours: this run.
+        folder: where its predictions are.
+        other: the other run's results.json.
+    """
+    theirs = read_results(other)
+    tests = dict.fromkeys((m.benchmark, m.language) for m in theirs.measurements)
+    checkpoint = theirs.measurements[0].checkpoint
+    mine = dict.fromkeys((m.benchmark, m.language) for m in ours.measurements)
+    pairs: dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]] = {}
+    for benchmark, language in mine:
+        if (benchmark, language) in tests:
+            our_scores = _all_scores(ours, folder, benchmark, language)
+            their_scores = _all_scores(theirs, other.parent, benchmark, language)
+            for metric in our_scores:
+                both = (our_scores[metric], their_scores[metric])
+                pairs.setdefault((benchmark, metric), {})[language] = both
+    comparisons = []
+    for (benchmark, metric), by_language in pairs.items():
+        parts = {language: [both] for language, both in by_language.items()}
+        if len(parts) > 1:
+            parts[MEAN] = list(by_language.values())
+        for language, part in parts.items():
+            difference = paired_bootstrap(part)
+            interval = (difference.value, difference.low, difference.high)
+            comparisons.append(Comparison(benchmark, language, metric, checkpoint, *interval))
+    return comparisons
+
+
+def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -> dict[str, list[Ratio]]:
+    """Return for each metric the scores of every training that was tested on this."""
+    found: dict[str, list[Ratio]] = {}
+    for training in results.trainings:
+        path = predictions_file(folder, training.name, benchmark, language)
+        if path.exists():
+            for metric, ratio in read_scores(path).items():
+                found.setdefault(metric, []).append(ratio)
+    if not found:
+        raise FileNotFoundError(
+            f"{folder} has no predictions for {benchmark} {language}; keep them beside results.json"
+        )
+    return found
+
+
+def _names(tests: Iterable[Test]) -> str:
+    return ", ".join(f"{benchmark} {language}" for benchmark, language in tests)
