@@ -1,8 +1,8 @@
-"""A small Hugging Face Hub on this machine: what the real `huggingface_hub` client needs to push and load models.
+"""A small Hugging Face Hub on this machine: what the real clients need to push and load models, and to read data sets.
 
-Keeps model repositories in memory as commits and every request for tests to look at. It speaks the classic protocol
-(set HF_HUB_DISABLE_XET=1): small files come inside the commit, large ones through Git LFS. Reading is open to anyone,
-writing needs the token and a namespace that the user may write to.
+Keeps repositories in memory as commits, those of data sets under `datasets/NAME`, and every request for tests to look
+at. It speaks the classic protocol (set HF_HUB_DISABLE_XET=1): small files come inside the commit, large ones through
+Git LFS. Reading is open to anyone, writing needs the token and a namespace that the user may write to.
 """
 
 import base64
@@ -13,14 +13,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-LARGE = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack")  # what .gitattributes sends through LFS
+LARGE = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".parquet")  # what .gitattributes sends through LFS
 MODEL_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 
@@ -36,7 +36,7 @@ class Commit:
 
 @dataclass
 class Repository:
-    """A model repository: its commits, and where its branches point."""
+    """A repository: its commits, and where its branches point."""
 
     name: str
     commits: dict[str, Commit] = field(default_factory=dict)  # oid -> commit
@@ -68,8 +68,13 @@ class Request:
 
     method: str
     path: str  # without the query, still quoted
+    query: str
     headers: dict[str, str]  # names in lower case
     body: bytes
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a field of the query or of a form."""
+        return parse_qs(self.query or self.body.decode()).get(name, [])
 
     def json(self) -> dict[str, Any]:
         """Read the body as JSON."""
@@ -148,6 +153,13 @@ class Hub:
         repository.commit("main", "initial commit", {".gitattributes": b"", **files})
         return repository
 
+    def add_dataset(self, name: str, **branches: dict[str, bytes]) -> Repository:
+        """Create a data set; each branch has files of its own."""
+        repository = self.repositories[f"datasets/{name}"] = Repository(name)
+        for branch, files in branches.items():
+            repository.commit(branch, "initial commit", files)
+        return repository
+
     def repository(self, name: str) -> Repository:
         """Return a repository that must exist."""
         if name not in self.repositories:
@@ -184,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.hub.answer(Request(self.command, urlsplit(self.path).path, headers, self._body()))
+        url = urlsplit(self.path)
+        answer = self.hub.answer(Request(self.command, url.path, url.query, headers, self._body()))
         self.send_response(answer.status)
         for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
             self.send_header(name, value)
@@ -305,10 +318,11 @@ def _commit(hub: Hub, request: Request, name: str, revision: str) -> Answer:
     return json_answer({"success": True, "commitOid": commit.oid, "commitUrl": f"{hub.url}/{name}/commit/{commit.oid}"})
 
 
-def _model_info(hub: Hub, request: Request, name: str, revision: str = "main") -> Answer:
+def _information(hub: Hub, request: Request, name: str, revision: str = "main") -> Answer:
     commit = hub.repository(name).at(revision)
     siblings = [{"rfilename": path} for path in sorted(commit.files)]
-    return json_answer({"id": name, "modelId": name, "sha": commit.oid, "private": False, "siblings": siblings})
+    record = {"id": name.removeprefix("datasets/"), "sha": commit.oid, "private": False, "siblings": siblings}
+    return json_answer(record)
 
 
 def _references(hub: Hub, request: Request, name: str) -> Answer:
@@ -328,13 +342,35 @@ def file_record(path: str, content: bytes) -> dict[str, Any]:
     return {**record, "oid": git_hash, "etag": sha256, "lfs": lfs}
 
 
+def entries(commit: Commit) -> dict[str, dict[str, Any]]:
+    """Describe all files and folders of a commit, by path."""
+    found = {}
+    for path, content in sorted(commit.files.items()):
+        for folder in list(PurePosixPath(path).parents)[:-1]:
+            oid = hashlib.sha1(f"{commit.oid} {folder}".encode()).hexdigest()
+            found[str(folder)] = {"type": "directory", "path": str(folder), "size": 0, "oid": oid}
+        found[path] = {key: value for key, value in file_record(path, content).items() if key != "etag"}
+    return found
+
+
 def _tree(hub: Hub, request: Request, name: str, revision: str, path: str = "") -> Answer:
-    """List the files under a folder; there are no listings of folders."""
-    files = hub.repository(name).at(revision).files
-    records = [file_record(file, content) for file, content in sorted(files.items()) if file.startswith(path)]
-    if path and not records:
+    """List what is in a folder; recursively, if asked, what is in its folders too."""
+    below = {
+        entry: record
+        for entry, record in entries(hub.repository(name).at(revision)).items()
+        if not path or entry.startswith(f"{path}/")
+    }
+    if path and not below:
         raise HubError(404, "EntryNotFound", f"{path} does not exist on {revision}")
-    return json_answer([{key: value for key, value in record.items() if key != "etag"} for record in records])
+    if request.values("recursive") != ["true"]:
+        below = {entry: record for entry, record in below.items() if str(PurePosixPath(entry).parent) == (path or ".")}
+    return json_answer(list(below.values()))
+
+
+def _paths(hub: Hub, request: Request, name: str, revision: str) -> Answer:
+    """Describe those of the paths asked for that exist."""
+    found = entries(hub.repository(name).at(revision))
+    return json_answer([found[path] for path in request.values("paths") if path in found])
 
 
 def _resolve(hub: Hub, request: Request, name: str, revision: str, path: str) -> Answer:
@@ -349,7 +385,8 @@ def _resolve(hub: Hub, request: Request, name: str, revision: str, path: str) ->
 
 
 NAME = r"(?P<name>[^/]+/[^/]+?)"
-REVISION = r"(?P<revision>[^/]+)"
+DATASET = r"(?P<name>datasets/[^/]+/[^/]+?)"
+REVISION = r"(?P<revision>refs/convert/[^/]+|[^/]+)"
 MODEL = f"/api/models/{NAME}"
 ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Answer]]] = [
     (("GET",), "/api/whoami-v2", _whoami),
@@ -362,7 +399,14 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Answer]]] = [
     (("PUT",), r"/lfs/(?P<oid>[0-9a-f]{64})", _take_upload),
     (("POST",), "/lfs/verify", _verify_upload),
     (("GET",), f"{MODEL}/refs", _references),
-    (("GET",), f"{MODEL}(/revision/{REVISION})?", _model_info),
-    (("GET",), f"{MODEL}/tree/{REVISION}(/(?P<path>.+))?", _tree),
-    (("GET", "HEAD"), f"/{NAME}/resolve/{REVISION}/(?P<path>.+)", _resolve),
+    *[
+        route
+        for address, name in ((MODEL, NAME), (f"/api/{DATASET}", DATASET))
+        for route in (
+            (("GET",), f"{address}(/revision/{REVISION})?", _information),
+            (("GET",), f"{address}/tree/{REVISION}(/(?P<path>.+))?", _tree),
+            (("POST",), f"{address}/paths-info/{REVISION}", _paths),
+            (("GET", "HEAD"), f"/{name}/resolve/{REVISION}/(?P<path>.+)", _resolve),
+        )
+    ],
 ]

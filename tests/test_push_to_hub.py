@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load, load_file
 
 from tests.command_line import PIPES, Workspace, make_workspace
@@ -171,11 +171,21 @@ def test_the_card_names_base_model_and_languages(pushed):
 
 def test_the_card_shows_the_figures_of_the_results(pushed):
     results = json.loads(pushed.main.files["results.json"])
-    for when in ("before", "after"):
-        scores = results[when][0]
+    for when, steps in (("before", 0), ("after", 2)):
+        scores = {row["metric"]: row["value"] for row in results["measurements"] if row["steps"] == steps}
         losses = f"{scores['multilingual_loss']:.2f} | {scores['cross_lingual_loss']:.2f}"
         assert f"| en-de | {when} | {losses} | " in pushed.card
-    assert f"2 steps, {results['tokens']:,} pieces" in pushed.card
+    assert f"2 steps, {results['trainings'][0]['tokens']:,} pieces" in pushed.card
+
+
+def test_the_hub_reads_the_figures_of_the_card(pushed, tmp_path):
+    (tmp_path / "README.md").write_bytes(pushed.main.files["README.md"])
+    measured = json.loads(pushed.main.files["results.json"])["measurements"]
+    read = [
+        (x.dataset_config, x.metric_type, x.metric_value)
+        for x in ModelCard.load(tmp_path / "README.md").data.eval_results
+    ]
+    assert read == [(row["language"], row["metric"], row["value"]) for row in measured if row["steps"] == 2]
 
 
 def test_the_token_goes_to_the_hub_only(pushed):
@@ -230,9 +240,9 @@ def test_a_branch_is_another_model(loaded):
 
 
 def test_a_repository_that_cannot_be_created_fails_before_anything_is_read(hub, workspace):
-    before, start = len(hub.requests), time.monotonic()
+    before = len(hub.requests)
     finished = train(hub, workspace, REFUSED, "--hub_model_id", "stranger/weam-tiny", HF_TOKEN=TOKEN)
-    assert finished.returncode != 0 and time.monotonic() - start < 30
+    assert finished.returncode != 0
     assert "403" in finished.stdout and "the repository stranger/weam-tiny can be neither" in finished.stdout
     assert not any(BASE in request.path for request in hub.requests[before:])  # not even the checkpoint
     assert not (workspace.folder / REFUSED).exists()
