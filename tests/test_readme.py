@@ -13,6 +13,7 @@ import pytest
 from benchmarks.tables import filled_readme
 from tests.command_line import environment, make_workspace, sentence_pairs
 from tests.conftest import ROOT
+from tests.evaluation_data import write_mlqa, write_udpos, write_xnli
 from tests.test_language_pairs import write_hub_folder
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +48,20 @@ def test_the_tree_names_what_is_there_and_all_of_it() -> None:
     assert {path for path in modules if Path(path).name not in NOT_IN_THE_TREE} <= set(tree())
 
 
+def imported(path: Path) -> set[str]:
+    """Return the files of ours that a file imports, as the tree names them; `weam/tasks/` is one place."""
+    names = re.findall(r"^\s*(?:from|import) ((?:weam|modeling_weam|data_collator_weam)[\w.]*)", path.read_text(), re.M)
+    return {"weam/tasks/" if name.startswith("weam.tasks") else f"{name.replace('.', '/')}.py" for name in names}
+
+
+def test_files_import_only_from_files_above_them() -> None:
+    places = [path for path in tree() if path.startswith(("weam/", "modeling", "data_collator")) and path != "weam/"]
+    for number, place in enumerate(places):
+        files = [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).glob("*.py"))
+        wrong = set.union(*map(imported, files)) - set(places[:number]) - {place}
+        assert not wrong, f"{place} imports {wrong}"
+
+
 def test_links_lead_somewhere() -> None:
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if not target.startswith("https://")]
     assert len(targets) > 3
@@ -59,14 +74,14 @@ def test_the_tables_are_what_the_results_say() -> None:
 
 def test_there_are_two_commands_to_set_everything_up() -> None:
     assert commands("pip install") == [["pip", "install", "-e", "."], ["pip", "install", "-e", ".[test]"]]
-    assert commands("python -m") == [["python", "-m", "pytest"]]
+    assert commands("python -m pytest") == [["python", "-m", "pytest"]]
     assert "python -m pytest" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_every_shell_snippet_is_one_that_is_tested() -> None:
     known = [*commands("pip"), *commands("python"), *commands("accelerate launch")]
-    lines = sum(text.count("&&") + 1 for language, text in SNIPPETS if language == "bash")
-    assert len(known) == lines
+    shell = [text.replace("\\\n", "") for language, text in SNIPPETS if language == "bash"]
+    assert len(known) == sum(text.count("&&") + text.count("\n") for text in shell)
 
 
 @pytest.fixture(scope="module")
@@ -107,22 +122,57 @@ def test_the_python_snippet_aligns_words(quickstart: Path) -> None:
     assert links and all(0 <= i < 8 and 0 <= j < 8 for i, j in links)
 
 
-@pytest.mark.parametrize("words", commands("accelerate launch")[1:], ids=" ".join)
-def test_the_commands_for_own_text_run(words: list[str], tmp_path: Path) -> None:
-    """With a small model and text from local folders in place of the Hub's, and two steps."""
-    make_workspace(tmp_path)
+def local_pretraining(folder: Path) -> tuple[dict[str, Path | str], list[str]]:
+    """Write a small model and text; return what stands for the README's names, and what cuts its commands short."""
+    make_workspace(folder)
     pairs = sentence_pairs()
     for language, side in (("en", 0), ("sw", 1)):
-        (tmp_path / f"corpus.{language}").write_text("".join(f"{pair[side]}\n" for pair in pairs))
-    (tmp_path / "corpus.en-de.tsv.gz").write_bytes(gzip.compress((tmp_path / "train.tsv").read_bytes()))
-    local = {
-        "google-bert/bert-base-multilingual-cased": tmp_path / "checkpoint",
-        "Helsinki-NLP/opus-100": write_hub_folder(tmp_path / "opus-100", {"de-en": pairs}),
-        "en-de=corpus.en-de.tsv.gz": f"en-de={tmp_path / 'corpus.en-de.tsv.gz'}",
-        "en-sw=corpus.en,corpus.sw": f"en-sw={tmp_path / 'corpus.en'},{tmp_path / 'corpus.sw'}",
-        "weam-de": tmp_path / "trained",
-        "weam-joint": tmp_path / "trained",
+        (folder / f"corpus.{language}").write_text("".join(f"{pair[side]}\n" for pair in pairs))
+    (folder / "corpus.en-de.tsv.gz").write_bytes(gzip.compress((folder / "train.tsv").read_bytes()))
+    local: dict[str, Path | str] = {
+        "google-bert/bert-base-multilingual-cased": folder / "checkpoint",
+        "Helsinki-NLP/opus-100": write_hub_folder(folder / "opus-100", {"de-en": pairs}),
+        "en-de=corpus.en-de.tsv.gz": f"en-de={folder / 'corpus.en-de.tsv.gz'}",
+        "en-sw=corpus.en,corpus.sw": f"en-sw={folder / 'corpus.en'},{folder / 'corpus.sw'}",
+        "weam-de": folder / "weam-de",
+        "weam-joint": folder / "weam-joint",
     }
-    cut = ["--max_steps", "2", "--validation_fraction", "0.1", "--cache_dir", str(tmp_path / "cache"), "--use_cpu"]
+    return local, [
+        "--max_steps",
+        "2",
+        "--validation_fraction",
+        "0.1",
+        "--cache_dir",
+        str(folder / "cache"),
+        "--use_cpu",
+    ]
+
+
+PRETRAINING = commands("accelerate launch run_pretraining.py")[1:]
+TRANSFER = [words for words in commands("accelerate launch") if words[2] != "run_pretraining.py"]
+
+
+@pytest.mark.parametrize("words", PRETRAINING, ids=" ".join)
+def test_the_commands_for_own_text_run(words: list[str], tmp_path: Path) -> None:
+    """With a small model and text from local folders in place of the Hub's, and two steps."""
+    local, cut = local_pretraining(tmp_path)
     launch([str(local.get(word, word)) for word in words] + cut)
-    assert (tmp_path / "trained" / "model.safetensors").exists()
+    assert (Path(local[words[words.index("--output_dir") + 1]]) / "model.safetensors").exists()
+
+
+def test_the_commands_for_transfer_run_and_make_a_card(tmp_path: Path) -> None:
+    """One after another, with small benchmarks in local folders in place of the Hub's, and two steps each."""
+    local, cut = local_pretraining(tmp_path)
+    launch([str(local.get(word, word)) for word in PRETRAINING[0]] + cut)
+    data = write_udpos(write_mlqa(write_xnli(tmp_path / "data")))
+    more = {"run_mlqa.py": ["--doc_stride", "8"]}
+    outputs = [words[words.index("--output_dir") + 1] for words in TRANSFER]
+    local |= {name: tmp_path / name for name in outputs}
+    local |= {f"{name}/results.json": tmp_path / name / "results.json" for name in ("weam-de", *outputs)}
+    local["CARD.md"] = tmp_path / "CARD.md"
+    for words in TRANSFER:
+        settings = ["--data_dir", str(data), "--languages", "en", "de", "--max_length", "64", *more.get(words[2], [])]
+        launch([str(local.get(word, word)) for word in words] + settings + ["--max_steps", "2", "--use_cpu"])
+    (card,) = commands("python -m weam.model_card")
+    subprocess.run([sys.executable, *(str(local.get(word, word)) for word in card[1:])], cwd=ROOT, check=True)
+    assert "| language | n | accuracy | checkpoint | difference |" in (tmp_path / "CARD.md").read_text()

@@ -47,27 +47,31 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
         other: the other run's results.json.
     """
     theirs = read_results(other)
-    tests = dict.fromkeys((m.benchmark, m.language) for m in theirs.measurements)
     checkpoint = theirs.measurements[0].checkpoint
-    mine = dict.fromkeys((m.benchmark, m.language) for m in ours.measurements)
-    pairs: dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]] = {}
-    for benchmark, language in mine:
-        if (benchmark, language) in tests:
-            our_scores = _all_scores(ours, folder, benchmark, language)
-            their_scores = _all_scores(theirs, other.parent, benchmark, language)
-            for metric in our_scores:
-                both = (our_scores[metric], their_scores[metric])
-                pairs.setdefault((benchmark, metric), {})[language] = both
     comparisons = []
-    for (benchmark, metric), by_language in pairs.items():
-        parts = {language: [both] for language, both in by_language.items()}
-        if len(parts) > 1:
-            parts[MEAN] = list(by_language.values())
-        for language, part in parts.items():
-            difference = paired_bootstrap(part)
+    for (benchmark, metric), paired in _paired_scores(ours, folder, theirs, other.parent).items():
+        tests = {language: [both] for language, both in paired.items()}
+        if len(paired) > 1:
+            tests[MEAN] = list(paired.values())
+        for language, test in tests.items():
+            difference = paired_bootstrap(test)
             interval = (difference.value, difference.low, difference.high)
             comparisons.append(Comparison(benchmark, language, metric, checkpoint, *interval))
     return comparisons
+
+
+def _paired_scores(
+    ours: Results, folder: Path, theirs: Results, other_folder: Path
+) -> dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]]:
+    """Return for each benchmark and metric, by language, our scores and theirs: one per training."""
+    paired: dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]] = {}
+    for benchmark, language in dict.fromkeys((m.benchmark, m.language) for m in ours.measurements):
+        if any((m.benchmark, m.language) == (benchmark, language) for m in theirs.measurements):
+            mine = _all_scores(ours, folder, benchmark, language)
+            its = _all_scores(theirs, other_folder, benchmark, language)
+            for metric in mine:
+                paired.setdefault((benchmark, metric), {})[language] = (mine[metric], its[metric])
+    return paired
 
 
 def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -> dict[str, list[Ratio]]:

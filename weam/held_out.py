@@ -21,6 +21,7 @@ from modeling_weam import BertForWEAMPreTraining, WEAMModel
 from weam.bitext import Bitext
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import Measurement, write_json
+from weam.sentence_vectors import layer_vectors
 from weam.training import mean_losses
 from weam.word_alignment import GoldSentence
 
@@ -183,11 +184,10 @@ def held_out_losses(
     return mean_losses(sums.tolist())
 
 
-@torch.no_grad()
 def sentence_vectors(
     encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
 ) -> np.ndarray:
-    """Return (sentences, H) float32: the mean of each sentence's piece vectors, special pieces included.
+    """Return (sentences, H) float32: the mean of each sentence's piece vectors at one layer.
 
     Args:
         encoder: in evaluation mode.
@@ -195,22 +195,7 @@ def sentence_vectors(
         sentences: any number; cut at the model's length.
         layer: 1 to the last; None: two thirds of the way up, as in `WEAMModel.align_words`.
     """
-    layer = encoder.align_layer(layer)
-    order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
-    vectors = np.empty((len(sentences), encoder.config.hidden_size), dtype=np.float32)
-    for start in range(0, len(order), BATCH_SIZE):
-        rows = order[start : start + BATCH_SIZE]
-        encoded = tokenizer(
-            [sentences[row] for row in rows],
-            padding=True,
-            truncation=True,
-            max_length=encoder.config.max_position_embeddings,
-            return_tensors="pt",
-        ).to(encoder.device)
-        states = encoder(**encoded, output_hidden_states=True).hidden_states[layer]  # (B, L, H)
-        real = encoded["attention_mask"][..., None]  # (B, L, 1)
-        vectors[rows] = ((states * real).sum(dim=1) / real.sum(dim=1)).float().cpu().numpy()
-    return vectors
+    return layer_vectors(encoder, tokenizer, sentences, BATCH_SIZE)[encoder.align_layer(layer) - 1]
 
 
 def aligner_error_rate(
