@@ -325,7 +325,7 @@ def test_results_of_another_format_are_not_compared(workspace: Evaluation, tmp_p
 
 
 def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> None:
-    refuse(workspace, ValueError, "must have a trained head for xnli; it lacks .*classifier", "--setting", "test-only")
+    refuse(workspace, ValueError, "has no trained head for xnli: it lacks .*classifier", "--setting", "test-only")
 
 
 @pytest.mark.parametrize(
