@@ -331,6 +331,7 @@ def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> Non
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        (["--train_file", "de=x.jsonl"], ValueError, "names a file for de, but the setting zero-shot reads en there"),
         (["--languages", "xx"], ValueError, "xnli has no xx; its languages are en, ar, bg, de"),
         (["--languages", "fr"], FileNotFoundError, "has no test examples for fr: .*; it has de, en, zh"),
         (["--model_name_or_path", ""], ValueError, "give --model_name_or_path"),
