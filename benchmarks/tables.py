@@ -34,7 +34,7 @@ TRANSFER_TITLES = {
 }
 TRANSFER = tuple(TRANSFER_TITLES)
 TRANSFER_READING = (
-    "How to read this, always on a small backbone and with reduced training sets: on XNLI the three languages that were "
+    "How to read this, always on a small backbone and with reduced training sets: on XNLI the languages that were "
     "aligned gain 3 to 6 points, which is the direction of the paper's claim, and English nearly 3; languages that were "
     "not aligned lose or do not change. One seed: intervals are about test examples, and nothing is known of the spread "
     "over seeds. On UDPOS Chinese and Arabic gain, English "
