@@ -35,15 +35,15 @@ TRANSFER_TITLES = {
 TRANSFER = tuple(TRANSFER_TITLES)
 TRANSFER_READING = (
     "How to read this, always on a small backbone and with reduced training sets: on XNLI the languages that were "
-    "aligned gain 3 to 6 points, which is the direction of the paper's claim, and English nearly 3; languages that were "
-    "not aligned lose or do not change. One seed: intervals are about test examples, and nothing is known of the spread "
-    "over seeds. On UDPOS Chinese and Arabic gain, English "
-    "loses a little, the mean is undecided. On MLQA and XQuAD, with 2,500 training questions and at most 200 test "
-    "questions of a language pair, the means are undecided and the few decided pairs point both ways. Tatoeba: where "
-    "sentences seek their English translation, German and Chinese lose 2 to 4 points and languages that were not "
-    "aligned up to 20: training on three language pairs takes from the others what the backbone, multilingual E5, was "
-    "made for. Arabic and Hindi (one character a piece) and Vietnamese (11 % of the pieces of XNLI's dev premises "
-    "unknown) are hardly in the backbone's cut vocabulary, so little can be said of them."
+    "aligned gain 3 to 6 points, which is the direction of the paper's claim, English nearly 3; languages that were "
+    "not aligned lose or do not change. One seed: intervals are about test examples, and nothing is known of the "
+    "spread over seeds. On UDPOS Chinese and Arabic gain, English loses a little, the mean is undecided. On MLQA and "
+    "XQuAD, with 2,500 training questions and at most 200 test questions of a language pair, the means are undecided "
+    "and the few decided pairs point both ways. Tatoeba: where sentences seek their English translation, German and "
+    "Chinese lose 2 to 4 points and languages that were not aligned up to 20: training on three language pairs takes "
+    "from the others what the backbone, multilingual E5, was made for. Arabic and Hindi (one character a piece) and "
+    "Vietnamese (11 % of the pieces of XNLI's dev premises unknown) are hardly in the backbone's cut vocabulary, so "
+    "little can be said of them."
 )
 
 Record = dict[str, Any]
