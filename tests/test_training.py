@@ -18,6 +18,7 @@ from weam.arguments import PreTrainingArguments
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.held_out import held_out_losses
 from weam.training import (
+    EpochOrder,
     EpochSignal,
     HeadWarmup,
     StepSeed,
@@ -103,9 +104,9 @@ def test_evaluation_weighs_every_token_alike_and_not_every_row():
 # The epoch
 
 
-def begin_epoch(collator, epoch, **seeds):
+def begin_epoch(callback, epoch, **seeds):
     args = PreTrainingArguments("out", use_cpu=True, **seeds)
-    EpochSignal(collator).on_epoch_begin(args, TrainerState(epoch=epoch), TrainerControl())
+    callback.on_epoch_begin(args, TrainerState(epoch=epoch), TrainerControl())
 
 
 @pytest.mark.parametrize(
@@ -115,14 +116,14 @@ def test_the_collator_learns_which_epoch_begins(collator, features, position, ep
     collator.set_epoch(epoch)
     expected = collator(features)["labels"]
     collator.set_epoch(99)
-    begin_epoch(collator, position)
+    begin_epoch(EpochSignal(collator), position)
     assert torch.equal(collator(features)["labels"], expected)
 
 
-def test_what_is_drawn_in_an_epoch_depends_on_seed_and_epoch_alone(collator):
+def test_what_is_drawn_in_an_epoch_depends_on_seed_and_epoch_alone():
     def drawn(epoch, **seeds):
         torch.rand(7)  # whatever was drawn before
-        begin_epoch(collator, epoch, **seeds)
+        begin_epoch(EpochOrder(), epoch, **seeds)
         return torch.rand(4).tolist()
 
     first = drawn(1.0, seed=5)
@@ -132,10 +133,10 @@ def test_what_is_drawn_in_an_epoch_depends_on_seed_and_epoch_alone(collator):
 
 
 @pytest.mark.parametrize("data_seed", [0, 3])
-def test_the_seed_of_the_data_goes_before_the_seed_of_the_training(collator, data_seed):
+def test_the_seed_of_the_data_goes_before_the_seed_of_the_training(data_seed):
     drawn = []
     for seed in (5, 6):
-        begin_epoch(collator, 1.0, seed=seed, data_seed=data_seed)
+        begin_epoch(EpochOrder(), 1.0, seed=seed, data_seed=data_seed)
         drawn.append(torch.rand(4).tolist())
     assert drawn[0] == drawn[1]
 
