@@ -25,8 +25,8 @@ from weam.answer_spans import (
 )
 from weam.metrics import mlqa_score, squad_score
 from weam.scores import Ratio
-from weam.tasks.files import DataFiles, load_from_hub, read_files
-from weam.tasks.task import ENGLISH, Scored, Task, mean_cross_entropy
+from weam.tasks.files import DataFiles, load_from_hub
+from weam.tasks.task import ENGLISH, HUB_SPLITS, Scored, Task, mean_cross_entropy
 
 
 class QuestionTask(Task):
@@ -34,7 +34,6 @@ class QuestionTask(Task):
 
     metric = "f1"
     auto_class = AutoModelForQuestionAnswering
-    patterns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, files: DataFiles, windows: Windows) -> None:
         """Remember where questions come from and how contexts are cut."""
@@ -45,25 +44,19 @@ class QuestionTask(Task):
         """Return what of this task makes a difference to the result."""
         return {"benchmark": self.benchmark, **vars(self.windows)}
 
-    def read(self, split: str, language: str) -> list[Question]:
-        """Return the questions of a split; a test of MLQA is named context-question."""
-        paths = self.files.find(split, language, self.patterns[split])
-        if paths is not None:
-            return read_files(paths, read_squad)
-        return self.from_hub(split, language)
+    def from_file(self, path: Path) -> list[Question]:
+        """Return the questions of a SQuAD-format file."""
+        return read_squad(path)
 
-    def read_custom(self, source: str) -> list[Question]:
-        """Return the questions of a SQuAD-format file, or of a Hub data set with SQuAD's columns."""
-        if Path(source).is_file():
-            return read_squad(Path(source))
-        return questions_of(load_from_hub(source, "train"), f"{source} train")
+    def from_hub(self, source: str, split: str) -> list[Question]:
+        """Return the questions of a Hub data set with SQuAD's columns."""
+        return questions_of(load_from_hub(source, split), f"{source} {split}")
 
-    def from_hub(self, split: str, language: str) -> list[Question]:
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
         """Return training and dev questions: SQuAD for English, MLQA's machine translations of it for others."""
-        hub_split = {"train": "train", "dev": "validation"}[split]
         if language == ENGLISH:
-            return questions_of(load_from_hub("rajpurkar/squad", hub_split), f"SQuAD {hub_split}")
-        return load_mlqa(f"mlqa-translate-train.{language}", hub_split)
+            return self.from_hub("rajpurkar/squad", HUB_SPLITS[split])
+        return load_mlqa(f"mlqa-translate-train.{language}", HUB_SPLITS[split])
 
     def check(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
         """See that every question fits, and report answers that no window holds."""
@@ -127,10 +120,10 @@ class MLQA(QuestionTask):
         """Return every combination, as context-question."""
         return [f"{context}-{question}" for context in languages for question in languages]
 
-    def from_hub(self, split: str, language: str) -> list[Question]:
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
         """Return the questions of a split; a test from MLQA itself."""
         if split != "test":
-            return super().from_hub(split, language)
+            return super().from_benchmark(split, language)
         return load_mlqa(f"mlqa.{language.replace('-', '.')}", self.part[1])
 
     def scorer(self, language: str) -> Callable[[str, Sequence[str]], dict[str, float]]:
@@ -160,11 +153,11 @@ class XQuAD(QuestionTask):
         "test": ("squad/xquad.{language}.json.gz", "xquad.{language}.json"),
     }
 
-    def from_hub(self, split: str, language: str) -> list[Question]:
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
         """Return the questions of a split; a test from XQuAD itself."""
         if split != "test":
-            return super().from_hub(split, language)
-        return questions_of(load_from_hub(f"google/xquad:xquad.{language}", "validation"), f"XQuAD {language}")
+            return super().from_benchmark(split, language)
+        return self.from_hub(f"google/xquad:xquad.{language}", "validation")
 
 
 def load_mlqa(config: str, split: str) -> list[Question]:

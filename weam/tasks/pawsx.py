@@ -20,7 +20,7 @@ class PAWSX(TextPairTask):
     benchmark = "pawsx"
     languages = ("en", "de", "es", "fr", "ja", "ko", "zh")
     labels = ("different", "paraphrase")
-    columns = ("sentence1", "sentence2")
+    columns = ("sentence1", "sentence2", "label")
     patterns: ClassVar = {split: (f"xtreme_r/pawsx/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
     hub_name = "google/xtreme"
     hub_config = "PAWS-X.{language}"

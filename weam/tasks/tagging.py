@@ -1,13 +1,14 @@
 """A tag for each word of a sentence: what UDPOS and PAN-X share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerBase
 
-from weam.tasks.task import IGNORED, Task, check_label
+from weam.tasks.task import IGNORED, RowTask, check_label
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class TaggedSentence:
     tags: tuple[str, ...]
 
 
-class TaggingTask(Task):
+class TaggingTask(RowTask):
     """A benchmark of tagged words. A word is tagged at its first piece.
 
     Attributes:
@@ -40,6 +41,11 @@ class TaggingTask(Task):
         if len(words) != len(tags) or not words:
             raise ValueError(f"{place}: has {len(words)} tokens and {len(tags)} tags; give one tag for each token")
         return TaggedSentence(tuple(words), tuple(check_label(tag, self.labels, place) for tag in tags))
+
+    def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[TaggedSentence]:
+        """Return the sentences of rows whose two columns hold words and tags."""
+        words, tags = self.columns
+        return [self.sentence(row[words], row[tags], place) for place, row in rows]
 
     def encode(self, examples: Sequence[TaggedSentence], tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """Encode each sentence as one row, or as several where it is longer than a row; no word is lost.

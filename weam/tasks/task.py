@@ -7,9 +7,10 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,10 +21,11 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from weam.scores import Ratio
-from weam.tasks.files import DataFiles
+from weam.tasks.files import DataFiles, hub_rows, load_from_hub, read_files, read_json_lines
 
 IGNORED = -100  # a label that is not scored
 ENGLISH = "en"
+HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold halves of a character, UTF-8 may not
 
 
@@ -49,6 +51,7 @@ class Task(ABC):
         languages: those of its test set.
         auto_class: the stock Auto class with the head that it needs.
         labels: the names of the classes, None where the head has no classes.
+        patterns: split -> names of local files.
     """
 
     benchmark: str
@@ -56,13 +59,13 @@ class Task(ABC):
     languages: tuple[str, ...]
     auto_class: Any
     labels: tuple[str, ...] | None = None
+    patterns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, files: DataFiles, max_length: int = 128) -> None:
         """Remember where examples come from and how many pieces an input may have."""
         self.files = files
         self.max_length = max_length
 
-    @abstractmethod
     def read(self, split: str, language: str) -> list[Any]:
         """Return the checked examples (frozen dataclasses) of a split in a language.
 
@@ -70,10 +73,25 @@ class Task(ABC):
             ValueError: an example is broken; names it.
             FileNotFoundError: there are none in this language.
         """
+        paths = self.files.find(split, language, self.patterns[split])
+        return read_files(paths, self.from_file) if paths is not None else self.from_benchmark(split, language)
 
-    @abstractmethod
     def read_custom(self, source: str) -> list[Any]:
         """Return the checked examples of a file, or of a Hub data set `NAME` or `NAME:CONFIG` (its train split)."""
+        path = Path(source)
+        return read_files([path], self.from_file) if path.is_file() else self.from_hub(source, "train")
+
+    @abstractmethod
+    def from_file(self, path: Path) -> Iterable[Any]:
+        """Return the examples of a local file."""
+
+    @abstractmethod
+    def from_hub(self, source: str, split: str) -> list[Any]:
+        """Return the examples of a split of a Hub data set `NAME` or `NAME:CONFIG`."""
+
+    @abstractmethod
+    def from_benchmark(self, split: str, language: str) -> list[Any]:
+        """Return the examples that the Hub has of the benchmark."""
 
     @abstractmethod
     def encode(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> Dataset:
@@ -108,6 +126,40 @@ class Task(ABC):
     def loss(self, outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None) -> torch.Tensor:
         """Return the loss of a batch, as the Trainer's `compute_loss_func` wants it."""
         return mean_cross_entropy(outputs.logits, labels, num_items_in_batch)
+
+
+class RowTask(Task):
+    """A benchmark whose examples are rows with the same columns on the Hub and in local files of JSON lines.
+
+    Attributes:
+        columns: of a row.
+    """
+
+    columns: tuple[str, ...]
+
+    def from_file(self, path: Path) -> Iterable[Any]:
+        """Return the examples of a file of JSON lines."""
+        return self.examples(read_json_lines(path, self.columns))
+
+    def from_hub(self, source: str, split: str) -> list[Any]:
+        """Return the examples of a Hub data set."""
+        return self.examples(hub_rows(load_from_hub(source, split), f"{source} {split}", self.columns))
+
+    def from_benchmark(self, split: str, language: str) -> list[Any]:
+        """Return the Hub's examples of the benchmark in a language."""
+        return self.from_hub(self.hub_source(language), HUB_SPLITS[split])
+
+    @abstractmethod
+    def hub_source(self, language: str) -> str:
+        """Return where the Hub has the benchmark in a language, as `NAME:CONFIG`."""
+
+    @abstractmethod
+    def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Any]:
+        """Turn (place, record) into checked examples.
+
+        Raises:
+            ValueError: a record is broken; names its place.
+        """
 
 
 class PaddedBatch:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
 from weam.scores import Ratio
-from weam.tasks.files import hub_rows, load_from_hub, read_files, read_json_lines
-from weam.tasks.task import Scored, Task, check_label, check_text
+from weam.tasks.task import RowTask, Scored, check_label, check_text
 
 
 @dataclass(frozen=True)
@@ -23,50 +21,30 @@ class TextPair:
     label: str
 
 
-class TextPairTask(Task):
+class TextPairTask(RowTask):
     """A benchmark of text pairs, read from JSON lines or a Hub data set with a configuration for each language.
 
     Attributes:
-        columns: those of both texts.
-        patterns: split -> names of local files.
+        columns: those of both texts, then `label`.
         hub_name: the data set on the Hub.
-        hub_splits: split -> its name there.
         hub_config: the name of a language's configuration, with `{language}`.
     """
 
     metric = "accuracy"
     auto_class = AutoModelForSequenceClassification
     labels: tuple[str, ...]
-    columns: tuple[str, str]
-    patterns: ClassVar[dict[str, tuple[str, ...]]]
     hub_name: str
-    hub_splits: ClassVar[dict[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
     hub_config: str = "{language}"
 
-    def read(self, split: str, language: str) -> list[TextPair]:
-        """Return the pairs of a split in a language."""
-        paths = self.files.find(split, language, self.patterns[split])
-        if paths is not None:
-            return read_files(paths, self._from_file)
-        return self._from_hub(f"{self.hub_name}:{self.hub_config.format(language=language)}", self.hub_splits[split])
+    def hub_source(self, language: str) -> str:
+        """Return the data set's configuration of a language."""
+        return f"{self.hub_name}:{self.hub_config.format(language=language)}"
 
-    def read_custom(self, source: str) -> list[TextPair]:
-        """Return the pairs of a JSON lines file or of a Hub data set with the same columns."""
-        if Path(source).is_file():
-            return read_files([Path(source)], self._from_file)
-        return self._from_hub(source, "train")
-
-    def _from_file(self, path: Path) -> list[TextPair]:
-        return self._pairs(read_json_lines(path, (*self.columns, "label")))
-
-    def _from_hub(self, source: str, split: str) -> list[TextPair]:
-        rows = load_from_hub(source, split)
-        return self._pairs(hub_rows(rows, f"{source} {split}", (*self.columns, "label")))
-
-    def _pairs(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[TextPair]:
+    def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[TextPair]:
+        """Return the pairs of the rows."""
         pairs = []
         for place, record in rows:
-            first, second = check_text(record, self.columns, place)
+            first, second = check_text(record, self.columns[:2], place)
             pairs.append(TextPair(first, second, self.label_name(record["label"], place)))
         return pairs
 

@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from weam.scores import Ratio
-from weam.tasks.files import hub_rows, load_from_hub, open_text, read_files
+from weam.tasks.files import open_text
 from weam.tasks.tagging import TaggedSentence, TaggingTask
 from weam.tasks.task import Scored, check_label
 
@@ -45,24 +45,15 @@ class UDPOS(TaggingTask):
         "dev": ("xtreme_r/udpos/lines.{language}.dev.conllu.gz",),
         "test": ("xtreme_r/udpos/pud.{language}.conllu.gz",),
     }
-    hub_splits: ClassVar = {"train": "train", "dev": "validation", "test": "test"}
+    columns = ("tokens", "pos_tags")
 
-    def read(self, split: str, language: str) -> list[TaggedSentence]:
-        """Return the sentences of a split in a language."""
-        paths = self.files.find(split, language, self.patterns[split])
-        if paths is not None:
-            return read_files(paths, self._conllu)
-        return self._from_hub(f"google/xtreme:udpos.{TREEBANKS[language]}", self.hub_splits[split])
+    def hub_source(self, language: str) -> str:
+        """Return XTREME's configuration of a language."""
+        return f"google/xtreme:udpos.{TREEBANKS[language]}"
 
-    def read_custom(self, source: str) -> list[TaggedSentence]:
-        """Return the sentences of a CoNLL-U file, or of a Hub data set with `tokens` and `pos_tags`."""
-        if Path(source).is_file():
-            return read_files([Path(source)], self._conllu)
-        return self._from_hub(source, "train")
-
-    def _from_hub(self, source: str, split: str) -> list[TaggedSentence]:
-        rows = hub_rows(load_from_hub(source, split), f"{source} {split}", ("tokens", "pos_tags"))
-        return [self.sentence(row["tokens"], row["pos_tags"], place) for place, row in rows]
+    def from_file(self, path: Path) -> list[TaggedSentence]:
+        """Return the sentences of a CoNLL-U file."""
+        return list(self._conllu(path))
 
     def _conllu(self, path: Path) -> Iterator[TaggedSentence]:
         """Yield the sentences of a CoNLL-U file; comments, multiword tokens and empty nodes are passed over."""

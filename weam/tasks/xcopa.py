@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +10,8 @@ from datasets import Dataset
 from transformers import AutoModelForMultipleChoice, PreTrainedTokenizerBase
 
 from weam.scores import Ratio
-from weam.tasks.files import hub_rows, load_from_hub, read_files, read_json_lines
-from weam.tasks.task import ENGLISH, PaddedBatch, Scored, Task, check_label, check_text
+from weam.tasks.task import ENGLISH, PaddedBatch, RowTask, Scored, check_label, check_text
 
-COLUMNS = ("premise", "choice1", "choice2", "question", "label")
 QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a result?"}  # COPA's own wording
 CHOICES = ("choice1", "choice2")
 
@@ -41,7 +38,7 @@ class ChoiceBatch(PaddedBatch):
         return batch
 
 
-class XCOPA(Task):
+class XCOPA(RowTask):
     """Choice of plausible alternatives; trained on English COPA.
 
     Local layout: `xtreme_r/xcopa/copa-train.en.jsonl.gz`, `copa-val.en.jsonl.gz`, `test.LL.jsonl.gz`, JSON lines with
@@ -53,34 +50,19 @@ class XCOPA(Task):
     metric = "accuracy"
     languages = ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh")
     auto_class = AutoModelForMultipleChoice
+    columns = ("premise", "choice1", "choice2", "question", "label")
     patterns: ClassVar = {
         "train": ("xtreme_r/xcopa/copa-train.{language}.jsonl.gz",),
         "dev": ("xtreme_r/xcopa/copa-val.{language}.jsonl.gz", "xtreme_r/xcopa/val.{language}.jsonl.gz"),
         "test": ("xtreme_r/xcopa/test.{language}.jsonl.gz",),
     }
-    hub_splits: ClassVar = {"train": "train", "dev": "validation", "test": "test"}
 
-    def read(self, split: str, language: str) -> list[Choice]:
-        """Return the examples of a split in a language."""
-        paths = self.files.find(split, language, self.patterns[split])
-        if paths is not None:
-            return read_files(paths, self._from_file)
-        source = "aps/super_glue:copa" if language == ENGLISH else f"cambridgeltl/xcopa:{language}"
-        return self._from_hub(source, self.hub_splits[split])
+    def hub_source(self, language: str) -> str:
+        """Return COPA for English, XCOPA's configuration of any other language."""
+        return "aps/super_glue:copa" if language == ENGLISH else f"cambridgeltl/xcopa:{language}"
 
-    def read_custom(self, source: str) -> list[Choice]:
-        """Return the examples of a JSON lines file, or of a Hub data set, with COPA's columns."""
-        if Path(source).is_file():
-            return read_files([Path(source)], self._from_file)
-        return self._from_hub(source, "train")
-
-    def _from_file(self, path: Path) -> list[Choice]:
-        return self._choices(read_json_lines(path, COLUMNS))
-
-    def _from_hub(self, source: str, split: str) -> list[Choice]:
-        return self._choices(hub_rows(load_from_hub(source, split), f"{source} {split}", COLUMNS))
-
-    def _choices(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Choice]:
+    def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Choice]:
+        """Return the examples of the rows."""
         choices = []
         for place, row in rows:
             premise, *answers = check_text(row, ("premise", *CHOICES), place)

@@ -16,7 +16,7 @@ class XNLI(TextPairTask):
     benchmark = "xnli"
     languages = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
     labels = ("entailment", "neutral", "contradiction")
-    columns = ("premise", "hypothesis")
+    columns = ("premise", "hypothesis", "label")
     patterns: ClassVar = {
         "train": ("xnli/train.{language}.jsonl.gz", "nli_train/train.{language}.jsonl.gz"),
         "dev": ("xnli/dev.{language}.jsonl.gz",),
