@@ -13,7 +13,6 @@ statistical aligners see the gold sentences together with all the bitext that th
 """
 
 import argparse
-import gzip
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -32,6 +31,8 @@ from modeling_weam import WEAMModel
 from weam.held_out import aligner_error_rate, sentence_vectors
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import RESULTS_FILE, read_results, versions
+from weam.tasks.files import DataFiles
+from weam.tasks.tatoeba import read_translations
 from weam.word_alignment import ALIGNERS, WordAligner, read_gold, symmetrize, word_links
 
 GOLD_SETS = {  # the bitext of the training runs; the gold sets have English second
@@ -93,14 +94,6 @@ def checkpoints(run: Path, backbone: Path) -> dict[int, Path]:
     return {0: backbone, **dict(sorted(folders.items()))}
 
 
-def read_tatoeba(data_dir: Path, language: str) -> tuple[list[str], list[str]]:
-    """Return English sentences and their translations."""
-    path = data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz"
-    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-        pairs = [line.rstrip("\n").split("\t") for line in file]
-    return [source for source, _ in pairs], [target for _, target in pairs]
-
-
 def alignments(
     step: int, encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
 ) -> Iterator[Alignment]:
@@ -117,7 +110,8 @@ def retrievals(
     """Score the translation retrieval of one checkpoint at the given layers."""
     for layer in tqdm(layers, desc=f"retrieval, step {step}", unit=" layers"):
         for language in RETRIEVAL_LANGUAGES:
-            sides = read_tatoeba(data_dir, language)
+            pairs = read_translations(DataFiles(data_dir), "test", language)
+            sides = [pair.english for pair in pairs], [pair.other for pair in pairs]
             english, other = (sentence_vectors(encoder, tokenizer, side, layer) for side in sides)
             yield Retrieval(
                 step, layer, language, retrieval_accuracy(english, other), retrieval_accuracy(other, english)
