@@ -162,6 +162,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
     """
 
     accepts_loss_kwargs = True  # the Trainer passes num_items_in_batch, and the loss below divides by it
+    loss_names: tuple[str, ...] = ("multilingual_loss", "cross_lingual_loss")  # what `loss_parts` sums and counts
 
     def __init__(self, config: BertConfig) -> None:
         """Build the stock masked language model around a `WEAMModel`; `config.weam` is checked here."""

@@ -13,12 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tqdm.auto import tqdm
-from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
+from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining
 from weam.arguments import Arguments, ModelArguments, parse_arguments, pretraining_settings
-from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_model, load_tokenizer, merge_adapters
+from weam.baselines import BertForWordAlignment, Objective
+from weam.checkpoint import (
+    LoadedModel,
+    add_adapters,
+    check_vocabulary,
+    load_model,
+    load_tokenizer,
+    merge_adapters,
+    save_as_stock,
+)
 from weam.held_out import (
     BEFORE_FILE,
     HeldOutScores,
@@ -67,9 +75,11 @@ def main() -> None:
     model = loaded.model.to(args.device)
     before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
-    save_weights(trainer, Path(args.output_dir))
+    save_weights(trainer, model_args.system, Path(args.output_dir))
     if args.process_index == 0:
-        after = score_saved(collator, language_pairs, args)
+        # what was saved, not what is in memory: a training engine may have the weights in shards
+        saved = model_args.system.model_class.from_pretrained(args.output_dir).to(args.device)
+        after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
         origin = Origin(args.seed, model_args.origin, loaded.fingerprint)
         measured = to_measurements(before, held_out, origin, steps=0)
@@ -81,15 +91,23 @@ def main() -> None:
 
 def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     """Load tokenizer and model and see that they fit."""
-    weam = {"exchange": args.exchange, "cross_lingual_weight": args.cross_lingual_weight}
     tokenizer = load_tokenizer(args.tokenizer_name or args.name, args.model_revision)
-    loaded = load_model(args.name, args.model_revision, weam, from_scratch=args.model_name_or_path is None)
+    loaded = load_model(
+        args.name,
+        args.model_revision,
+        args.weam,
+        args.system,
+        args.num_hidden_layers,
+        from_scratch=args.model_name_or_path is None,
+    )
     check_vocabulary(loaded.model, tokenizer)
+    if isinstance(loaded.model, BertForWordAlignment):
+        loaded.model.remember(tokenizer)
     return tokenizer, loaded
 
 
 def score_before(
-    model: BertForWEAMPreTraining,
+    model: BertPreTrainedModel,
     collator: DataCollatorForWordExchange,
     language_pairs: dict[str, LanguagePair],
     args: TrainingArguments,
@@ -107,7 +125,7 @@ def score_before(
 
 
 def train(
-    model: BertForWEAMPreTraining,
+    model: BertPreTrainedModel,
     collator: DataCollatorForWordExchange,
     language_pairs: dict[str, LanguagePair],
     arguments: Arguments,
@@ -130,22 +148,16 @@ def train(
     return trainer
 
 
-def save_weights(trainer: Trainer, folder: Path) -> None:
+def save_weights(trainer: Trainer, system: Objective, folder: Path) -> None:
     """Save the trained model and its tokenizer; adapters are merged first. Every process calls this."""
     trainer.model = merge_adapters(trainer.model)
     trainer.save_model(str(folder))
-
-
-def score_saved(
-    collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair], args: TrainingArguments
-) -> list[HeldOutScores]:
-    """Score what was saved, not what is in memory: a training engine may have the weights in shards."""
-    model = BertForWEAMPreTraining.from_pretrained(args.output_dir).to(args.device)
-    return score(model, collator, language_pairs)
+    if system.stock_class is not None and trainer.args.process_index == 0:
+        save_as_stock(folder, system.stock_class)
 
 
 def score(
-    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair]
+    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair]
 ) -> list[HeldOutScores]:
     """Score the held-out pairs of every language pair."""
     progress = tqdm(language_pairs.values(), desc="scoring held-out pairs", unit=" language pairs")

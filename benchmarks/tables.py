@@ -80,13 +80,13 @@ def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def change(before: float, after: float, digits: int) -> str:
-    """Write a figure before and after.
+def change(before: float | None, after: float | None, digits: int) -> str:
+    """Write a figure before and after; nothing where it was not measured.
 
     >>> change(7.391, 1.95, 2)
     '7.39 → 1.95'
     """
-    return f"{before:.{digits}f} → {after:.{digits}f}"
+    return "" if before is None or after is None else f"{before:.{digits}f} → {after:.{digits}f}"
 
 
 def held_out_table(results: Results) -> str:

@@ -16,6 +16,7 @@ from huggingface_hub.constants import HF_HOME
 from transformers import HfArgumentParser, TrainingArguments
 
 from modeling_weam import EXCHANGES
+from weam.baselines import OBJECTIVES, Objective
 from weam.checkpoint import LoraSettings
 from weam.results import training_recipe
 from weam.word_alignment import ALIGNERS, HEURISTICS
@@ -56,6 +57,8 @@ class ModelArguments(LoraArguments):
     model_revision: str = option("main", "Branch, tag or commit of the checkpoint.")
     config_name: str | None = option(None, "Folder or Hub name of a BERT config, to train from scratch.")
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
+    num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
+    objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
     exchange: str = option("representation", "Reading of the cross-lingual prediction (modeling_weam.py).", EXCHANGES)
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
     head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
@@ -67,6 +70,25 @@ class ModelArguments(LoraArguments):
             raise ValueError(
                 "give --model_name_or_path to continue a checkpoint, or --config_name to train from scratch"
             )
+        if self.head_warmup_steps and not self.system.predicts:
+            raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
+        if self.use_lora and self.objective == "word-alignment":
+            raise ValueError("--objective word-alignment keeps a copy of the encoder; leave --use_lora out")
+        if not self.objective.startswith("weam") and self.cross_lingual_weight != 1.0:
+            raise ValueError(
+                f"--objective {self.objective} has no cross-lingual prediction; leave --cross_lingual_weight out"
+            )
+
+    @property
+    def system(self) -> Objective:
+        """The model that is trained, and what it leaves behind."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def weam(self) -> dict[str, Any]:
+        """The settings of the method, as `config.weam` has them."""
+        weight = 0.0 if self.objective == "tlm" else self.cross_lingual_weight
+        return {"exchange": self.exchange, "cross_lingual_weight": weight}
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from weam.card_evidence import PRETRAINING, Evidence
-from weam.held_out import HeldOutScores, from_measurements
+from weam.held_out import ERROR_RATE, RETRIEVAL, HeldOutScores, from_measurements
 from weam.results import MEAN, Comparison, Measurement, Summary, summarise
 
 WEAM = """{base} aligned across {languages} with WEAM, the Word-Exchange Aligning Model \
@@ -18,6 +18,25 @@ its aligned word in the other language."""
 TLM = """{base} trained further across {languages} by translation language modelling, which is WEAM with a
 cross-lingual weight of 0: pre-training went on over translated sentence pairs, and each masked word was predicted from
 its context in both languages."""
+BASELINE = """{base} trained further on translated sentence pairs of {languages}, as something to compare WEAM, the
+Word-Exchange Aligning Model ([Yang et al. 2021](https://arxiv.org/abs/2106.01732)), with: """
+INTRODUCTIONS = {
+    "weam": WEAM,
+    "tlm": TLM,
+    "mlm": BASELINE + "each masked word was\npredicted from its own sentence.",
+    "word-alignment": BASELINE
+    + """the vectors of
+aligned words were drawn together, and those of the source side kept where they were ([Cao, Kitaev and Klein
+2020](https://arxiv.org/abs/2002.03518)).""",
+    "translation-ranking": BASELINE
+    + """each sentence had
+to find its translation among those of the batch ([LaBSE, Feng et al. 2022](https://arxiv.org/abs/2007.01852)).""",
+    "simcse": BASELINE
+    + """each sentence had to
+find itself under another dropout ([SimCSE, Gao et al. 2021](https://arxiv.org/abs/2104.08821)); no translation was
+used.""",
+    "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the batch as well.",
+}
 TRAINED_ON = {
     "zero-shot": "in English (zero-shot)",
     "translate-train": "in each language by itself (translate-train): a model for each",
@@ -34,7 +53,10 @@ def _encoder(runs: Sequence[Evidence]) -> str:
     first = runs[0]
     model = first.results.settings["model"]
     base = first.checkpoint if model["model_name_or_path"] else "A BERT trained from scratch,"
-    text = (WEAM if model["cross_lingual_weight"] else TLM).format(base=base, languages=_listed(first.languages))
+    objective = model["objective"]
+    if objective == "weam" and not model["cross_lingual_weight"]:
+        objective = "tlm"
+    text = INTRODUCTIONS[objective].format(base=base, languages=_listed(first.languages))
     tested = {language for run in runs[1:] for language in run.languages}
     not_aligned = sorted(tested - set(first.languages))
     if not_aligned:
@@ -85,7 +107,7 @@ mean of both directions; AER is the alignment error rate of `align_words` on han
 
 def _held_out_row(scores: HeldOutScores, when: str) -> list[str]:
     retrieval = 50 * (scores.retrieval_source_to_target + scores.retrieval_target_to_source)
-    losses = [f"{loss:.2f}" for loss in (scores.multilingual_loss, scores.cross_lingual_loss)]
+    losses = ["" if x is None else f"{x:.2f}" for x in (scores.multilingual_loss, scores.cross_lingual_loss)]
     rate = scores.alignment_error_rate
     error_rate = "not measured" if rate is None else f"{100 * rate:.1f}"
     return [scores.language_pair, when, *losses, f"{retrieval:.1f}", error_rate]
@@ -223,8 +245,8 @@ def _bitext(run: Evidence) -> str:
     if settings["max_train_pairs"] is not None:
         lines.append(f"- trained on at most {settings['max_train_pairs']:,} pairs of each language pair")
     for m in run.results.measurements:
-        if not m.steps and m.metric in ("multilingual_loss", "alignment_error_rate"):
-            what = "held-out pairs" if m.metric == "multilingual_loss" else "hand-aligned sentences"
+        if not m.steps and m.metric in (RETRIEVAL[0], ERROR_RATE):
+            what = "held-out pairs" if m.metric == RETRIEVAL[0] else "hand-aligned sentences"
             lines.append(f"- {m.language}: {m.count:,} {what} (`{m.data_fingerprint}`)")
     source = f"the Hub data set {settings['dataset_name']}" if settings["dataset_name"] else "files"
     return "\n".join([*lines, f"- read from {source}; the licence of the text is its owners' to state"])

@@ -6,13 +6,24 @@ Says clearly what cannot be continued. It neither trains nor pushes.
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from modeling_weam import BertForWEAMPreTraining
+from weam.baselines import OBJECTIVES, Objective
 
 AUTO_MAP = {
     "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
@@ -95,41 +106,88 @@ def _loaded(model: PreTrainedModel, report: dict[str, Any]) -> LoadedModel:
     return LoadedModel(model, weights_fingerprint(model, drawn), modules)
 
 
-def load_model(name: str, revision: str, weam: dict[str, Any], from_scratch: bool = False) -> LoadedModel:
+def read_config(name: str, revision: str, num_hidden_layers: int | None = None) -> PretrainedConfig:
+    """Read the config of a checkpoint, of which only the lowest layers may be wanted.
+
+    Raises:
+        ValueError: it has fewer layers than are wanted.
+    """
+    config = AutoConfig.from_pretrained(name, revision=revision)
+    if num_hidden_layers is not None:
+        if not 1 <= num_hidden_layers <= config.num_hidden_layers:
+            raise ValueError(
+                f"--num_hidden_layers is {num_hidden_layers}, and {name} has {config.num_hidden_layers}; give 1 to that"
+            )
+        config.num_hidden_layers = num_hidden_layers
+    return config
+
+
+def load_model(
+    name: str,
+    revision: str,
+    weam: dict[str, Any],
+    objective: Objective = OBJECTIVES["weam"],
+    num_hidden_layers: int | None = None,
+    from_scratch: bool = False,
+) -> LoadedModel:
     """Load a BERT-architecture checkpoint, or draw a new model from its config.
 
-    Whatever saves the model later saves a complete repository: `modeling_weam.py` and the map of Auto classes included.
+    Whatever saves a WEAM model later saves a complete repository: `modeling_weam.py` and the map of Auto classes
+    included. Baselines end as stock checkpoints (`save_as_stock`).
 
     Args:
         name: Hub name or folder.
         revision: branch, tag or commit.
         weam: settings to change in `config.weam`.
+        objective: what is to be learnt.
+        num_hidden_layers: keep so many, the lowest; None: all.
         from_scratch: only the config is read; weights are drawn from torch's global generator.
 
     Raises:
-        ValueError: the architecture is not BERT's.
+        ValueError: the architecture is not BERT's, or it has not so many layers.
     """
-    config = AutoConfig.from_pretrained(name, revision=revision)
+    config = read_config(name, revision, num_hidden_layers)
     if not isinstance(config, BertConfig):
         raise ValueError(
             f"{name} is a {config.model_type!r} model; WEAM continues BERT architectures (model_type 'bert'), such as "
             "google-bert/bert-base-multilingual-cased or intfloat/multilingual-e5-small"
         )
     config.weam = {**config.to_dict().get("weam", {}), **weam}
-    config.auto_map = dict(AUTO_MAP)
-    BertForWEAMPreTraining.register_for_auto_class("AutoModelForPreTraining")
+    config.__dict__.pop("auto_map", None)
+    if objective.stock_class is None:
+        config.auto_map = dict(AUTO_MAP)
+        BertForWEAMPreTraining.register_for_auto_class("AutoModelForPreTraining")
     if from_scratch:
-        model = BertForWEAMPreTraining(config)
+        model = objective.model_class(config)
         return LoadedModel(model, weights_fingerprint(model))
     # A checkpoint kept in half precision would otherwise be trained in it.
-    model, report = BertForWEAMPreTraining.from_pretrained(
+    model, report = objective.model_class.from_pretrained(
         name, revision=revision, config=config, dtype=torch.float32, output_loading_info=True
     )
     return _loaded(model, report)
 
 
+def save_as_stock(folder: Path, stock_class: type[PreTrainedModel]) -> None:
+    """Make a saved model a plain BERT checkpoint: no code, no settings of ours, nothing that only training needed.
+
+    Args:
+        folder: holds the model, as its training class saved it; it is written over.
+        stock_class: of transformers, what it becomes.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    for name in ("auto_map", "weam"):
+        config.__dict__.pop(name, None)
+    no_pooler = {"add_pooling_layer": False} if stock_class is BertModel else {}  # it would be drawn at random
+    stock_class.from_pretrained(folder, config=config, **no_pooler).save_pretrained(folder)
+    (folder / "modeling_weam.py").unlink(missing_ok=True)
+
+
 def load_with_head(
-    auto_class: type[AutoModel], name: str, revision: str = "main", labels: Sequence[str] | None = None
+    auto_class: type[AutoModel],
+    name: str,
+    revision: str = "main",
+    labels: Sequence[str] | None = None,
+    num_hidden_layers: int | None = None,
 ) -> LoadedModel:
     """Load an encoder with a stock head; what the checkpoint lacks is drawn from torch's global generator.
 
@@ -140,8 +198,9 @@ def load_with_head(
         name: Hub name or folder.
         revision: branch, tag or commit.
         labels: the names of the classes, None if the head has none.
+        num_hidden_layers: keep so many, the lowest; None: all.
     """
-    config = AutoConfig.from_pretrained(name, revision=revision)
+    config = read_config(name, revision, num_hidden_layers)
     config.__dict__.pop("auto_map", None)  # names a file that is not saved with a fine-tuned model
     if labels is not None:
         config.id2label = dict(enumerate(labels))

@@ -23,7 +23,7 @@ from weam.checkpoint import (
     merge_adapters,
 )
 from weam.tasks.task import Scored, Task
-from weam.training import EpochOrder, StepSeed, last_complete_checkpoint
+from weam.training import EpochOrder, LengthReadingTrainer, StepSeed, last_complete_checkpoint
 from weam.transfer_arguments import CheckpointArguments
 
 MODEL_FOLDER = "model"
@@ -40,6 +40,7 @@ class Base:
         fingerprint: of its weights that are used.
         drawn: modules that it lacks, such as the head.
         lora: adapters to train instead of all weights.
+        num_hidden_layers: layers to keep, the lowest; None: all.
     """
 
     name: str
@@ -48,21 +49,23 @@ class Base:
     fingerprint: str
     drawn: tuple[str, ...]
     lora: LoraSettings | None
+    num_hidden_layers: int | None
 
 
 def load_base(task: Task, args: CheckpointArguments) -> Base:
     """Load the checkpoint once, to see that it is whole and to take its fingerprint."""
     name, revision = args.model_name_or_path, args.model_revision
     tokenizer = load_fast_tokenizer(args.tokenizer_name or name, revision)
-    headed = load_with_head(task.auto_class, name, revision, task.labels)
+    headed = load_with_head(task.auto_class, name, revision, task.labels, args.num_hidden_layers)
     check_vocabulary(headed.model, tokenizer)
     check_length(headed.model, task.max_length)
     if args.use_lora:
         add_adapters(headed.model, args.lora)  # refuses impossible layers
-    return Base(name, revision, tokenizer, headed.fingerprint, headed.drawn, args.lora if args.use_lora else None)
+    lora = args.lora if args.use_lora else None
+    return Base(name, revision, tokenizer, headed.fingerprint, headed.drawn, lora, args.num_hidden_layers)
 
 
-class FineTuner(Trainer):
+class FineTuner(LengthReadingTrainer):
     """The stock Trainer, but evaluation rows keep their order, by which their scores find their examples.
 
     The stock one shuffles them where training batches are grouped by length.
@@ -114,7 +117,8 @@ def fine_tune(
     train, dev = examples
     set_seed(args.seed)  # draws the head
     revision = base.revision if checkpoint == base.name else "main"
-    model = task.prepare_model(load_with_head(task.auto_class, checkpoint, revision, task.labels).model)
+    loaded = load_with_head(task.auto_class, checkpoint, revision, task.labels, base.num_hidden_layers)
+    model = task.prepare_model(loaded.model)
     if base.lora is not None:
         model = add_adapters(model, base.lora, sorted({*base.drawn, *head_modules(model)}))
     scorer = DevScorer(task, base.tokenizer, dev) if dev else None

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, WEAMModel
+from modeling_weam import WEAMModel
 from weam.bitext import Bitext
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import Measurement, write_json
@@ -29,13 +29,9 @@ BENCHMARK = "held-out"  # its name in results
 BEFORE_FILE = "held_out_before.json"
 BATCH_SIZE = 32
 ERROR_RATE = "alignment_error_rate"
-METRICS = (
-    "multilingual_loss",
-    "cross_lingual_loss",
-    "retrieval_source_to_target",
-    "retrieval_target_to_source",
-    ERROR_RATE,
-)
+LOSSES = ("multilingual_loss", "cross_lingual_loss")
+RETRIEVAL = ("retrieval_source_to_target", "retrieval_target_to_source")
+METRICS = (*LOSSES, *RETRIEVAL, ERROR_RATE)
 FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
 
 
@@ -66,16 +62,20 @@ def _fingerprint(examples: list[list]) -> str:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """What a model does on held-out pairs; losses in nats per token, the others from 0 to 1."""
+    """What a model does on held-out pairs; losses in nats per token, the others from 0 to 1.
+
+    A model without a prediction head has no losses, one that reads each sentence by itself no cross-lingual one, and
+    there is no error rate without hand-aligned sentences: None.
+    """
 
     language_pair: str
     pairs: int
-    multilingual_loss: float
-    cross_lingual_loss: float
+    multilingual_loss: float | None
+    cross_lingual_loss: float | None
     retrieval_source_to_target: float
     retrieval_target_to_source: float
     gold_sentences: int
-    alignment_error_rate: float | None  # None without hand-aligned sentences
+    alignment_error_rate: float | None
 
 
 def sentence_key(sentence: str) -> str:
@@ -147,13 +147,19 @@ def make_held_out(bitext: Bitext, features: Dataset, rows: list[int], gold: list
 
 @torch.no_grad()
 def score_held_out(
-    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, held_out: HeldOut
+    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, held_out: HeldOut
 ) -> HeldOutScores:
-    """Score a model on held-out pairs; leaves its training mode as it was."""
+    """Score a model on held-out pairs; leaves its training mode as it was.
+
+    Args:
+        model: WEAM or one of `weam/baselines.py`; its encoder `bert` is a `WEAMModel`.
+        collator: the one that it is trained with.
+        held_out: the pairs.
+    """
     tokenizer = collator.tokenizer
     was_training = model.training
     model.eval()
-    losses = held_out_losses(model, collator, held_out.features)
+    losses = held_out_losses(model, collator, held_out.features) if isinstance(model, BertForMaskedLM) else {}
     sources = sentence_vectors(model.bert, tokenizer, held_out.sources)
     targets = sentence_vectors(model.bert, tokenizer, held_out.targets)
     error_rate = None
@@ -163,7 +169,7 @@ def score_held_out(
     return HeldOutScores(
         language_pair=held_out.language_pair,
         pairs=len(held_out.sources),
-        **losses,
+        **{name: losses.get(name) for name in LOSSES},
         retrieval_source_to_target=retrieval_accuracy(sources, targets),
         retrieval_target_to_source=retrieval_accuracy(targets, sources),
         gold_sentences=len(held_out.gold),
@@ -172,16 +178,16 @@ def score_held_out(
 
 
 def held_out_losses(
-    model: BertForWEAMPreTraining, collator: DataCollatorForWordExchange, features: Dataset
+    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, features: Dataset
 ) -> dict[str, float]:
-    """Return both mean losses over all masked tokens of the features."""
-    sums = torch.zeros(4, dtype=torch.float64)
+    """Return the mean of each part of the loss over all masked tokens of the features."""
+    sums = torch.zeros(2 * len(model.loss_names), dtype=torch.float64)
     by_length = np.argsort(features["length"])
     for start in range(0, len(by_length), BATCH_SIZE):
         batch = collator(list(features.select(by_length[start : start + BATCH_SIZE])))
         outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
         sums += outputs.loss_parts.sum(dim=0).double().cpu()
-    return mean_losses(sums.tolist())
+    return mean_losses(sums.tolist(), model.loss_names)
 
 
 def sentence_vectors(
@@ -225,7 +231,7 @@ class Origin:
 def to_measurements(
     scores: Sequence[HeldOutScores], held_out: Sequence[HeldOut], origin: Origin, steps: int
 ) -> list[Measurement]:
-    """Write scores as results have them; there is no error rate without hand-aligned sentences."""
+    """Write scores as results have them; what was not measured is left out."""
     measurements = []
     for score, part in zip(scores, held_out, strict=True):
         record = asdict(score)
@@ -254,16 +260,19 @@ def from_measurements(measurements: Sequence[Measurement]) -> tuple[list[HeldOut
 
 def _from(measurements: Sequence[Measurement], language_pair: str) -> HeldOutScores:
     found = {m.metric: m for m in measurements if m.language == language_pair}
-    missing = [metric for metric in METRICS if metric not in found and metric != ERROR_RATE]
+    missing = [metric for metric in RETRIEVAL if metric not in found]
     if missing:
         raise ValueError(f"the held-out scores of {language_pair} lack {', '.join(missing)}; measure again")
-    gold = found.get(ERROR_RATE)
+    optional = {metric: found[metric].value if metric in found else None for metric in (*LOSSES, ERROR_RATE)}
     return HeldOutScores(
         language_pair=language_pair,
-        pairs=found[METRICS[0]].count,
-        **{metric: found[metric].value for metric in METRICS if metric != ERROR_RATE},
-        gold_sentences=gold.count if gold else 0,
-        alignment_error_rate=gold.value if gold else None,
+        pairs=found[RETRIEVAL[0]].count,
+        multilingual_loss=optional[LOSSES[0]],
+        cross_lingual_loss=optional[LOSSES[1]],
+        retrieval_source_to_target=found[RETRIEVAL[0]].value,
+        retrieval_target_to_source=found[RETRIEVAL[1]].value,
+        gold_sentences=found[ERROR_RATE].count if ERROR_RATE in found else 0,
+        alignment_error_rate=optional[ERROR_RATE],
     )
 
 
@@ -283,9 +292,11 @@ def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str
     lines = [head, "-" * len(head)]
     for old, new in zip(before, after, strict=True):
         name = old.language_pair
+        if old.multilingual_loss is not None:
+            lines.append(_table_row(f"{name} multilingual loss", old.multilingual_loss, new.multilingual_loss))
+        if old.cross_lingual_loss is not None:
+            lines.append(_table_row(f"{name} cross-lingual loss", old.cross_lingual_loss, new.cross_lingual_loss))
         lines += [
-            _table_row(f"{name} multilingual loss", old.multilingual_loss, new.multilingual_loss),
-            _table_row(f"{name} cross-lingual loss", old.cross_lingual_loss, new.cross_lingual_loss),
             _table_row(f"{name} retrieval, %", _percent_both(old), _percent_both(new)),
             _table_row(f"{name} alignment error rate, %", _percent(old), _percent(new)),
         ]

@@ -46,7 +46,7 @@ def evaluate_retrieval(
         return
     name, revision = checkpoint_args.model_name_or_path, checkpoint_args.model_revision
     tokenizer = load_fast_tokenizer(checkpoint_args.tokenizer_name or name, revision)
-    loaded = load_with_head(AutoModel, name, revision)
+    loaded = load_with_head(AutoModel, name, revision, num_hidden_layers=checkpoint_args.num_hidden_layers)
     encoder = loaded.model.to(args.device).eval()
     if layer is not None and not 1 <= layer <= encoder.config.num_hidden_layers:
         raise ValueError(f"--layer is {layer}; the layers of {name} are 1 to {encoder.config.num_hidden_layers}")

@@ -7,13 +7,17 @@ everything distributed are the Trainer's and accelerate's.
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from datasets import Dataset
 from torch import nn
+from torch.utils.data import Sampler
 from transformers import (
     BertForMaskedLM,
     EvalPrediction,
@@ -23,6 +27,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
@@ -38,6 +43,19 @@ class HeadWarmup:
 
     steps: int
     learning_rate: float
+
+
+class LengthReadingTrainer(Trainer):
+    """The stock Trainer, but it reads the lengths of all examples at once before it groups by them.
+
+    The stock one looks each length up in the Arrow table by itself: about a millisecond an example, in every epoch.
+    """
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        sampler = super()._get_train_sampler(train_dataset)
+        if isinstance(sampler, LengthGroupedSampler):
+            sampler.lengths = sampler.lengths[:]
+        return sampler
 
 
 class EpochSignal(TrainerCallback):
@@ -92,19 +110,20 @@ def _seed(*keys: int) -> int:
 
 
 class LossParts(TrainerCallback):
-    """Adds the mean multilingual and cross-lingual loss since the last log to the Trainer's logs.
+    """Adds the mean of each part of the loss since the last log to the Trainer's logs.
 
     The model does not know of it: a forward hook collects the sums and counts of each batch.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        """Hook on to the model."""
-        self.sums = torch.zeros(4, dtype=torch.float64)
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        """Hook on to the model, whose `loss_parts` have these names."""
+        self.names = names
+        self.sums = torch.zeros(2 * len(names), dtype=torch.float64)
         self.hook = model.register_forward_hook(self._collect)
 
     def _collect(self, model: nn.Module, args: tuple[object, ...], output: WEAMPreTrainingOutput) -> None:
         if model.training and output.loss_parts is not None:
-            parts = output.loss_parts.sum(dim=0)  # (4,)
+            parts = output.loss_parts.sum(dim=0)  # (2 * names,)
             self.sums = self.sums.to(parts.device) + parts  # stays on the device: reading it would stop a GPU
 
     def on_log(
@@ -115,12 +134,12 @@ class LossParts(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: object,
     ) -> None:
-        """Write both means, over all processes, into the log that is being written."""
+        """Write the means, over all processes, into the log that is being written."""
         if logs is None or "loss" not in logs:  # an evaluation or the summary at the end
             return
         if torch.distributed.is_initialized():
             torch.distributed.all_reduce(self.sums)
-        means = mean_losses(self.sums.tolist())
+        means = mean_losses(self.sums.tolist(), self.names)
         logs.update(means)
         state.log_history[-1].update(means)
         self.sums.zero_()
@@ -132,22 +151,21 @@ class LossParts(TrainerCallback):
         self.hook.remove()
 
 
-def mean_losses(sums: list[float]) -> dict[str, float]:
-    """Turn the four sums of `WEAMPreTrainingOutput.loss_parts` into two means, in nats per token.
+def mean_losses(sums: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """Turn the sums and counts of a model's `loss_parts` into means; a part that nothing was counted of has none.
 
-    >>> mean_losses([6.0, 3.0, 2.0, 1.0])
+    >>> mean_losses([6.0, 3.0, 2.0, 1.0], ["multilingual_loss", "cross_lingual_loss"])
     {'multilingual_loss': 2.0, 'cross_lingual_loss': 2.0}
+    >>> mean_losses([6.0, 3.0, 0.0, 0.0], ["multilingual_loss", "cross_lingual_loss"])
+    {'multilingual_loss': 2.0}
     """
-    multilingual, masked, cross_lingual, linked = sums
-    return {
-        "multilingual_loss": multilingual / max(masked, 1),
-        "cross_lingual_loss": cross_lingual / max(linked, 1),
-    }
+    parts = zip(names, sums[::2], sums[1::2], strict=True)
+    return {name: total / count for name, total, count in parts if count}
 
 
-def evaluation_losses(prediction: EvalPrediction) -> dict[str, float]:
-    """Compute the Trainer's evaluation metrics from (N, 4) loss parts: exact means over all held-out tokens."""
-    return mean_losses(np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0).tolist())
+def evaluation_losses(prediction: EvalPrediction, names: Sequence[str]) -> dict[str, float]:
+    """Compute the Trainer's evaluation metrics from (N, 2 * names) loss parts: exact means over all held-out pairs."""
+    return mean_losses(np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0).tolist(), names)
 
 
 def make_trainer(
@@ -163,16 +181,17 @@ def make_trainer(
     push: it would leave the model's code out and write its own card (`weam/model_card.py` pushes the finished folder),
     and it saves its arguments, in which a token must not stand.
     """
-    trainer = Trainer(
+    names = cast(Sequence[str], model.loss_names)
+    trainer = LengthReadingTrainer(
         model=model,
         args=replace(args, push_to_hub=False, hub_token=None),
         data_collator=collator,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
         processing_class=collator.tokenizer,
-        compute_metrics=evaluation_losses,
+        compute_metrics=partial(evaluation_losses, names=names),
     )
-    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), EpochOrder(), StepSeed(), LossParts(model)]
+    trainer.callback_handler.callbacks[:0] = [EpochSignal(collator), EpochOrder(), StepSeed(), LossParts(model, names)]
     return trainer
 
 

@@ -21,6 +21,7 @@ class CheckpointArguments(LoraArguments):
     model_name_or_path: str = option("", "The encoder: Hub name or folder.")
     model_revision: str = option("main", "Branch, tag or commit of it.")
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
+    num_hidden_layers: int | None = option(None, "Keep only so many of the encoder's layers, the lowest.")
 
     def __post_init__(self) -> None:
         """Refuse to guess which encoder is meant."""

@@ -1,0 +1,212 @@
+"""Run the study: every system under the same conditions, one command after another.
+
+    python -m benchmarks.study --dry_run                 # the plan and what it costs
+    python -m benchmarks.study --workers 2               # about a day on two cores; goes on where it stopped
+    python -m benchmarks.study --questions systems       # a part of it
+    python -m benchmarks.study --plan full --launch_args="--num_processes 1"   # with a GPU: all layers, all pairs
+    python -m benchmarks.study_figures                   # what was measured -> benchmarks/results, docs/study.md
+
+Each step writes into a folder whose name ends in a hash of its program, its settings and the steps that it builds on:
+what was measured once under some settings is never measured again, and a changed setting never reads an old result.
+A step that was killed goes on from its last checkpoint.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.study_plan import QUESTIONS, SCALES, Step, plan
+
+FINISHED_FILE = "finished.json"
+REFERENCE = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step writes, and what its references stand for."""
+
+    folder: Path
+    references: Mapping[str, Path]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the step came to its end."""
+        return (self.folder / FINISHED_FILE).exists()
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study", description=__doc__.splitlines()[0])
+    parser.add_argument("--plan", choices=list(SCALES), default="small", help="How large.")
+    parser.add_argument("--questions", nargs="+", choices=list(QUESTIONS), default=list(QUESTIONS), help="In order.")
+    parser.add_argument("--only", nargs="+", default=[], help="Steps with these names alone, and what they need.")
+    parser.add_argument("--dry_run", action="store_true", help="Print the plan and its cost, and run nothing.")
+    parser.add_argument("--workers", type=int, default=1, help="Steps at a time; they share the cores.")
+    parser.add_argument("--launch_args", default="", help="More for `accelerate launch`.")
+    parser.add_argument("--backbone", type=Path, default=Path("models/backbone"), help="What is trained.")
+    parser.add_argument("--wide", type=Path, default=Path("models/backbone-wide"), help="With pieces of all languages.")
+    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/study"), help="A folder for each step.")
+    parser.add_argument("--cache_dir", type=Path, default=Path("outputs/cache"), help="Prepared bitext.")
+    return parser.parse_args(argv)
+
+
+def references(values: object) -> list[str]:
+    """Return the names in braces in the values of settings.
+
+    >>> references({"train_file": ["en={text}/train.tsv"], "seeds": [1]})
+    ['text']
+    """
+    return list(dict.fromkeys(REFERENCE.findall(json.dumps(values, ensure_ascii=False))))
+
+
+def places(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -> dict[str, Place]:
+    """Give each step a folder; `fixed` are references to what is no step.
+
+    Raises:
+        ValueError: a step refers to one that is not before it.
+    """
+    found: dict[str, Place] = {}
+    known: dict[str, Path] = dict(fixed)
+    for step in steps:
+        names = references(step.settings)
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ValueError(f"the step {step.name!r} builds on {missing}, which is not before it in the plan")
+        used = {name: known[name] for name in names}
+        built_on = {name: path.name for name, path in used.items() if name not in fixed}
+        text = json.dumps([step.program, step.settings, built_on], sort_keys=True, ensure_ascii=False)
+        key = hashlib.sha256(text.encode()).hexdigest()[:8]
+        folder = output_dir / f"{re.sub('[^a-z0-9.]+', '-', step.name)}-{key}"
+        found[step.name] = Place(folder, used)
+        known[step.name] = folder
+    return found
+
+
+def needed(steps: Sequence[Step], only: Sequence[str]) -> list[Step]:
+    """Return the named steps and those that they build on, in order; all of them without names.
+
+    Raises:
+        ValueError: there is no step of a name.
+    """
+    unknown = set(only) - {step.name for step in steps}
+    if unknown:
+        raise ValueError(f"the plan has no step {', '.join(sorted(unknown))}; --dry_run lists them")
+    if not only:
+        return list(steps)
+    wanted = set(only)
+    for step in reversed(steps):
+        if step.name in wanted:
+            wanted.update(references(step.settings))
+    return [step for step in steps if step.name in wanted]
+
+
+def command(step: Step, place: Place, threads: int, launch_args: str) -> list[str]:
+    """Return the command line of a step; one that was interrupted goes on."""
+    if step.program.endswith(".py"):
+        launcher = ["accelerate.commands.launch", f"--num_cpu_threads_per_process={threads}", *shlex.split(launch_args)]
+        line = [sys.executable, "-m", *launcher, step.program]
+        resumes = ["--resume_from_checkpoint", "last"] if place.folder.exists() else []
+    else:
+        line, resumes = [sys.executable, "-m", step.program], []
+    for name, value in {**step.settings, "output_dir": str(place.folder)}.items():
+        values = value if isinstance(value, list) else [value]
+        if value is not None and values:
+            line += [f"--{name}", *(_filled(str(x), place.references) for x in values)]
+    return line + resumes
+
+
+def _filled(text: str, paths: Mapping[str, Path]) -> str:
+    return REFERENCE.sub(lambda match: str(paths[match[1]]), text)
+
+
+def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:
+    """Run one command, its output in `log.txt` of its folder; return its seconds.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    log = place.folder.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with log.open("w", encoding="utf-8") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        code = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+    if code:
+        raise RuntimeError(f"{step.name} ended with {code}; {log} has what it said")
+    seconds = time.monotonic() - started
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"step": asdict(step), "command": shlex.join(line), "seconds": seconds, "threads": threads, "date": date}
+    (place.folder / FINISHED_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+    return seconds
+
+
+def run_all(steps: Sequence[Step], found: Mapping[str, Place], workers: int, launch_args: str) -> list[str]:
+    """Run what is not finished, as soon as what it builds on is; return what failed, and what needed that."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    waiting = [step for step in steps if not found[step.name].is_finished]
+    failed: list[str] = []
+    running: dict[Future[float], Step] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        while waiting or running:
+            for step in list(waiting):
+                needs = [name for name in references(step.settings) if name in found]
+                if any(name in failed for name in needs):
+                    waiting.remove(step)
+                    failed.append(step.name)
+                elif len(running) < workers and all(found[name].is_finished for name in needs):
+                    waiting.remove(step)
+                    place = found[step.name]
+                    line = command(step, place, threads, launch_args)
+                    running[pool.submit(run_step, step, place, line, threads)] = step
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                step = running.pop(future)
+                error = future.exception()
+                if error is not None:
+                    failed.append(step.name)
+                print(f"{datetime.now():%H:%M} {error or f'{step.name}: {future.result():.0f} s'}", flush=True)
+    return failed
+
+
+def describe(steps: Sequence[Step], found: Mapping[str, Place]) -> str:
+    """Lay out the plan: what is done, and what the rest costs."""
+    lines, left = [], 0.0
+    for step in steps:
+        done = found[step.name].is_finished
+        left += 0 if done else step.minutes
+        lines.append(f"{'done' if done else f'{step.minutes:5.1f}':>6}  {step.name}")
+    return "\n".join([*lines, f"{left / 60:.1f} hours of one core are left (estimated), {len(steps)} steps in all"])
+
+
+def main() -> None:
+    """Plan, and run."""
+    arguments = parse_arguments()
+    steps = needed(plan(SCALES[arguments.plan], arguments.questions), arguments.only)
+    fixed = {
+        "backbone": arguments.backbone,
+        "wide": arguments.wide,
+        "data": arguments.data_dir,
+        "cache": arguments.cache_dir,
+    }
+    found = places(steps, fixed, arguments.output_dir)
+    print(describe(steps, found), flush=True)
+    if arguments.dry_run:
+        return
+    failed = run_all(steps, found, arguments.workers, arguments.launch_args)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

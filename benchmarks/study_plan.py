@@ -1,0 +1,429 @@
+"""What the study measures: every command of `benchmarks/study.py`, as data.
+
+A step is one command with its settings; a question is a list of steps. Steps that several questions ask for are the
+same step. Nothing runs here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Settings = dict[str, Any]
+
+BACKBONE = "{backbone}"  # in settings: the folder that is given on the command line
+WIDE = "{wide}"  # another one, whose vocabulary covers the languages of all bitext
+DATA = "{data}"
+PAIRS = {  # the bitext of each language pair
+    "en-de": ("en-de.tatoeba", "en-de.multi30k", "en-de.wmt-sample"),
+    "en-es": ("en-es.tatoeba",),
+    "en-zh": ("en-zh.tatoeba",),
+    "en-fr": ("en-fr.tatoeba", "en-fr.multi30k"),
+    "en-cs": ("en-cs.multi30k",),
+    "en-ja": ("en-ja.tatoeba",),
+    "en-tr": ("en-tr.tatoeba",),
+    "en-sw": ("en-sw.globalvoices",),
+    "en-hi": ("en-hi.wikipedia-mturk", "en-hi.tatoeba"),
+    "en-ar": ("en-ar.tatoeba",),
+    "en-vi": ("en-vi.tatoeba",),
+}
+TATOEBA = ("de", "es", "zh", "it", "nl", "pt", "sw", "tr")
+JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
+GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
+SIZES = (1, 3, 6, 10)
+LAYERS = (2, 4, 6, 12)
+MBERT = "mbert"  # the backbone, as the paper's baseline is called
+WIDE_MBERT = "mbert wide"
+WIDE_XNLI = ("en", "de", "zh", "tr", "sw", "hi", "ar")  # what models that begin with WIDE are tested on
+WIDE_TATOEBA = ("de", "es", "zh", "cs", "ja", "tr", "sw", "hi", "ar", "vi")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Attributes:
+        name: unique within a plan, `encoder` or `encoder/evaluation`.
+        program: a file of the repository, or a module below `benchmarks`.
+        settings: its options. In their values `{name}` stands for the output folder of another step.
+        minutes: of one core, estimated from earlier runs.
+    """
+
+    name: str
+    program: str
+    settings: Settings
+    minutes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is.
+
+    Attributes:
+        layers: of the backbone that are kept for breadth; None: all.
+        headline_layers: of the encoders of the headline rows.
+        pairs: sentence pairs of all language pairs together; None: all there are.
+        seeds: of each fine-tuning where a difference is claimed.
+        nli_train: examples of `nli_train`, in English.
+        launch: settings of every training.
+    """
+
+    layers: int | None
+    headline_layers: int | None
+    pairs: int | None
+    head_warmup_steps: int
+    seeds: tuple[int, ...]
+    few_seeds: tuple[int, ...]
+    nli_train: int | None
+    test_samples: int | None
+    launch: Settings = field(default_factory=dict)
+
+
+CPU = {"use_cpu": "yes", "bf16": "yes"}
+SCALES = {
+    "small": Scale(6, 12, 12_000, 200, (1, 2, 3), (1,), 10_000, 2001, CPU),
+    "full": Scale(None, None, None, 1000, (1, 2, 3, 4, 5), (1, 2, 3), None, None, {"bf16": "yes"}),
+}
+
+
+def bitext(pairs: Iterable[str]) -> list[str]:
+    """Return `--train_file` for some language pairs."""
+    return [f"{pair}={DATA}/bitext/{name}.tsv.gz" for pair in pairs for name in PAIRS[pair]]
+
+
+def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **settings: object) -> Step:
+    """Return the training of one encoder; settings go before those of the scale."""
+    predicts = settings.get("objective", "weam") in ("weam", "tlm", "mlm", "weam-ranking")
+    ours: Settings = {
+        "model_name_or_path": BACKBONE,
+        "num_hidden_layers": scale.layers,
+        "train_file": bitext(pairs),
+        "max_train_pairs": scale.pairs // len(pairs) if scale.pairs else None,
+        "max_eval_pairs": 200,
+        "head_warmup_steps": scale.head_warmup_steps if predicts else 0,
+        "num_train_epochs": 1,
+        "train_sampling_strategy": "group_by_length",
+        "logging_steps": 25,
+        "save_strategy": "no" if scale.pairs else "steps",
+        "cache_dir": "{cache}",
+        **scale.launch,
+        **settings,
+    }
+    layers = ours["num_hidden_layers"] or 12
+    minutes = (ours["max_train_pairs"] or 50_000) * len(pairs) / 32 * (0.25 + 0.08 * layers) / 60 + 1
+    return Step(name, "run_pretraining.py", ours, round(minutes, 1))
+
+
+def base(layers: int | None) -> str:
+    """Return how the backbone is called where it is cut to another number of layers than the scale's.
+
+    >>> base(2)
+    'mbert 2 layers'
+    """
+    return f"{MBERT} {layers} layers"
+
+
+def encoder_settings(encoder: str, scale: Scale) -> Settings:
+    """Return what an evaluation program needs to read an encoder of the study, or the backbone."""
+    if not encoder.startswith(MBERT):
+        return {"model_name_or_path": "{" + encoder + "}"}
+    layers = {base(layers): layers for layers in LAYERS}.get(encoder, scale.layers)
+    return {"model_name_or_path": WIDE if encoder == WIDE_MBERT else BACKBONE, "num_hidden_layers": layers}
+
+
+def xnli(
+    encoder: str, scale: Scale, setting: str, seeds: Sequence[int], languages: Sequence[str] = ("en", "de", "es", "zh")
+) -> Step:
+    """Return XNLI with 2,001 of its dev rows as training set and the other 489 to select by: 667 and 163 premises.
+
+    The one place where dev rows are training data; there are no machine translations of a training set at hand.
+    """
+    tested = [language for language in languages if setting == "zero-shot" or language != "en"]
+    trained = ["en"] if setting == "zero-shot" else tested
+    settings = {
+        **encoder_settings(encoder, scale),
+        "setting": setting,
+        "languages": tested,
+        "data_dir": DATA,
+        "train_file": [f"{language}={{xnli-dev}}/train.{language}.jsonl" for language in trained],
+        "dev_file": [f"{language}={{xnli-dev}}/dev.{language}.jsonl" for language in trained],
+        "max_test_samples": scale.test_samples,
+        "seeds": list(seeds),
+        "num_train_epochs": 5,
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        **scale.launch,
+    }
+    trainings = len(seeds) * len(trained)
+    return Step(f"{encoder}/xnli {setting}", "run_xnli.py", settings, 5.5 * trainings)
+
+
+def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+    """Return XNLI zero-shot from a large English training set."""
+    settings = {
+        **encoder_settings(encoder, scale),
+        "languages": ["en", "de", "es", "zh"],
+        "data_dir": DATA,
+        "max_train_samples": scale.nli_train,
+        "max_test_samples": scale.test_samples,
+        "seeds": list(seeds),
+        "num_train_epochs": 1,
+        "learning_rate": 5e-5,
+        "eval_strategy": "no",
+        "load_best_model_at_end": "no",
+        "save_strategy": "no",
+        **scale.launch,
+    }
+    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 5.5 * len(seeds))
+
+
+def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+    """Return part-of-speech tags, trained on LinES, tested on the parallel PUD treebanks."""
+    settings = {
+        **encoder_settings(encoder, scale),
+        "task": "udpos",
+        "data_dir": DATA,
+        "languages": ["en", "de", "es", "zh"],
+        "seeds": list(seeds),
+        "num_train_epochs": 2,
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        **scale.launch,
+    }
+    return Step(f"{encoder}/udpos", "run_xtreme_r.py", settings, 2.5 * len(seeds))
+
+
+def panx(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+    """Return names: trained on 16,000 English sentences, selected on the other 4,000, tested on the dev sets."""
+    languages = ["en", "de", "es", "zh"]
+    settings = {
+        **encoder_settings(encoder, scale),
+        "task": "panx",
+        "data_dir": DATA,
+        "train_file": ["en={wikiann}/train.en.jsonl"],
+        "dev_file": ["en={wikiann}/dev.en.jsonl"],
+        "test_file": [f"{language}={DATA}/xtreme_r/wikiann/dev.{language}.jsonl.gz" for language in languages],
+        "languages": languages,
+        "max_train_samples": 6_000 if scale.pairs else None,
+        "max_dev_samples": 1_000,
+        "max_test_samples": 2_000 if scale.pairs else None,
+        "seeds": list(seeds),
+        "num_train_epochs": 1 if scale.pairs else 2,
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        **scale.launch,
+    }
+    return Step(f"{encoder}/panx", "run_xtreme_r.py", settings, 3.0 * len(seeds))
+
+
+def answers(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
+    """Return MLQA dev, trained on 1,000 questions of XQuAD and selected on its other 190: as `xnli`."""
+    languages = ["en", "de", "es", "zh"] if setting == "zero-shot" else ["de", "es", "zh"]
+    trained = ["en"] if setting == "zero-shot" else languages
+    settings = {
+        **encoder_settings(encoder, scale),
+        "benchmark": "mlqa-dev",
+        "setting": setting,
+        "languages": languages,
+        "data_dir": DATA,
+        "train_file": [f"{language}={{xquad}}/train.{language}.json" for language in trained],
+        "dev_file": [f"{language}={{xquad}}/dev.{language}.json" for language in trained],
+        "max_test_samples": 200 if scale.pairs else None,
+        "max_length": 256,
+        "doc_stride": 64,
+        "per_device_train_batch_size": 16,
+        "seeds": list(seeds),
+        "num_train_epochs": 3,
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        **scale.launch,
+    }
+    return Step(f"{encoder}/mlqa {setting}", "run_mlqa.py", settings, 12.0 * len(seeds) * len(trained))
+
+
+def tatoeba(encoder: str, scale: Scale, languages: Sequence[str] = TATOEBA) -> Step:
+    """Return translation retrieval at the layer that is best on bitext."""
+    settings = {
+        **encoder_settings(encoder, scale),
+        "task": "tatoeba",
+        "data_dir": DATA,
+        "languages": list(languages),
+        "dev_file": [f"{pair[-2:]}={DATA}/bitext/{PAIRS[pair][0]}.tsv.gz" for pair in JOINT],
+        "max_dev_samples": 500,
+        **{name: value for name, value in scale.launch.items() if name == "use_cpu"},
+    }
+    return Step(f"{encoder}/tatoeba", "run_xtreme_r.py", settings, 1.0)
+
+
+def space(encoder: str, scale: Scale) -> Step:
+    """Return the alignment of the space, layer by layer."""
+    settings = {**encoder_settings(encoder, scale), "data_dir": DATA, "max_sentences": 100 if scale.pairs else None}
+    return Step(f"{encoder}/space", "benchmarks.study_space", settings, 1.0)
+
+
+SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is one more
+    "mlm": {"objective": "mlm"},
+    "tlm": {"objective": "tlm"},
+    "weam": {},
+    "weam-target": {"exchange": "target"},
+    "word-alignment": {"objective": "word-alignment"},
+    "translation-ranking": {"objective": "translation-ranking"},
+    "simcse": {"objective": "simcse"},
+    "weam-ranking": {"objective": "weam-ranking"},
+}
+PLACEBO: Settings = {
+    "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
+    "alignments_unit": "piece",
+}
+ABLATIONS: dict[str, Settings] = {  # each differs from `weam` in this alone
+    "weam shuffled links": PLACEBO,
+    "weam lambda 0.5": {"cross_lingual_weight": 0.5},
+    "weam lambda 2": {"cross_lingual_weight": 2.0},
+    "weam mask 0.15": {"mlm_probability": 0.15},
+    "weam mask 0.45": {"mlm_probability": 0.45},
+    "weam eflomal": {"aligner": "eflomal"},
+    "weam grow-diag-final-and": {"symmetrization": "grow-diag-final-and"},
+    "weam words": {
+        "alignments": [f"{pair}={{links}}/words.{pair}.txt" for pair in ("en-de", "en-es")],
+        "alignments_unit": "word",
+    },
+}
+
+
+def systems(scale: Scale) -> list[Step]:
+    """Question 1: the six claims. Every system trained once, the claimed ones with all seeds."""
+    steps = [Step("xnli-dev", "benchmarks.study_data", {"data_dir": DATA, "part": "xnli-dev"})]
+    steps += [pretraining(name, scale, **settings) for name, settings in SYSTEMS.items()]
+    names = [MBERT, *SYSTEMS]
+    steps += [step for name in names for step in (space(name, scale), tatoeba(name, scale))]
+    claimed = [MBERT, "tlm", "weam", "word-alignment"]
+    steps += [xnli(name, scale, "zero-shot", scale.seeds) for name in claimed]
+    steps += [xnli(name, scale, "translate-train", scale.few_seeds) for name in (MBERT, "tlm", "weam")]
+    others = [name for name in names if name not in claimed]
+    return steps + [xnli(name, scale, "zero-shot", scale.few_seeds) for name in others]
+
+
+def beyond(scale: Scale) -> list[Step]:
+    """Question 7: other tasks."""
+    names = [MBERT, *SYSTEMS]
+    steps = [udpos(name, scale, scale.seeds if name in (MBERT, "tlm", "weam") else scale.few_seeds) for name in names]
+    steps.append(Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"}))
+    steps.append(Step("xquad", "benchmarks.study_data", {"data_dir": DATA, "part": "xquad"}))
+    compared = (MBERT, "tlm", "weam", "word-alignment")
+    steps += [panx(name, scale, scale.few_seeds) for name in compared]
+    steps += [answers(name, scale, "zero-shot", scale.few_seeds) for name in compared]
+    return steps + [answers(name, scale, "translate-train", scale.few_seeds) for name in (MBERT, "tlm", "weam")]
+
+
+def ablations(scale: Scale) -> list[Step]:
+    """Question 2: what in WEAM does it."""
+    links = Step("links", "benchmarks.study_data", {"data_dir": DATA, "part": "links", "tokenizer": BACKBONE}, 6.0)
+    steps = [links, *(pretraining(name, scale, **settings) for name, settings in ABLATIONS.items())]
+    for name in ABLATIONS:
+        steps += [space(name, scale), tatoeba(name, scale), udpos(name, scale, scale.few_seeds)]
+    return steps + [xnli("weam shuffled links", scale, "zero-shot", scale.few_seeds)]
+
+
+def wide_baseline(scale: Scale) -> list[Step]:
+    """Return the tests of the backbone that the next two questions begin with."""
+    return [
+        tatoeba(WIDE_MBERT, scale, WIDE_TATOEBA),
+        xnli(WIDE_MBERT, scale, "zero-shot", scale.few_seeds, WIDE_XNLI),
+    ]
+
+
+def ratios(scale: Scale) -> list[Step]:
+    """Question 3: pairs of a low-resource language to pairs of a high-resource one, and the sampling exponent.
+
+    The low-resource bitext is cut to a file of its own, so that its aligner has no more than that either. All runs
+    have the same number of steps.
+    """
+    lows, total = (("en-sw",), scale.pairs) if scale.pairs else (("en-sw", "en-hi", "en-tr"), 48_000)
+    steps = wide_baseline(scale)
+    for low in lows:
+        for ratio in (1, 4, 16, 64):
+            sizes = {"en-de": total * ratio // (ratio + 1), low: total // (ratio + 1)}
+            data = Step(f"text {low} 1 to {ratio}", "benchmarks.study_data", {"data_dir": DATA, "part": "bitext"})
+            data.settings["sizes"] = [f"{pair}={size}" for pair, size in sizes.items()]
+            steps.append(data)
+            for alpha in (1.0, 0.7, 0.3, 0.0) if ratio > 1 else (1.0,):
+                name = f"{low} 1 to {ratio} alpha {alpha:g}"
+                files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
+                settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
+                steps.append(pretraining(name, scale, tuple(sizes), model_name_or_path=WIDE, **settings))
+                steps.append(tatoeba(name, scale, ("de", low[-2:])))
+                steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, ("en", "de", low[-2:])))
+    return steps
+
+
+def languages(scale: Scale) -> list[Step]:
+    """Question 4: one model for more and more languages, with the same pairs in all or for each language."""
+    total = scale.pairs or 100_000
+    steps = wide_baseline(scale)
+    for count in SIZES:
+        for fixed, pairs in (("total", total // count), ("each", total // max(SIZES))):
+            if (count, fixed) != (max(SIZES), "each"):  # there the two are the same
+                name = f"{count} languages, {fixed} fixed"
+                settings = {"model_name_or_path": WIDE, "max_train_pairs": pairs}
+                steps.append(pretraining(name, scale, GROWING[:count], **settings))
+                steps.append(tatoeba(name, scale, WIDE_TATOEBA))
+                steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, WIDE_XNLI))
+    return steps
+
+
+def sizes(scale: Scale) -> list[Step]:
+    """Question 5: the backbone cut to fewer layers, before and after; the headline rows at full depth."""
+    steps = []
+    for layers in LAYERS:
+        if layers == (scale.layers or max(LAYERS)):
+            continue  # question 1 has it
+        names = [base(layers), f"weam {layers} layers"]
+        steps.append(pretraining(names[1], scale, num_hidden_layers=layers))
+        if layers == scale.headline_layers:
+            names.append(f"tlm {layers} layers")
+            steps.append(pretraining(names[2], scale, num_hidden_layers=layers, objective="tlm"))
+        for name in names:
+            steps += [tatoeba(name, scale), space(name, scale), udpos(name, scale, scale.few_seeds)]
+            steps.append(xnli(name, scale, "zero-shot", scale.few_seeds))
+    return steps
+
+
+def intermediate(scale: Scale) -> list[Step]:
+    """Question 6: English NLI before alignment, after it, and on its own."""
+    steps = [nli(name, scale, scale.few_seeds) for name in (MBERT, "weam")]
+    learnt = "{" + f"{MBERT}/nli zero-shot" + "}"
+    steps.append(pretraining("nli then weam", scale, model_name_or_path=learnt, num_hidden_layers=None))
+    steps += [xnli("nli then weam", scale, "zero-shot", scale.few_seeds), space("nli then weam", scale)]
+    for name in (MBERT, "weam"):
+        step = xnli(name, scale, "zero-shot", scale.few_seeds)
+        settings = {
+            **step.settings,
+            "model_name_or_path": "{" + f"{name}/nli zero-shot" + "}",
+            "num_hidden_layers": None,
+        }
+        steps.append(Step(f"{name} then nli/xnli zero-shot", step.program, settings, step.minutes))
+    return steps
+
+
+QUESTIONS = {
+    "systems": systems,
+    "beyond": beyond,
+    "ablations": ablations,
+    "sizes": sizes,
+    "ratios": ratios,
+    "languages": languages,
+    "intermediate": intermediate,
+}
+
+
+def plan(scale: Scale, questions: Sequence[str]) -> list[Step]:
+    """Return the steps of some questions in order, each once.
+
+    Raises:
+        ValueError: two different steps have one name.
+    """
+    steps: dict[str, Step] = {}
+    for question in questions:
+        for step in QUESTIONS[question](scale):
+            if steps.setdefault(step.name, step) != step:
+                raise ValueError(f"the plan has two steps called {step.name!r}")
+    return list(steps.values())

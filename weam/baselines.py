@@ -1,0 +1,401 @@
+"""The systems that WEAM is compared with: batch -> losses, from the very batches that WEAM trains on.
+
+Each model takes what `DataCollatorForWordExchange` makes and returns a `WEAMPreTrainingOutput`, as
+`BertForWEAMPreTraining` does, so that one program trains all under the same data, order, steps, logging and resume.
+Most encode the two sentences of a pair apart; the batch tells which pieces belong to which, and what stood where a
+piece was masked. Every loss is divided by `num_items_in_batch`, the masked tokens of the optimiser step: a batch then
+means the same however it is shared out, except for in-batch negatives, which a smaller batch has fewer of.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.distributed import nn as distributed
+from torch.nn import functional
+from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
+
+from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMModel, WEAMPreTrainingOutput
+
+TEMPERATURE = 0.05  # SimCSE's; LaBSE's scale of the cosine is of this order
+MARGIN = 0.3  # LaBSE's
+WORD_MARK, CONTINUATION_MARK = "\u2581", "##"  # SentencePiece marks a word's first piece, WordPiece all others
+# Characters of scripts without spaces between words: Thai to Khmer, kana, ideographs. Each begins a word of its own.
+UNSPACED = (
+    ("\u0e00", "\u0eff"),
+    ("\u1000", "\u109f"),
+    ("\u1780", "\u17ff"),
+    ("\u3040", "\u30ff"),
+    ("\u3400", "\u9fff"),
+)
+
+
+class Sentences(NamedTuple):
+    """The sentences of B pairs, each by itself: `[CLS] sentence [SEP]`; rows 0 to B-1 sources, B to 2B-1 targets.
+
+    Attributes:
+        input_ids: (2B, L) int64, with the replacements of the masked batch.
+        originals: (2B, L) int64, before masking.
+        attention_mask: (2B, L) int64.
+        labels: (2B, L) int64, -100 where nothing was masked.
+        aligned_positions: (2B, L) int64, the position of the aligned piece in the row of the other sentence, or -1.
+    """
+
+    input_ids: torch.Tensor
+    originals: torch.Tensor
+    attention_mask: torch.Tensor
+    labels: torch.Tensor
+    aligned_positions: torch.Tensor
+
+
+def sentences_apart(
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    token_type_ids: torch.Tensor,
+    labels: torch.Tensor,
+    aligned_positions: torch.Tensor,
+) -> Sentences:
+    """Cut the rows of a batch of `DataCollatorForWordExchange` in two; masks and links stay what they are.
+
+    `[CLS] a b [SEP] c [SEP]` becomes `[CLS] a b [SEP]` and `[CLS] c [SEP]`; a link from b to c, position 2 to 4 of the
+    joint row, becomes one from position 2 to 1.
+    """
+    source = (attention_mask.bool() & (token_type_ids == 0)).sum(dim=1, keepdim=True)  # (B, 1), with [CLS] and [SEP]
+    target = token_type_ids.sum(dim=1, keepdim=True) + 1  # (B, 1), with a [CLS] of its own
+    length = int(torch.maximum(source, target).max())
+    own = torch.arange(length, device=input_ids.device).expand(len(input_ids), -1)  # (B, L)
+    from_target = (source + own - 1).clamp(max=input_ids.shape[1] - 1).masked_fill(own == 0, 0)
+    places = torch.cat([own.clamp(max=input_ids.shape[1] - 1), from_target])  # (2B, L) positions in the joint rows
+    real = torch.cat([own < source, own < target])  # (2B, L)
+
+    def cut(values: torch.Tensor, padding: int) -> torch.Tensor:
+        return values.repeat(2, 1).gather(1, places).masked_fill(~real, padding)
+
+    aligned = cut(aligned_positions, -1)
+    in_target = aligned[: len(input_ids)] - source + 1  # the source's links point behind the first [SEP]
+    aligned[: len(input_ids)] = in_target.where(aligned[: len(input_ids)] >= 0, -1)
+    return Sentences(
+        input_ids=cut(input_ids, 0),
+        originals=cut(labels.where(labels != IGNORED, input_ids), 0),
+        attention_mask=real.long(),
+        labels=cut(labels, IGNORED),
+        aligned_positions=aligned,
+    )
+
+
+class BertForMonolingualMLM(BertForWEAMPreTraining):
+    """Masked language modelling of the same text with the same masks, but each sentence sees itself only.
+
+    The control: what it gains comes from more text of that kind, not from translation. Devlin et al. 2019.
+    """
+
+    _auto_class = None  # is saved as a stock model
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
+        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        outputs = super().forward(
+            sides.input_ids, sides.attention_mask, labels=sides.labels, num_items_in_batch=num_items_in_batch
+        )
+        parts = outputs["loss_parts"].view(2, -1, 4).sum(dim=0)  # (B, 4)
+        return WEAMPreTrainingOutput(loss=outputs["loss"], loss_parts=parts)
+
+
+class BertForWordAlignment(BertPreTrainedModel):
+    """Word-aligned BERT: aligned words get like vectors, and the source side stays where it was.
+
+    Cao, Kitaev & Klein 2020, "Multilingual Alignment of Contextual Word Representations", arXiv 2002.03518. With f the
+    encoder, f0 the encoder as training began, sentences encoded apart and unmasked, s the words of the source and t
+    those of the target, each represented by its last piece:
+
+        loss = (sum over one-to-one links (s, t) of |f(s) - f(t)|^2 + sum over s of |f(s) - f0(s)|^2)
+               / number of masked tokens
+
+    The divisor only scales both sums alike. The source should be English, as the side that is kept in place.
+    `remember` must be called once before training.
+    """
+
+    accepts_loss_kwargs = True
+    loss_names = ("alignment_distance", "drift")
+
+    def __init__(self, config: BertConfig) -> None:
+        """Build the encoder; what it is to stay near comes with `remember`."""
+        super().__init__(config)
+        self.bert = WEAMModel(config, add_pooling_layer=False)
+        self.register_buffer("begins_word", torch.ones(config.vocab_size, dtype=torch.bool), persistent=False)
+        self.post_init()
+
+    def remember(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Keep the encoder as it is now for the regulariser, and learn from the tokenizer where words end."""
+        self.initial = WEAMModel(self.config, add_pooling_layer=False)
+        self.initial.load_state_dict(self.bert.state_dict())
+        self.initial.requires_grad_(False)
+        self.begins_word[: len(tokenizer)] = torch.tensor(word_beginnings(tokenizer))
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Measure the distances of a batch; arguments as in `BertForWEAMPreTraining`.
+
+        `loss_parts` (B, 4): summed squared distance of aligned words, their number, summed squared drift, its words.
+        """
+        pairs = len(input_ids)
+        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        ends = word_ends(sides, self.begins_word)  # (2B, L)
+        hidden = self.bert(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        with torch.no_grad():
+            kept_in_place = self.initial.eval()(
+                sides.originals[:pairs], attention_mask=sides.attention_mask[:pairs]
+            ).last_hidden_state  # (B, L, H)
+
+        linked = one_to_one(sides.aligned_positions) & ends[:pairs]  # (B, L)
+        rows, i = linked.nonzero(as_tuple=True)  # (K,)
+        j = sides.aligned_positions[rows, i]  # (K,)
+        is_word = ends[pairs + rows, j]
+        rows, i, j = rows[is_word], i[is_word], j[is_word]
+        distances = _squared_distance(hidden[rows, i], hidden[pairs + rows, j])  # (K,)
+        words, w = ends[:pairs].nonzero(as_tuple=True)  # (W,)
+        drift = _squared_distance(hidden[words, w], kept_in_place[words, w])  # (W,)
+
+        loss = (distances.sum() + drift.sum()) / _items(labels, num_items_in_batch)
+        parts = [*_row_sums(distances, rows, pairs), *_row_sums(drift, words, pairs)]
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1))
+
+
+class BertForTranslationRanking(BertPreTrainedModel):
+    """Sentence contrastive, as LaBSE: among the targets of the batch each source must find its own, and conversely.
+
+    Feng et al. 2022, "Language-agnostic BERT Sentence Embedding", arXiv 2007.01852: dual encoder with shared weights,
+    additive margin, in-batch negatives from all processes; here with mean pooling over the pieces of a sentence.
+    """
+
+    accepts_loss_kwargs = True
+    loss_names = ("contrastive_loss",)
+
+    def __init__(self, config: BertConfig) -> None:
+        """Build the encoder."""
+        super().__init__(config)
+        self.bert = WEAMModel(config, add_pooling_layer=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Rank the translations of a batch; arguments as in `BertForWEAMPreTraining`.
+
+        `loss_parts` (B, 2): the ranking loss of each pair in nats, mean of both directions, and 1.
+        """
+        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        ranking = self.ranking_losses(sides)  # (B,)
+        loss = ranking.sum() * _pair_weight(labels, num_items_in_batch)
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=_with_counts(ranking))
+
+    def ranking_losses(self, sides: Sentences) -> torch.Tensor:
+        """Return (B,) the loss of each pair."""
+        return translation_ranking(*sentence_vectors(self.bert, sides).chunk(2))
+
+
+class BertForSimCSE(BertForTranslationRanking):
+    """Unsupervised sentence contrastive: a sentence must find itself under another dropout; no translation is used.
+
+    Gao et al. 2021, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", arXiv 2104.08821. The other
+    sentences of the same side of the batch are the negatives, so that none is a translation. Needs a config with
+    dropout; mean pooling, as in the systems that it is compared with.
+    """
+
+    def ranking_losses(self, sides: Sentences) -> torch.Tensor:
+        """Return (B,) the loss of each pair, mean over its two sentences."""
+        first, second = (sentence_vectors(self.bert, sides).chunk(2) for _ in range(2))
+        losses = [contrastive_losses(*views, margin=0.0) for views in zip(first, second, strict=True)]
+        return torch.stack(losses).mean(dim=0)
+
+
+class BertForWEAMWithRanking(BertForWEAMPreTraining):
+    """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
+
+    _auto_class = None  # is saved as a stock model
+
+    loss_names = (*BertForWEAMPreTraining.loss_names, "contrastive_loss")
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens and rank the translations of a batch; labels are required.
+
+        `loss_parts` (B, 6): those of WEAM, then those of `BertForTranslationRanking`.
+        """
+        batch = (input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        outputs = super().forward(*batch, num_items_in_batch)
+        ranking = translation_ranking(*sentence_vectors(self.bert, sentences_apart(*batch)).chunk(2))  # (B,)
+        loss = outputs["loss"] + ranking.sum() * _pair_weight(labels, num_items_in_batch)
+        parts = torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What `run_pretraining.py --objective` trains and leaves behind.
+
+    Attributes:
+        model_class: the model that is trained.
+        stock_class: what a baseline is saved as; None: as WEAM, with its code.
+    """
+
+    model_class: type[BertPreTrainedModel]
+    stock_class: type[BertPreTrainedModel] | None
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it has a prediction head."""
+        return issubclass(self.model_class, BertForMaskedLM)
+
+
+OBJECTIVES = {
+    "weam": Objective(BertForWEAMPreTraining, None),
+    "tlm": Objective(BertForWEAMPreTraining, BertForMaskedLM),  # with a cross-lingual weight of 0
+    "mlm": Objective(BertForMonolingualMLM, BertForMaskedLM),
+    "word-alignment": Objective(BertForWordAlignment, BertModel),
+    "translation-ranking": Objective(BertForTranslationRanking, BertModel),
+    "simcse": Objective(BertForSimCSE, BertModel),
+    "weam-ranking": Objective(BertForWEAMWithRanking, BertForMaskedLM),
+}
+
+
+def sentence_vectors(encoder: BertModel, sides: Sentences) -> torch.Tensor:
+    """Return (2B, H) unit vectors: the mean over the pieces of each unmasked sentence, special ones included."""
+    hidden = encoder(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+    real = sides.attention_mask[..., None]
+    return functional.normalize((hidden * real).sum(dim=1) / real.sum(dim=1), dim=-1)
+
+
+def translation_ranking(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return (B,) the losses of `contrastive_losses` with LaBSE's margin, mean of both directions."""
+    directions = [contrastive_losses(source, target, MARGIN), contrastive_losses(target, source, MARGIN)]
+    return torch.stack(directions).mean(dim=0)
+
+
+def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: float) -> torch.Tensor:
+    """Return (B,) -log softmax of each query's own candidate, from which the margin is taken.
+
+    With cosine s(i, j), temperature t, margin m and the candidates j of all processes:
+    -log[ e^((s(i,i) - m)/t) / (e^((s(i,i) - m)/t) + sum over j != i of e^(s(i,j)/t)) ].
+
+    Args:
+        queries: (B, H) unit vectors of this process.
+        candidates: (B, H) unit vectors, row for row their own.
+        margin: in cosine.
+    """
+    own = torch.arange(len(queries), device=queries.device)
+    if _in_parallel():
+        own = own + torch.distributed.get_rank() * len(queries)
+        candidates = torch.cat(distributed.all_gather(candidates))  # with gradients, to all processes
+    cosines = queries.float() @ candidates.float().T  # (B, B of all processes)
+    margins = functional.one_hot(own, cosines.shape[1]) * margin
+    return functional.cross_entropy((cosines - margins) / TEMPERATURE, own, reduction="none")
+
+
+def one_to_one(aligned_positions: torch.Tensor) -> torch.Tensor:
+    """Return (B, L) bool: which source pieces are linked to a target piece that is linked back to them.
+
+    Args:
+        aligned_positions: (2B, L), sources first; one link of each piece.
+    """
+    source, target = aligned_positions.chunk(2)
+    back = target.gather(1, source.clamp(min=0))  # (B, L)
+    return (source >= 0) & (back == torch.arange(source.shape[1], device=source.device))
+
+
+def word_ends(sides: Sentences, begins_word: torch.Tensor) -> torch.Tensor:
+    """Return (2B, L) bool: which pieces are the last of their words; special pieces are none.
+
+    Args:
+        sides: of a batch.
+        begins_word: (V,) bool, from `word_beginnings`.
+    """
+    lengths = sides.attention_mask.sum(dim=1, keepdim=True)  # (2B, 1)
+    positions = torch.arange(sides.originals.shape[1], device=lengths.device)
+    inside = (positions > 0) & (positions < lengths - 1)
+    begins_next = begins_word[sides.originals].roll(-1, dims=1) | (positions == lengths - 2)  # [SEP] ends a word
+    return inside & begins_next
+
+
+def word_beginnings(tokenizer: PreTrainedTokenizerBase) -> list[bool]:
+    """Return for each piece of a WordPiece or SentencePiece vocabulary whether a word begins with it.
+
+    Where a script has no spaces, each piece is taken for a word.
+    """
+    pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    marked = any(piece.startswith(WORD_MARK) for piece in pieces)
+    return [
+        _is_unspaced(piece) or (piece.startswith(WORD_MARK) if marked else not piece.startswith(CONTINUATION_MARK))
+        for piece in pieces
+    ]
+
+
+def _is_unspaced(piece: str) -> bool:
+    letter = piece.removeprefix(WORD_MARK).removeprefix(CONTINUATION_MARK)[:1]
+    return any(first <= letter <= last for first, last in UNSPACED)
+
+
+def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return (one.float() - other.float()).square().sum(dim=-1)
+
+
+def _in_parallel() -> bool:
+    """Return whether other processes train on other rows of this batch; one may score held-out pairs by itself."""
+    return torch.distributed.is_initialized() and torch.is_grad_enabled()
+
+
+def _pair_weight(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
+    """Return what the loss of one pair counts.
+
+    Over all processes the losses of a batch add up to their mean, times the batch's share of the step's masked tokens.
+    """
+    masked_and_pairs = torch.stack([(labels != IGNORED).sum(), torch.tensor(len(labels), device=labels.device)])
+    if _in_parallel():
+        torch.distributed.all_reduce(masked_and_pairs)
+    masked, pairs = masked_and_pairs
+    return masked.clamp(min=1) / pairs / _items(labels, num_items_in_batch)
+
+
+def _with_counts(losses: torch.Tensor) -> torch.Tensor:
+    """Return (B, 2) float32, detached: (B,) losses and ones."""
+    losses = losses.detach().float()
+    return torch.stack([losses, torch.ones_like(losses)], dim=1)
+
+
+def _items(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor | int:
+    return (labels != IGNORED).sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+
+
+def _row_sums(values: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sum (K,) values by their rows: (B,) sums and (B,) counts, float32 and detached."""
+    zeros = torch.zeros(batch_size, device=rows.device)
+    values = values.detach().float()
+    return zeros.index_add(0, rows, values), zeros.index_add(0, rows, torch.ones_like(values))
