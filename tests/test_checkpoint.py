@@ -148,7 +148,7 @@ def test_from_scratch_weights_are_drawn_and_not_read(tmp_path):
 @pytest.mark.parametrize("from_scratch", [False, True])
 def test_a_saved_model_is_a_complete_repository(from_scratch, tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
-    load_model(str(tmp_path / "stock"), "main", WEAM, from_scratch).model.save_pretrained(tmp_path / "saved")
+    load_model(str(tmp_path / "stock"), "main", WEAM, from_scratch=from_scratch).model.save_pretrained(tmp_path / "saved")
     config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
     assert config["auto_map"] == {
         "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",

@@ -9,7 +9,8 @@ import torch
 from datasets import Dataset
 
 from data_collator_weam import DataCollatorForWordExchange
-from tests.conftest import TEXTS, plant_translations
+from tests.conftest import TEXTS, plant_translations, small_config
+from weam.baselines import BertForMonolingualMLM, BertForTranslationRanking, BertForWordAlignment
 from weam.bitext import Bitext, BitextReport
 from weam.held_out import (
     BATCH_SIZE,
@@ -67,7 +68,7 @@ def held_out(bitext):
 
 
 def parts(model, batch):
-    return mean_losses(model(**batch).loss_parts.sum(dim=0).tolist())
+    return mean_losses(model(**batch).loss_parts.sum(dim=0).tolist(), model.loss_names)
 
 
 # The split
@@ -200,6 +201,32 @@ def test_scores_count_pairs_and_sentences_aligned_by_hand(model, collator, bitex
     assert (scores.gold_sentences, scores.alignment_error_rate) == (2, 0.0)  # one word each: nothing else is nearest
 
 
+@pytest.mark.parametrize("kind", [BertForWordAlignment, BertForTranslationRanking])
+def test_a_model_without_a_prediction_head_has_no_losses(kind, collator, held_out):
+    scores = score_held_out(kind(small_config()), collator, held_out)
+    assert (scores.multilingual_loss, scores.cross_lingual_loss) == (None, None)
+    assert 0 <= scores.retrieval_source_to_target <= 1
+
+
+def test_a_model_that_reads_each_sentence_by_itself_has_no_cross_lingual_loss(model, collator, held_out):
+    alone = BertForMonolingualMLM(small_config())
+    alone.load_state_dict(model.state_dict())
+    scores = score_held_out(alone, collator, held_out)
+    together = score_held_out(model, collator, held_out)
+    assert scores.cross_lingual_loss is None
+    assert scores.multilingual_loss == held_out_losses(alone.eval(), collator, held_out.features)["multilingual_loss"]
+    assert scores.multilingual_loss != together.multilingual_loss
+    assert scores.retrieval_source_to_target == together.retrieval_source_to_target  # one encoder
+
+
+def test_pairs_without_links_have_no_cross_lingual_loss(model, collator, bitext):
+    texts, features = bitext
+    unlinked = Dataset.from_list([{**row, "links": []} for row in features.select(range(4))])
+    scores = score_held_out(model, collator, make_held_out(texts, unlinked, list(range(4)), []))
+    assert scores.multilingual_loss > 0
+    assert scores.cross_lingual_loss is None
+
+
 # Retrieval and word alignment
 
 
@@ -288,10 +315,25 @@ def test_measurements_are_read_as_scores_before_and_after():
     assert from_measurements(measurements) == (SCORES, after)
 
 
-def test_measurements_that_lack_a_metric_are_refused():
+@pytest.mark.parametrize("metric", ["retrieval_source_to_target", "retrieval_target_to_source"])
+def test_measurements_that_lack_a_metric_are_refused(metric):
     both = to_measurements(SCORES, PAIRS, ORIGIN, 0) + to_measurements(SCORES, PAIRS, ORIGIN, 30)
-    with pytest.raises(ValueError, match="held-out scores of en-de lack multilingual_loss; measure again"):
-        from_measurements(both[1:])
+    lacking = [m for m in both if (m.language, m.metric, m.steps) != ("en-de", metric, 0)]
+    assert len(lacking) == len(both) - 1
+    with pytest.raises(ValueError, match=f"held-out scores of en-de lack {metric}; measure again"):
+        from_measurements(lacking)
+
+
+def test_losses_that_a_model_does_not_have_are_no_measurements():
+    headless = [replace(score, multilingual_loss=None, cross_lingual_loss=None) for score in SCORES]
+    alone = [replace(score, cross_lingual_loss=None) for score in SCORES]
+    measured = to_measurements(headless, PAIRS, ORIGIN, 0)
+    assert {m.metric for m in measured} == {
+        "retrieval_source_to_target",
+        "retrieval_target_to_source",
+        "alignment_error_rate",
+    }
+    assert from_measurements(measured + to_measurements(alone, PAIRS, ORIGIN, 30)) == (headless, alone)
 
 
 def test_fingerprints_tell_texts_and_links_apart():
@@ -330,5 +372,17 @@ def test_the_whole_table():
         "en-sw multilingual loss               5.00      4.00",
         "en-sw cross-lingual loss              6.00     10.00",
         "en-sw retrieval, %                    0.00    100.00",
+        "en-sw alignment error rate, %      no gold   no gold",
+    ]
+
+
+def test_the_table_has_no_lines_for_losses_that_the_model_does_not_have():
+    headless = HeldOutScores("en-de", 300, None, None, 0.5, 0.25, 0, None)
+    alone = HeldOutScores("en-sw", 20, 5.0, None, 0.0, 0.0, 0, None)
+    assert scores_table([headless, alone], [headless, replace(alone, multilingual_loss=4.0)]).splitlines()[2:] == [
+        "en-de retrieval, %                   37.50     37.50",
+        "en-de alignment error rate, %      no gold   no gold",
+        "en-sw multilingual loss               5.00      4.00",
+        "en-sw retrieval, %                    0.00      0.00",
         "en-sw alignment error rate, %      no gold   no gold",
     ]

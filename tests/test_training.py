@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from transformers import EvalPrediction, TrainerControl, TrainerState
+from transformers import EvalPrediction, Trainer, TrainerControl, TrainerState
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
@@ -21,6 +21,7 @@ from weam.training import (
     EpochOrder,
     EpochSignal,
     HeadWarmup,
+    LengthReadingTrainer,
     StepSeed,
     check_output_dir,
     evaluation_losses,
@@ -32,6 +33,7 @@ from weam.training import (
 )
 
 WEIGHT = 0.5
+NAMES = ("multilingual_loss", "cross_lingual_loss")
 
 
 @pytest.fixture
@@ -88,16 +90,23 @@ def batch_loss(model, collator, features):
 
 
 def test_sums_become_means():
-    assert mean_losses([6.0, 4.0, 3.0, 2.0]) == {"multilingual_loss": 1.5, "cross_lingual_loss": 1.5}
+    assert mean_losses([6.0, 4.0, 3.0, 2.0], NAMES) == {"multilingual_loss": 1.5, "cross_lingual_loss": 1.5}
 
 
-def test_nothing_masked_or_linked_has_loss_zero():
-    assert mean_losses([0.0, 0.0, 0.0, 0.0]) == {"multilingual_loss": 0.0, "cross_lingual_loss": 0.0}
+def test_a_part_of_the_loss_that_nothing_was_counted_of_has_no_mean():
+    assert mean_losses([0.0, 0.0, 3.0, 2.0], NAMES) == {"cross_lingual_loss": 1.5}
+    assert mean_losses([0.0, 5.0, 0.0, 0.0], NAMES) == {"multilingual_loss": 0.0}
+    assert mean_losses([0.0, 0.0, 0.0, 0.0], NAMES) == {}
+
+
+def test_as_many_sums_as_names_are_needed():
+    with pytest.raises(ValueError, match="shorter|longer"):
+        mean_losses([6.0, 4.0, 3.0, 2.0], ["contrastive_loss"])
 
 
 def test_evaluation_weighs_every_token_alike_and_not_every_row():
     parts = np.array([[6.0, 3.0, 5.0, 1.0], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], dtype=np.float32)
-    losses = evaluation_losses(EvalPrediction(predictions=parts, label_ids=None))
+    losses = evaluation_losses(EvalPrediction(predictions=parts, label_ids=None), NAMES)
     assert losses == {"multilingual_loss": 7 / 4, "cross_lingual_loss": 5.0}
 
 
@@ -209,6 +218,28 @@ def test_training_adapters_leaves_all_other_weights_alone(collator, train_featur
     make_trainer(model, replace(settings, eval_strategy="no"), collator, train_features).train()
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(before[name], parameter)}
     assert changed == {name for name in before if "lora_" in name}
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_grouping_by_lengths_read_at_once_gives_the_order_of_the_stock_trainer(train_features, settings, seed):
+    grouping = replace(settings, train_sampling_strategy="group_by_length", eval_strategy="no")
+    orders = []
+    for kind in (Trainer, LengthReadingTrainer):
+        trainer = kind(model=new_model(), args=grouping, train_dataset=train_features)
+        sampler = trainer._get_train_sampler(train_features)
+        torch.manual_seed(seed)
+        orders.append(list(sampler))
+    assert orders[0] == orders[1] != sorted(orders[1])
+    assert sampler.lengths == train_features["length"][:] and type(sampler.lengths) is list
+
+
+def test_without_grouping_the_sampler_is_the_stock_one(train_features, settings):
+    plain = replace(settings, eval_strategy="no")
+    samplers = [
+        kind(model=new_model(), args=plain, train_dataset=train_features)._get_train_sampler(train_features)
+        for kind in (Trainer, LengthReadingTrainer)
+    ]
+    assert type(samplers[0]) is type(samplers[1])
 
 
 def test_the_trainer_never_pushes_and_the_settings_stay(collator, train_features, settings):

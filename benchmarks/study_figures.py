@@ -1,0 +1,375 @@
+"""Gather what the study measured: one JSON file for each run, and one of all figures, differences and verdicts.
+
+    python -m benchmarks.study --workers 2
+    python -m benchmarks.study_figures
+    python -m benchmarks.study_report
+
+The second command reads the finished steps of a plan, writes `benchmarks/results/study/<step>.json` for each, and
+`benchmarks/results/study.json`, which the third command lays out. Intervals are paired bootstraps over test examples
+and seeds (`weam/scores.py`). Nothing is measured here; what is not finished is listed as such.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+import numpy as np
+
+from benchmarks.study import FINISHED_FILE, Place, places
+from benchmarks.study_plan import MBERT, QUESTIONS, SCALES, plan
+from weam.predictions import predictions_file, read_scores
+from weam.results import MEAN, RESULTS_FILE, Results, read_results, versions
+from weam.scores import Ratio, paired_bootstrap
+
+ENGLISH = "en"
+SPACE = "space"
+METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "mlqa": "f1", "tatoeba": "accuracy"}  # compared
+LIKE = 0.01  # systems within a point of each other are alike
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two systems and how the first is said to stand to the second: above, below or like it.
+
+    A system is an encoder and how it is tested, as `weam/xnli zero-shot`.
+    """
+
+    ours: str
+    relation: str
+    theirs: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper: it holds if all its contrasts do."""
+
+    letter: str
+    text: str
+    contrasts: tuple[Contrast, ...]
+
+
+ZERO, TRANSLATED = "xnli zero-shot", "xnli translate-train"
+CLAIMS = (
+    Claim("a", "TLM is far above mBERT zero-shot", (Contrast(f"tlm/{ZERO}", "above", f"mbert/{ZERO}"),)),
+    Claim(
+        "b", "TLM is below mBERT in translate-train", (Contrast(f"tlm/{TRANSLATED}", "below", f"mbert/{TRANSLATED}"),)
+    ),
+    Claim(
+        "c",
+        "WEAM is above mBERT zero-shot and in translate-train",
+        (
+            Contrast(f"weam/{ZERO}", "above", f"mbert/{ZERO}"),
+            Contrast(f"weam/{TRANSLATED}", "above", f"mbert/{TRANSLATED}"),
+        ),
+    ),
+    Claim(
+        "d",
+        "On XNLI TLM and word-aligned mBERT are alike, both above mBERT",
+        (
+            Contrast(f"tlm/{ZERO}", "like", f"word-alignment/{ZERO}"),
+            Contrast(f"tlm/{ZERO}", "above", f"mbert/{ZERO}"),
+            Contrast(f"word-alignment/{ZERO}", "above", f"mbert/{ZERO}"),
+        ),
+    ),
+    Claim(
+        "e",
+        "WEAM is clearly above TLM and word-aligned mBERT",
+        (
+            Contrast(f"weam/{ZERO}", "above", f"tlm/{ZERO}"),
+            Contrast(f"weam/{ZERO}", "above", f"word-alignment/{ZERO}"),
+        ),
+    ),
+    Claim(
+        "f", "WEAM zero-shot is just below translate-train", (Contrast(f"weam/{ZERO}", "below", f"mbert/{TRANSLATED}"),)
+    ),
+)
+HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided at this scale", "not measured yet"
+
+
+def verdict(relation: str, low: float, high: float) -> str:
+    """Judge a contrast by the 95 % interval of its difference.
+
+    >>> verdict("above", 0.004, 0.02), verdict("like", -0.004, 0.008), verdict("below", -0.01, 0.02)
+    ('holds', 'holds', 'undecided at this scale')
+    """
+    if relation == "like":
+        inside, outside = -LIKE <= low and high <= LIKE, high < -LIKE or low > LIKE
+    else:
+        sign = 1 if relation == "above" else -1
+        ends = sorted((sign * low, sign * high))
+        inside, outside = ends[0] > 0, ends[1] < 0
+    return HOLDS if inside else FAILS if outside else UNDECIDED
+
+
+def judged(verdicts: Sequence[str]) -> str:
+    """Join the verdicts of a claim's contrasts: one that fails decides, then one that is missing or undecided."""
+    return next((word for word in (FAILS, NOT_MEASURED, UNDECIDED) if word in verdicts), HOLDS)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study_figures", description=__doc__.splitlines()[0])
+    parser.add_argument("--plan", choices=list(SCALES), default="small", help="Which plan was run.")
+    parser.add_argument("--runs", type=Path, default=Path("outputs/study"), help="Folder of the steps.")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
+    return parser.parse_args()
+
+
+def read_finished(found: Mapping[str, Place]) -> dict[str, Results]:
+    """Read the results of every finished step that has some."""
+    paths = {name: place.folder / RESULTS_FILE for name, place in found.items() if place.is_finished}
+    return {name: read_results(path) for name, path in paths.items() if path.exists()}
+
+
+def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
+    """Yield each figure of each evaluation with its values over seeds, and the mean over languages but English."""
+    for name, result in results.items():
+        encoder, _, evaluation = name.partition("/")
+        if evaluation in ("", SPACE):
+            continue
+        values: dict[tuple[str, str, str], dict[int, float]] = {}
+        counts: dict[tuple[str, str, str], int] = {}
+        for m in result.measurements:
+            values.setdefault((m.benchmark, m.language, m.metric), {})[m.seed] = m.value
+            counts[m.benchmark, m.language, m.metric] = m.count
+        for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in values):
+            foreign = [
+                v for (b, language, m), v in values.items() if (b, m) == (benchmark, metric) and is_foreign(language)
+            ]
+            seeds = set.intersection(*(set(part) for part in foreign)) if foreign else set()
+            if len(foreign) > 1 and seeds:
+                values[benchmark, MEAN, metric] = {
+                    seed: float(np.mean([v[seed] for v in foreign])) for seed in sorted(seeds)
+                }
+        for (benchmark, language, metric), by_seed in values.items():
+            yield {
+                "encoder": encoder,
+                "evaluation": evaluation,
+                "benchmark": benchmark,
+                "language": language,
+                "metric": metric,
+                "values": list(by_seed.values()),
+                "count": counts.get((benchmark, language, metric)),
+            }
+
+
+def is_foreign(language: str) -> bool:
+    """Return whether test examples are what transfer is about; contexts in English are not.
+
+    >>> [is_foreign(name) for name in ("de", "en", "de-en", "en-de")]
+    [True, False, True, False]
+    """
+    return language.partition("-")[0] != ENGLISH
+
+
+def all_ratios(result: Results, folder: Path, benchmark: str, language: str, metric: str) -> list[Ratio]:
+    """Return the scores of every training of a step on one test set."""
+    paths = [predictions_file(folder, training.name, benchmark, language) for training in result.trainings]
+    return [read_scores(path)[metric] for path in paths if path.exists()]
+
+
+def compare(ours: str, theirs: str, results: Mapping[str, Results], found: Mapping[str, Place]) -> list[dict[str, Any]]:
+    """Compare two finished evaluations on the test sets that they share, and on their mean without English."""
+    both = [(results[name], found[name].folder) for name in (ours, theirs)]
+    tests = [{(m.benchmark, m.language): m.data_fingerprint for m in result.measurements} for result, _ in both]
+    shared = [test for test in tests[0] if tests[1].get(test) == tests[0][test]]
+    rows, foreign = [], []
+    for benchmark, language in shared:
+        metric = METRICS[benchmark.removesuffix("-dev")]
+        pair = tuple(all_ratios(result, folder, benchmark, language, metric) for result, folder in both)
+        rows.append(difference(ours, theirs, language, metric, [pair]))
+        foreign += [pair] if is_foreign(language) else []
+    if len(foreign) > 1:
+        rows.append(difference(ours, theirs, MEAN, metric, foreign))
+    return rows
+
+
+def difference(
+    ours: str, theirs: str, language: str, metric: str, tests: Sequence[tuple[list[Ratio], ...]]
+) -> dict[str, Any]:
+    """Return one difference with its interval and the seeds of both sides."""
+    found = paired_bootstrap([(mine, its) for mine, its in tests])
+    seeds = [len(side) for side in tests[0]]
+    figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
+    return {**figure, "difference": found.value, "low": found.low, "high": found.high, "seeds": seeds}
+
+
+def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return which evaluations to compare: each with that of the backbone and of WEAM, and what the claims name."""
+    known = list(names)
+    pairs = [(contrast.ours, contrast.theirs) for claim in CLAIMS for contrast in claim.contrasts]
+    for name in known:
+        encoder, _, evaluation = name.partition("/")
+        if evaluation and evaluation != SPACE:
+            pairs += [(name, f"{MBERT}/{evaluation}"), (name, f"weam/{evaluation}"), (name, f"tlm/{evaluation}")]
+            pairs += [(name, f"{baseline(encoder)}/{evaluation}")]
+    kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
+    return kept
+
+
+def baseline(encoder: str) -> str:
+    """Return what an encoder of the plan began with.
+
+    >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
+    ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
+    """
+    if encoder.endswith(" layers"):
+        return f"{MBERT} {encoder.split()[-2]} layers"
+    return f"{MBERT} wide" if " to " in encoder or "languages," in encoder else MBERT
+
+
+def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Set the figures of each claim beside it, and judge it by the mean over languages other than English."""
+    found = {(row["ours"], row["theirs"]): row for row in differences if row["language"] == MEAN}
+    judgements = []
+    for claim in claims:
+        evidence = []
+        for contrast in claim.contrasts:
+            row = found.get((contrast.ours, contrast.theirs))
+            word = NOT_MEASURED if row is None else verdict(contrast.relation, row["low"], row["high"])
+            evidence.append({**asdict(contrast), "verdict": word, "figures": row})
+        judgements.append(
+            {
+                "letter": claim.letter,
+                "text": claim.text,
+                "verdict": judged([row["verdict"] for row in evidence]),
+                "contrasts": evidence,
+            }
+        )
+    return judgements
+
+
+def space(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
+    """Yield each figure of the spaces."""
+    for name, result in results.items():
+        encoder, _, evaluation = name.partition("/")
+        if evaluation == SPACE:
+            for m in result.measurements:
+                layer = int(m.benchmark.split()[-1])
+                yield {"encoder": encoder, "pair": m.language, "layer": layer, "metric": m.metric, "value": m.value}
+
+
+def correlations(figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Correlate each figure of the last layer of the spaces with each transfer score, over encoders of one depth.
+
+    Spearman's rank correlation; the mean over both language pairs, the mean over languages other than English.
+    """
+    depth = {row["encoder"]: max(r["layer"] for r in spaces if r["encoder"] == row["encoder"]) for row in spaces}
+    common = depth.get(MBERT)
+    found = []
+    for metric in dict.fromkeys(row["metric"] for row in spaces):
+        last = {
+            encoder: np.mean(
+                [r["value"] for r in spaces if (r["encoder"], r["layer"], r["metric"]) == (encoder, layer, metric)]
+            )
+            for encoder, layer in depth.items()
+            if layer == common
+        }
+        for evaluation in dict.fromkeys(row["evaluation"] for row in figures):
+            scored = {
+                row["encoder"]: float(np.mean(row["values"]))
+                for row in figures
+                if (row["evaluation"], row["language"]) == (evaluation, MEAN)
+                and row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]
+            }
+            both = [encoder for encoder in last if encoder in scored]
+            if len(both) > 3:
+                value = spearman([last[name] for name in both], [scored[name] for name in both])
+                found.append({"space": metric, "transfer": evaluation, "spearman": value, "encoders": both})
+    return found
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the rank correlation of two lists without ties.
+
+    >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
+    0.5
+    """
+    ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (first, second)]
+    return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 4)
+
+
+def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the standard deviation over seeds of every evaluation of the backbone that has several."""
+    rows = [row for row in figures if row["encoder"] == MBERT and len(row["values"]) > 1]
+    return [
+        {key: row[key] for key in ("evaluation", "language", "metric")}
+        | {"deviation": stdev(row["values"]), "seeds": len(row["values"])}
+        for row in rows
+    ]
+
+
+def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
+    """Return the course of every pre-training: steps, pieces, seconds, the log of its losses, held-out figures."""
+    found = {}
+    for name, result in results.items():
+        if result.program == "run_pretraining":
+            (training,) = result.trainings
+            after = [asdict(m) for m in result.measurements if m.steps == training.steps]
+            found[name] = {
+                "steps": training.steps,
+                "tokens": training.tokens,
+                "seconds": training.seconds,
+                "log": [record for record in training.log if "loss" in record],
+                "held_out": [{key: m[key] for key in ("language", "metric", "value", "count")} for m in after],
+            }
+    return found
+
+
+def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Results]]:
+    """Return the record of a plan, and the results it is made of."""
+    steps = plan(SCALES[plan_name], list(QUESTIONS))
+    fixed = {name: Path() for name in ("backbone", "wide", "data", "cache")}
+    found = places(steps, fixed, runs)
+    results = read_finished(found)
+    figures, spaces = list(scores(results)), list(space(results))
+    differences = [row for pair in wanted_comparisons(results) for row in compare(*pair, results, found)]
+    finished = {}
+    for step in steps:
+        if found[step.name].is_finished:
+            record = json.loads((found[step.name].folder / FINISHED_FILE).read_text(encoding="utf-8"))
+            finished[step.name] = {key: record[key] for key in ("command", "seconds", "threads", "date")}
+    record = {
+        "plan": plan_name,
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": " ".join(["python -m benchmarks.study_figures", *sys.argv[1:]]),
+        "versions": versions(),
+        "questions": {question: [step.name for step in plan(SCALES[plan_name], [question])] for question in QUESTIONS},
+        "finished": finished,
+        "unfinished": {step.name: step.minutes for step in steps if step.name not in finished},
+        "seed_spread": seed_spread(figures),
+        "claims": judge(CLAIMS, differences),
+        "encoders": encoders(results),
+        "scores": figures,
+        "differences": differences,
+        "space": spaces,
+        "correlations": correlations(figures, spaces),
+    }
+    return record, results
+
+
+def write_json(record: object, path: Path) -> None:
+    """Write JSON that people can read and git can compare."""
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Gather and write."""
+    arguments = parse_arguments()
+    record, results = gather(arguments.plan, arguments.runs)
+    folder = arguments.output / "study"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, result in results.items():
+        write_json(asdict(result), folder / f"{name.replace('/', ' - ').replace(' ', '-')}.json")
+    write_json(record, arguments.output / "study.json")
+    print(f"{len(record['finished'])} steps are finished, {len(record['unfinished'])} are not")
+
+
+if __name__ == "__main__":
+    main()
