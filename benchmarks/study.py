@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.packed_backbone import unpacked
 from benchmarks.study_plan import QUESTIONS, SCALES, Step, plan
 
 FINISHED_FILE = "finished.json"
@@ -194,8 +195,8 @@ def main() -> None:
     arguments = parse_arguments()
     steps = needed(plan(SCALES[arguments.plan], arguments.questions), arguments.only)
     fixed = {
-        "backbone": arguments.backbone,
-        "wide": arguments.wide,
+        "backbone": unpacked(arguments.backbone, arguments.output_dir),
+        "wide": unpacked(arguments.wide, arguments.output_dir),
         "data": arguments.data_dir,
         "cache": arguments.cache_dir,
     }
