@@ -49,12 +49,47 @@ def documented_options(name):
 def test_the_defaults_are_the_recipe_of_the_paper():
     model, bitext, alignment, _, training = parse_arguments(NEEDED)
     assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("representation", 1.0, 0)
+    assert (model.objective, model.num_hidden_layers) == ("weam", None)
     assert (bitext.mlm_probability, bitext.max_length, bitext.sampling_alpha) == (0.3, 128, 1.0)
     assert (bitext.max_train_pairs, bitext.sampling_ratios) == (None, [])
     assert (alignment.aligner, alignment.symmetrization) == ("fast_align", "intersect")
     assert (training.learning_rate, training.num_train_epochs) == (5e-5, 2.0)
     assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 32
     assert not model.use_lora
+
+
+@pytest.mark.parametrize(
+    ("options", "weight"),
+    [
+        ([], 1.0),
+        (["--cross_lingual_weight", "0.5"], 0.5),
+        (["--objective", "tlm"], 0.0),
+        (["--objective", "weam-ranking", "--cross_lingual_weight", "0.5"], 0.5),
+    ],
+)
+def test_translation_language_modelling_is_weam_without_its_weight(options, weight):
+    model = parse_arguments([*NEEDED, *options, "--exchange", "target"])[0]
+    assert model.weam == {"exchange": "target", "cross_lingual_weight": weight}
+
+
+@pytest.mark.parametrize("objective", ["weam", "tlm", "mlm", "weam-ranking"])
+def test_the_head_of_an_objective_that_predicts_may_be_warmed_up(objective):
+    model = parse_arguments([*NEEDED, "--objective", objective, "--head_warmup_steps", "3"])[0]
+    assert (model.objective, model.head_warmup_steps) == (objective, 3)
+
+
+@pytest.mark.parametrize("objective", ["word-alignment", "translation-ranking", "simcse"])
+def test_a_head_that_there_is_not_cannot_be_warmed_up(objective):
+    message = f"--objective {objective} has no prediction head; leave --head_warmup_steps out"
+    with pytest.raises(ValueError, match=message):
+        parse_arguments([*NEEDED, "--objective", objective, "--head_warmup_steps", "3"])
+
+
+@pytest.mark.parametrize("objective", ["tlm", "mlm", "word-alignment", "translation-ranking", "simcse"])
+def test_a_baseline_takes_no_cross_lingual_weight(objective):
+    message = f"--objective {objective} has no cross-lingual prediction; leave --cross_lingual_weight out"
+    with pytest.raises(ValueError, match=message):
+        parse_arguments([*NEEDED, "--objective", objective, "--cross_lingual_weight", "0.5"])
 
 
 def test_the_defaults_keep_the_columns_and_labels_that_the_collator_makes():
@@ -149,6 +184,7 @@ def test_a_value_outside_the_choices_is_named(capsys):
         ([*MODEL, *OUTPUT, "--dataset_name", "d"], "--dataset_name needs --dataset_config"),
         ([*MODEL, *BITEXT], "give --output_dir"),
         ([*NEEDED, "--remove_unused_columns", "true"], "--remove_unused_columns must stay off"),
+        ([*NEEDED, "--objective", "word-alignment", "--use_lora", "yes"], "keeps a copy of .* leave --use_lora out"),
     ],
 )
 def test_what_is_missing_or_contradictory_is_refused(argv, message):

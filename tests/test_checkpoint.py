@@ -5,7 +5,9 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
+    AutoModel,
     BertConfig,
     BertForMaskedLM,
     BertModel,
@@ -17,14 +19,17 @@ from transformers import (
 )
 
 from modeling_weam import BertForWEAMPreTraining
-from tests.conftest import ROOT, small_config
+from tests.conftest import ROOT, small_config, small_tokenizer
+from weam.baselines import OBJECTIVES
 from weam.checkpoint import (
     LoraSettings,
     add_adapters,
     check_vocabulary,
     load_model,
     load_tokenizer,
+    load_with_head,
     merge_adapters,
+    save_as_stock,
 )
 
 WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}
@@ -42,6 +47,10 @@ def drawn(model):
 
 def lora(*targets):
     return LoraSettings(rank=4, alpha=8, dropout=0.0, target_modules=targets)
+
+
+def encoder_of(model):
+    return {name: tensor for name, tensor in model.state_dict().items() if name.startswith("bert.")}
 
 
 def same(one, other):
@@ -142,6 +151,42 @@ def test_from_scratch_weights_are_drawn_and_not_read(tmp_path):
     assert not torch.equal(models[0][key], stock.state_dict()[key])
 
 
+def test_only_the_lowest_layers_are_kept(tmp_path):
+    stock = drawn(BertForMaskedLM(small_config()))
+    stock.save_pretrained(tmp_path)
+    kept = {name: tensor for name, tensor in stock.state_dict().items() if ".layer.1." not in name}
+    loaded = load_model(str(tmp_path), "main", WEAM, num_hidden_layers=1)
+    assert loaded.model.config.num_hidden_layers == 1
+    assert loaded.drawn == ()
+    assert same(loaded.model.state_dict(), kept)
+    encoder = load_with_head(AutoModel, str(tmp_path), num_hidden_layers=1)
+    assert encoder.model.config.num_hidden_layers == 1
+    assert encoder.drawn == ("pooler.dense",)
+    without_pooler = {f"bert.{name}": x for name, x in encoder.model.state_dict().items() if "pooler" not in name}
+    assert same(without_pooler, {name: tensor for name, tensor in kept.items() if name.startswith("bert.")})
+
+
+@pytest.mark.parametrize("layers", [0, -1, 3])
+def test_layers_that_the_checkpoint_has_not_are_refused(layers, tmp_path):
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path)
+    message = rf"--num_hidden_layers is {layers}, and {tmp_path} has 2; give 1 to that"
+    with pytest.raises(ValueError, match=message):
+        load_model(str(tmp_path), "main", WEAM, num_hidden_layers=layers)
+    with pytest.raises(ValueError, match=message):
+        load_with_head(AutoModel, str(tmp_path), num_hidden_layers=layers)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_begins_with_the_weights_of_the_checkpoint(objective, tmp_path):
+    stock = drawn(BertForMaskedLM(small_config()))
+    stock.save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path), "main", WEAM, OBJECTIVES[objective])
+    assert type(loaded.model) is OBJECTIVES[objective].model_class
+    assert loaded.drawn == ()
+    expected = stock.state_dict() if OBJECTIVES[objective].predicts else encoder_of(stock)
+    assert same(loaded.model.state_dict(), expected)
+
+
 # Saving
 
 
@@ -177,6 +222,44 @@ def test_the_weights_of_an_encoder_without_head_survive_bit_for_bit(tmp_path):
     encoder = {name: tensor for name, tensor in stock.state_dict().items() if not name.startswith("pooler")}
     assert same(loaded.state_dict(), encoder)
     assert torch.equal(loaded(INPUT).last_hidden_state, stock(INPUT).last_hidden_state)
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "weam"])
+@pytest.mark.parametrize("published", [False, True], ids=["stock base", "base of ours with code"])
+def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
+    system = OBJECTIVES[objective]
+    if published:
+        BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
+        load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "base")
+    else:
+        BertForMaskedLM(small_config()).save_pretrained(tmp_path / "base")
+    trained = drawn(load_model(str(tmp_path / "base"), "main", WEAM, system).model)
+    if objective == "word-alignment":
+        trained.remember(small_tokenizer())
+    trained.save_pretrained(tmp_path / "saved")
+    save_as_stock(tmp_path / "saved", system.stock_class)
+
+    config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == [system.stock_class.__name__]
+    assert (config["model_type"], config["dtype"]) == ("bert", "float32")
+    assert not {"auto_map", "weam"} & set(config)
+    assert {path.name for path in (tmp_path / "saved").iterdir()} == {"config.json", "model.safetensors"}
+    encoder = {name.removeprefix("bert."): tensor for name, tensor in encoder_of(trained).items()}
+    if system.stock_class is BertModel:
+        assert same(load_file(tmp_path / "saved" / "model.safetensors"), encoder)
+    else:
+        loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved").eval()
+        assert same(loaded.state_dict(), trained.state_dict())
+        assert torch.equal(loaded(INPUT).logits, trained(INPUT).logits)
+
+
+def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):
+    """Training WEAM registers its class for the Auto classes, for as long as the process lives."""
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
+    for objective in ("weam", "mlm", "weam-ranking"):
+        model = load_model(str(tmp_path / "stock"), "main", WEAM, OBJECTIVES[objective]).model
+        model.save_pretrained(tmp_path / objective)
+        assert (tmp_path / objective / "modeling_weam.py").exists() == (objective == "weam")
 
 
 # Adapters

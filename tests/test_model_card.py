@@ -47,6 +47,7 @@ def pretraining(base: str | None = MBERT, **model: object) -> Results:
         settings={
             "model": {
                 "model_name_or_path": base,
+                "objective": "weam",
                 "exchange": "representation",
                 "cross_lingual_weight": 1.0,
                 "use_lora": False,
@@ -234,7 +235,7 @@ In `code`: fingerprints; equal ones mean equal examples in equal order.
 
 ## Training
 
-- model: exchange representation, cross_lingual_weight 1.0
+- model: objective weam, exchange representation, cross_lingual_weight 1.0
 - alignment: aligner fast_align
 - training: learning_rate 5e-05, seed 42
 - one training, seed 42: 1,500 steps, 2,000,000 pieces (padding not counted), 1.50 hours
