@@ -201,32 +201,58 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         if labels is None:
             return WEAMPreTrainingOutput(logits=self.cls(hidden), **extras)
 
-        rows, masked = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,)
-        logits = self.cls(hidden[rows, masked])  # (M, V)
-        multilingual = functional.cross_entropy(logits.float(), labels[rows, masked], reduction="none")  # (M,)
-
         weight = self.weam["cross_lingual_weight"]
         if aligned_positions is None or (self.training and weight == 0):  # TLM need not pay for a zero
             aligned_positions = torch.full_like(labels, -1)
-        aligned = aligned_positions[rows, masked]  # (M,)
-        linked = (aligned >= 0).nonzero()[:, 0]  # (K,) which of the masked tokens have an aligned one
-        i, j = masked[linked], aligned[linked]  # (K,), (K,)
+        originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
+        own_rows = torch.arange(len(labels), device=labels.device)
+        parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)  # (B, 4), with gradients
+
+        multilingual, masked, cross_lingual, _ = parts.sum(dim=0)
+        items = masked.clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+        loss = (multilingual + weight * cross_lingual) / items
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts.detach(), **extras)
+
+    def word_losses(
+        self,
+        hidden: torch.Tensor,
+        labels: torch.Tensor,
+        originals: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        aligned_rows: torch.Tensor,
+    ) -> torch.Tensor:
+        """Score each masked token from its own representation, and through its aligned one.
+
+        Args:
+            hidden: (B, L, H), the output of the encoder.
+            labels: (B, L) int64, as in `forward`.
+            originals: (B, L) int64, the pieces before masking.
+            aligned_positions: (B, L) int64, as in `forward`.
+            aligned_rows: (B,) int64, the row that the aligned positions of each row are in.
+
+        Returns:
+            (B, 4) float32, the sums and counts of `WEAMPreTrainingOutput.loss_parts`.
+        """
+        rows, i = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,)
+        logits = self.cls(hidden[rows, i])  # (M, V)
+        multilingual = functional.cross_entropy(logits.float(), labels[rows, i], reduction="none")  # (M,)
+
+        linked = (aligned_positions[rows, i] >= 0).nonzero()[
+            :, 0
+        ]  # (K,) which of the masked tokens have an aligned one
+        j, rows_of_j = aligned_positions[rows, i][linked], aligned_rows[rows[linked]]  # (K,), (K,)
         if self.weam["exchange"] == "representation":
-            exchanged = self.cls(hidden[rows[linked], j])  # (K, V)
-            words = labels[rows[linked], i]
+            exchanged = self.cls(hidden[rows_of_j, j])  # (K, V)
+            words = labels[rows, i][linked]
         else:
             exchanged = logits[linked]  # (K, V)
-            words = torch.where(labels != IGNORED, labels, input_ids)[rows[linked], j]
+            words = originals[rows_of_j, j]
         cross_lingual = functional.cross_entropy(exchanged.float(), words, reduction="none")  # (K,)
-
-        items = max(len(rows), 1) if num_items_in_batch is None else num_items_in_batch
-        loss = (multilingual.sum() + weight * cross_lingual.sum()) / items
         parts = [*_per_row(multilingual, rows, len(labels)), *_per_row(cross_lingual, rows[linked], len(labels))]
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1), **extras)
+        return torch.stack(parts, dim=1)
 
 
 def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sum (M,) losses by their rows: (B,) sums and (B,) counts, float32 and detached."""
+    """Sum (M,) losses by their rows: (B,) sums and (B,) counts."""
     zeros = torch.zeros(batch_size, device=rows.device)
-    losses = losses.detach().float()
     return zeros.index_add(0, rows, losses), zeros.index_add(0, rows, torch.ones_like(losses))

@@ -109,6 +109,34 @@ class BertForMonolingualMLM(BertForWEAMPreTraining):
         return WEAMPreTrainingOutput(loss=outputs["loss"], loss_parts=parts)
 
 
+class BertForWEAMApart(BertForWEAMPreTraining):
+    """WEAM with the two sentences of a pair encoded apart.
+
+    A masked word then cannot look at its translation: the exchange is the only way across. Not in the paper.
+    """
+
+    _auto_class = None  # is saved as a stock model
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
+        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        hidden = self.bert(sides.input_ids, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
+        parts = self.word_losses(hidden, sides.labels, sides.originals, sides.aligned_positions, other_rows)
+        parts = parts.view(2, -1, 4).sum(dim=0)  # (B, 4)
+        multilingual, _, cross_lingual, _ = parts.sum(dim=0)
+        total = multilingual + self.weam["cross_lingual_weight"] * cross_lingual
+        return WEAMPreTrainingOutput(loss=total / _items(labels, num_items_in_batch), loss_parts=parts.detach())
+
+
 class BertForWordAlignment(BertPreTrainedModel):
     """Word-aligned BERT: aligned words get like vectors, and the source side stays where it was.
 
@@ -138,6 +166,7 @@ class BertForWordAlignment(BertPreTrainedModel):
         self.initial = WEAMModel(self.config, add_pooling_layer=False)
         self.initial.load_state_dict(self.bert.state_dict())
         self.initial.requires_grad_(False)
+        self.begins_word.fill_(True)  # from_pretrained leaves it as memory was
         self.begins_word[: len(tokenizer)] = torch.tensor(word_beginnings(tokenizer))
 
     def forward(
@@ -284,6 +313,7 @@ OBJECTIVES = {
     "translation-ranking": Objective(BertForTranslationRanking, BertModel),
     "simcse": Objective(BertForSimCSE, BertModel),
     "weam-ranking": Objective(BertForWEAMWithRanking, BertForMaskedLM),
+    "weam-apart": Objective(BertForWEAMApart, BertForMaskedLM),
 }
 
 
@@ -322,6 +352,8 @@ def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: 
 
 def one_to_one(aligned_positions: torch.Tensor) -> torch.Tensor:
     """Return (B, L) bool: which source pieces are linked to a target piece that is linked back to them.
+
+    A batch has one link of each piece. Links that are symmetrised by intersection, the default, are all one to one.
 
     Args:
         aligned_positions: (2B, L), sources first; one link of each piece.
@@ -390,8 +422,9 @@ def _with_counts(losses: torch.Tensor) -> torch.Tensor:
     return torch.stack([losses, torch.ones_like(losses)], dim=1)
 
 
-def _items(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor | int:
-    return (labels != IGNORED).sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+def _items(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
+    items = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+    return items.clamp(min=1)  # a small step may have no masked token and has a loss all the same
 
 
 def _row_sums(values: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:

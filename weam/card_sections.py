@@ -35,6 +35,7 @@ to find its translation among those of the batch ([LaBSE, Feng et al. 2022](http
     + """each sentence had to
 find itself under another dropout ([SimCSE, Gao et al. 2021](https://arxiv.org/abs/2104.08821)); no translation was
 used.""",
+    "weam-apart": WEAM[:-1] + "; the two sentences\nof a pair were encoded apart.",
     "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the batch as well.",
 }
 TRAINED_ON = {

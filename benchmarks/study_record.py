@@ -1,0 +1,192 @@
+"""Look up what `benchmarks/results/study.json` holds: scores, differences, layers, and what is left to do.
+
+A system is an encoder and how it is tested, as `weam/xnli zero-shot`. Nothing is measured or laid out here.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from benchmarks.study_data import XNLI_TRAIN_ROWS
+from benchmarks.study_figures import ENGLISH, METRICS
+from benchmarks.study_plan import GROWING, LAYERS, MBERT, SCALES, WIDE_MBERT, Scale
+from weam.results import MEAN
+
+ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
+ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
+SPACE_PAIRS = ("en-de", "en-zh")
+HIGH = "de"  # the high-resource language of the ratios
+XNLI_SELECT_ROWS = 2490 - XNLI_TRAIN_ROWS  # what XNLI's dev set has beside
+DEV_ROWS = (
+    f"XNLI dev rows ({XNLI_TRAIN_ROWS:,} to train, {XNLI_SELECT_ROWS} to select) and XQuAD questions are training data "
+    "here, the one place where dev rows are."
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How much better one system is than another, with the 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    seeds: tuple[int, ...] = (1, 1)  # of both systems
+
+    @property
+    def side(self) -> int:
+        """1 if the interval lies above 0, -1 if below, 0 if it takes 0 in.
+
+        >>> Gap(0.02, 0.01, 0.03).side, Gap(0.02, -0.01, 0.05).side
+        (1, 0)
+        """
+        return (self.low > 0) - (self.high < 0)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A record of `study_figures`, made ready to look things up in.
+
+    Attributes:
+        record: all of it.
+        scores: values over seeds, by system and language; of the metric that systems are compared by.
+        gaps: differences, by both systems and language.
+        layers: values of a space, layer 1 first, by encoder, language pair and metric.
+    """
+
+    record: dict[str, Any]
+    scores: dict[tuple[str, str], list[float]]
+    gaps: dict[tuple[str, str, str], Gap]
+    layers: dict[tuple[str, str, str], list[float]]
+
+    @property
+    def scale(self) -> Scale:
+        """How large the plan is."""
+        return SCALES[self.record["plan"]]
+
+    @property
+    def depth(self) -> int:
+        """The layers of most encoders."""
+        return self.scale.layers or max(LAYERS)
+
+    def mean(self, system: str, language: str = MEAN) -> float | None:
+        """Return a score's mean over seeds; None where it was not measured."""
+        values = self.scores.get((system, language))
+        return fmean(values) if values else None
+
+    def gap(self, ours: str, theirs: str, language: str = MEAN) -> Gap | None:
+        """Return by how much a system is better than another; None where they were not compared."""
+        return self.gaps.get((ours, theirs, language))
+
+    def languages(self, *systems: str) -> list[str]:
+        """Return the languages that any of some systems was tested on, English first, their mean last."""
+        found = dict.fromkeys(language for system, language in self.scores if system in systems)
+        return sorted(found, key=lambda language: (language != ENGLISH) + (language == MEAN))
+
+    def last(self, encoder: str, metric: str) -> float | None:
+        """Return a figure of the space at the last layer, mean over language pairs."""
+        rows = [self.layers[encoder, pair, metric] for pair in SPACE_PAIRS if (encoder, pair, metric) in self.layers]
+        return fmean(values[-1] for values in rows) if rows else None
+
+    def measured(self, encoders: Iterable[str]) -> list[str]:
+        """Return which encoders anything is known of, each once."""
+        known = {system.partition("/")[0] for system, _ in self.scores} | {encoder for encoder, _, _ in self.layers}
+        return [name for name in dict.fromkeys(encoders) if name in known]
+
+    def encoders(self, question: str) -> list[str]:
+        """Return which encoders of a question anything is known of, the backbone first."""
+        names = self.measured(step.partition("/")[0] for step in self.record["questions"][question])
+        return sorted(names, key=lambda name: name not in (MBERT, WIDE_MBERT))
+
+
+def read_study(path: Path) -> Study:
+    """Read `study.json`."""
+    return parse_study(json.loads(path.read_text(encoding="utf-8")))
+
+
+def parse_study(record: dict[str, Any]) -> Study:
+    """Make a record ready to look things up in."""
+    scores = {
+        (f"{row['encoder']}/{row['evaluation']}", row["language"]): row["values"]
+        for row in record["scores"]
+        if row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]
+    }
+    gaps = {
+        (row["ours"], row["theirs"], row["language"]): Gap(
+            row["difference"], row["low"], row["high"], tuple(row["seeds"])
+        )
+        for row in record["differences"]
+    }
+    layers: dict[tuple[str, str, str], list[float]] = {}
+    for row in sorted(record["space"], key=lambda row: row["layer"]):
+        layers.setdefault((row["encoder"], row["pair"], row["metric"]), []).append(row["value"])
+    return Study(record, scores, gaps, layers)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """An encoder of the question of ratios: pairs of the high-resource language to each of the low-resource one."""
+
+    encoder: str
+    low: str
+    ratio: int
+    alpha: str
+
+
+def mixtures(study: Study) -> list[Mixture]:
+    """Return the encoders of the question of ratios that anything is known of."""
+    matches = [(name, re.fullmatch(r"en-(\w+) 1 to (\d+) alpha (\S+)", name)) for name in study.encoders("ratios")]
+    return [Mixture(name, match[1], int(match[2]), match[3]) for name, match in matches if match]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """An encoder of the question of languages: how many, and whether the pairs of all or of each are given."""
+
+    encoder: str
+    count: int
+    fixed: str
+
+    @property
+    def aligned(self) -> list[str]:
+        """Return the languages that were aligned with English."""
+        return [pair[-2:] for pair in GROWING[: self.count]]
+
+
+def growths(study: Study) -> list[Growth]:
+    """Return the encoders of the question of languages that anything is known of."""
+    matches = [(name, re.fullmatch(r"(\d+) languages, (\w+) fixed", name)) for name in study.encoders("languages")]
+    return [Growth(name, int(match[1]), match[2]) for name, match in matches if match]
+
+
+def depths(study: Study) -> dict[int, list[str]]:
+    """Return the encoders of each number of layers, the backbone first; of questions 1 and 5."""
+    cut = study.encoders("sizes")
+    found = {layers: [name for name in cut if name.endswith(f" {layers} layers")] for layers in LAYERS}
+    found[study.depth] = study.measured([MBERT, "weam", "tlm"])
+    order = [MBERT, "weam", "tlm"]
+    return {
+        layers: sorted(names, key=lambda name: order.index(name.split()[0])) for layers, names in found.items() if names
+    }
+
+
+def before(encoder: str) -> str:
+    """Return the backbone at the depth of an encoder.
+
+    >>> before("weam 2 layers"), before("weam")
+    ('mbert 2 layers', 'mbert')
+    """
+    return " ".join([MBERT, *encoder.split()[1:]])
+
+
+def average(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what was measured, None if nothing was.
+
+    >>> average([0.5, None, 1.0]), average([None])
+    (0.75, None)
+    """
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
