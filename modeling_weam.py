@@ -237,10 +237,9 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         logits = self.cls(hidden[rows, i])  # (M, V)
         multilingual = functional.cross_entropy(logits.float(), labels[rows, i], reduction="none")  # (M,)
 
-        linked = (aligned_positions[rows, i] >= 0).nonzero()[
-            :, 0
-        ]  # (K,) which of the masked tokens have an aligned one
-        j, rows_of_j = aligned_positions[rows, i][linked], aligned_rows[rows[linked]]  # (K,), (K,)
+        aligned = aligned_positions[rows, i]  # (M,)
+        linked = (aligned >= 0).nonzero()[:, 0]  # (K,) which of the masked tokens have an aligned one
+        j, rows_of_j = aligned[linked], aligned_rows[rows[linked]]  # (K,), (K,)
         if self.weam["exchange"] == "representation":
             exchanged = self.cls(hidden[rows_of_j, j])  # (K, V)
             words = labels[rows, i][linked]

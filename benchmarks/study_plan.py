@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from weam.baselines import OBJECTIVES
+
 Settings = dict[str, Any]
 
 BACKBONE = "{backbone}"  # in settings: the folder that is given on the command line
@@ -92,7 +94,7 @@ def bitext(pairs: Iterable[str]) -> list[str]:
 
 def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **settings: object) -> Step:
     """Return the training of one encoder; settings go before those of the scale."""
-    predicts = settings.get("objective", "weam") in ("weam", "tlm", "mlm", "weam-ranking")
+    predicts = OBJECTIVES[str(settings.get("objective", "weam"))].predicts
     ours: Settings = {
         "model_name_or_path": BACKBONE,
         "num_hidden_layers": scale.layers,
@@ -282,6 +284,10 @@ ABLATIONS: dict[str, Settings] = {  # each differs from `weam` in this alone
     "weam mask 0.45": {"mlm_probability": 0.45},
     "weam eflomal": {"aligner": "eflomal"},
     "weam grow-diag-final-and": {"symmetrization": "grow-diag-final-and"},
+    "weam apart": {"objective": "weam-apart"},
+    "weam cold head": {"head_warmup_steps": 0},
+    "weam learning rate 2e-5": {"learning_rate": 2e-5},
+    "weam learning rate 1e-4": {"learning_rate": 1e-4},
     "weam words": {
         "alignments": [f"{pair}={{links}}/words.{pair}.txt" for pair in ("en-de", "en-es")],
         "alignments_unit": "word",

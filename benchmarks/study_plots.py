@@ -153,7 +153,9 @@ def language_curves(study: Study) -> list[Curve]:
         for language, title in ((HIGH, f"{HIGH}, aligned in all"), ("mean", "mean without English")):
             label = (f"{evaluation}: {title}", "accuracy, %")
             for fixed in ("total", "each"):
-                runs = {g.count: f"{g.encoder}/{evaluation}" for g in known if g.fixed == fixed or g.count == max(SIZES)}
+                runs = {
+                    g.count: f"{g.encoder}/{evaluation}" for g in known if g.fixed == fixed or g.count == max(SIZES)
+                }
                 curves.append(Curve(*label, f"pairs fixed: {fixed}", percents(study, language, dict(runs))))
             curves.append(Curve(*label, WIDE_MBERT, level(study, language, f"{WIDE_MBERT}/{evaluation}", counts)))
     return drawn(curves)
@@ -191,7 +193,9 @@ def size_curves(study: Study) -> list[Curve]:
 
 PLOTS = {
     "learning": Plot("Losses in training", "step", False, learning_curves),
-    "ratio": Plot("A low-resource beside a high-resource language", f"pairs of {HIGH} to one of the other", True, ratio_curves),
+    "ratio": Plot(
+        "A low-resource beside a high-resource language", f"pairs of {HIGH} to one of the other", True, ratio_curves
+    ),
     "languages": Plot("One model for more and more languages", "languages aligned with English", True, language_curves),
     "layers": Plot("How far the space is aligned", "layer", False, layer_curves),
     "size": Plot("Model size", "layers", True, size_curves),
@@ -221,9 +225,7 @@ def note(study: Study, uses_dev_rows: bool) -> str:
 def finish(figure: Figure, title: str, text: str, path: Path) -> None:
     """Give a figure its title, one legend and a note, and write it."""
     handles = {
-        label: handle
-        for axis in figure.axes
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        label: handle for axis in figure.axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=5, fontsize=9)
     figure.suptitle(title, fontsize=13)

@@ -13,7 +13,7 @@ from torch.multiprocessing import start_processes
 from transformers import BertForMaskedLM, BertModel, BertTokenizer, PreTrainedTokenizerFast
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, weam_settings
+from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import SPECIAL, WORDS, small_config, small_tokenizer
 from weam.baselines import (
     MARGIN,
@@ -24,7 +24,6 @@ from weam.baselines import (
     BertForTranslationRanking,
     BertForWEAMWithRanking,
     BertForWordAlignment,
-    Sentences,
     contrastive_losses,
     one_to_one,
     sentence_vectors,
@@ -38,8 +37,8 @@ CLS, SEP = 2, 3
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 MODELS = [system.model_class for name, system in OBJECTIVES.items() if name not in ("weam", "tlm")]
 RANKING = [BertForTranslationRanking, BertForSimCSE, BertForWEAMWithRanking]
-TEXTS = [  # "cats" and "katzen" are of two pieces each, "rotes haus ." ends in a piece without a translation
-    ("the cats see a dog", "die katzen sieht ein hund nicht", [(0, 0), (1, 1), (2, 2), (5, 4)]),
+TEXTS = [  # "cats" and "katzen" are of two pieces each
+    ("the cats sees a dog", "die katzen sieht ein hund nicht", [(0, 0), (1, 1), (2, 2), (3, 3), (5, 4)]),
     ("dog eats", "hund nicht isst", [(0, 0), (1, 2)]),
     ("a red house", "ein rotes haus .", [(2, 2), (0, 0), (1, 1)]),
     ("cats", "katzen", [(0, 1)]),  # from within a word to the end of one
@@ -282,4 +281,317 @@ def test_words_end_before_the_next_one_and_before_the_separator(tokenizer, batch
     ends = word_ends(sentences_apart(**batch), torch.tensor(word_beginnings(tokenizer)))
     found = [set(row.nonzero()[:, 0].tolist()) for row in ends]
     assert found == [word_end_positions(tokenizer, p[f"{side}_ids"]) for side in ("source", "target") for p in pairs]
-    assert found[0] == {1, 3, 5, 6, 7}  # the cat ##s se ##e ... is cut as the cats [UNK] a dog
+    assert found[0] == {1, 3, 4, 5, 6}  # [CLS] the cat ##s sees a dog [SEP]
+
+
+# Word alignment
+
+
+def test_links_that_lead_back_are_one_to_one():
+    """Position 2 of the source leads to 1 of the target, which leads to 3; 4 leads nowhere, but 2 leads there."""
+    source = [[-1, -1, 1, 1, -1, 3], [-1, 1, -1, -1, -1, -1]]
+    target = [[-1, 3, 4, 5, -1, -1], [-1, 2, -1, -1, -1, -1]]
+    linked = one_to_one(torch.tensor(source + target))
+    assert linked.tolist() == [[False, False, False, True, False, True], [False] * 6]
+
+
+def slow_word_alignment(model, tokenizer, features):
+    """Both sums of squares of each pair and what they are of, one sentence, link and word after the other."""
+    parts = []
+    for feature in features:
+        sides = [feature["source_ids"], feature["target_ids"]]
+        source, target = (encode(model.bert, ids) for ids in sides)
+        initial = encode(model.initial, sides[0])
+        source_ends, target_ends = (word_end_positions(tokenizer, ids) for ids in sides)
+        distance = drift = 0.0
+        linked = 0
+        for i, j in feature["links"]:
+            if i + 1 in source_ends and j + 1 in target_ends:
+                distance += sum(
+                    (a - b) ** 2 for a, b in zip(source[i + 1].tolist(), target[j + 1].tolist(), strict=True)
+                )
+                linked += 1
+        for i in source_ends:
+            drift += sum((a - b) ** 2 for a, b in zip(source[i].tolist(), initial[i].tolist(), strict=True))
+        parts.append([distance, linked, drift, len(source_ends)])
+    return parts
+
+
+def test_the_word_alignment_loss_is_that_of_a_loop_over_words(tokenizer, batch, pairs):
+    model = moved(new_model(BertForWordAlignment))
+    outputs = model(**batch)
+    expected = slow_word_alignment(model, tokenizer, pairs)
+    assert [row[1] for row in expected] == [4, 2, 3, 0, 0, 0]
+    assert [row[3] for row in expected] == [5, 2, 3, 1, 1, 3]
+    assert min(row[2] for row in expected) > 0.01
+    torch.testing.assert_close(outputs.loss_parts, torch.tensor(expected))
+    total = sum(row[0] + row[2] for row in expected)
+    torch.testing.assert_close(outputs.loss, total / masked_tokens(batch))
+
+
+def test_the_drift_is_nothing_when_training_begins(batch):
+    parts = new_model(BertForWordAlignment)(**batch).loss_parts
+    assert parts[:, 2].max() < 1e-9
+    assert parts[:, 3].sum() == 15
+    assert parts[:, 0].sum() > 1
+
+
+def test_what_the_source_is_kept_near_is_neither_trained_nor_dropped_out(batch):
+    model = new_model(BertForWordAlignment)
+    before = {name: tensor.clone() for name, tensor in model.initial.state_dict().items()}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    model.train()
+    for _ in range(2):
+        model(**batch).loss.backward()
+        optimizer.step()
+    assert not any(module.training for module in model.initial.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.initial.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.initial.parameters())
+    assert not torch.equal(model.bert.embeddings.word_embeddings.weight, before["embeddings.word_embeddings.weight"])
+
+
+def test_masks_do_not_move_the_vectors_of_words(tokenizer, pairs):
+    model = moved(new_model(BertForWordAlignment))
+    parts = [
+        model(**DataCollatorForWordExchange(tokenizer, share, seed=seed)(pairs)).loss_parts
+        for share, seed in ((0.0, 0), (1.0, 0), (0.5, 1))
+    ]
+    torch.testing.assert_close(parts[0], parts[1])
+    torch.testing.assert_close(parts[0], parts[2])
+
+
+def test_a_checkpoint_without_buffers_gets_the_word_beginnings(tokenizer, tmp_path):
+    """The model may embed more pieces than the tokenizer has."""
+    config = small_config(vocab_size=40)
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    model = BertForWordAlignment.from_pretrained(tmp_path)
+    model.remember(tokenizer)
+    assert model.begins_word.tolist() == word_beginnings(tokenizer) + [True] * 11
+    initial, encoder = model.initial.state_dict(), model.bert.state_dict()
+    assert initial.keys() == encoder.keys()
+    assert all(torch.equal(initial[name], encoder[name]) for name in encoder)
+    assert not any(initial[name].data_ptr() == encoder[name].data_ptr() for name in encoder)
+
+
+# Sentence contrastive
+
+
+def slow_contrastive(queries, candidates, margin):
+    """The losses by the formula, one exponential after the other."""
+    losses = []
+    for i, query in enumerate(queries.tolist()):
+        cosines = [sum(a * b for a, b in zip(query, other, strict=True)) for other in candidates.tolist()]
+        own = math.exp((cosines[i] - margin) / TEMPERATURE)
+        others = sum(math.exp(cosine / TEMPERATURE) for j, cosine in enumerate(cosines) if j != i)
+        losses.append(-math.log(own / (own + others)))
+    return torch.tensor(losses)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.3])
+def test_contrastive_losses_are_those_of_the_formula(margin):
+    torch.manual_seed(0)
+    queries, candidates = torch.nn.functional.normalize(torch.randn(2, 5, 4), dim=-1)
+    expected = slow_contrastive(queries, candidates, margin)
+    assert expected.max() > 1
+    torch.testing.assert_close(contrastive_losses(queries, candidates, margin), expected)
+
+
+@pytest.mark.parametrize(("margin", "logit"), [(0.0, 20), (0.3, 14)])
+def test_orthogonal_sentences_have_a_loss_of_the_margin_alone(margin, logit):
+    expected = [math.log(1 + 2 * math.exp(-logit))] * 3
+    assert (TEMPERATURE, MARGIN) == (0.05, 0.3)
+    assert contrastive_losses(torch.eye(3), torch.eye(3), margin).tolist() == pytest.approx(expected, abs=1e-6)
+    assert contrastive_losses(torch.eye(3), torch.eye(3).roll(1, dims=0), margin).tolist() == pytest.approx(
+        [math.log(math.exp(-margin / 0.05) + 1 + math.exp(20)) + margin / 0.05] * 3, rel=1e-5
+    )
+
+
+def test_ranking_is_the_mean_of_both_directions():
+    torch.manual_seed(0)
+    source, target = torch.nn.functional.normalize(torch.randn(2, 5, 4), dim=-1)
+    forward, back = slow_contrastive(source, target, 0.3), slow_contrastive(target, source, 0.3)
+    assert (forward - back).abs().max() > 0.1
+    torch.testing.assert_close(translation_ranking(source, target), (forward + back) / 2)
+
+
+def slow_vectors(encoder, features):
+    """Unit means of the pieces of each sentence, encoded by itself: sources, targets."""
+    vectors = []
+    for side in ("source_ids", "target_ids"):
+        means = [encode(encoder, feature[side]).mean(dim=0) for feature in features]
+        vectors.append(torch.stack([mean / mean.norm() for mean in means]))
+    return vectors
+
+
+def test_a_sentence_vector_is_the_unit_mean_over_the_pieces_of_the_unmasked_sentence(batch, pairs):
+    encoder = new_model(BertForTranslationRanking).bert
+    expected = torch.cat(slow_vectors(encoder, pairs))
+    torch.testing.assert_close(sentence_vectors(encoder, sentences_apart(**batch)), expected)
+
+
+def test_the_loss_of_translation_ranking_is_that_of_the_formula(batch, pairs):
+    model = new_model(BertForTranslationRanking)
+    outputs = model(**batch)
+    source, target = slow_vectors(model.bert, pairs)
+    losses = (slow_contrastive(source, target, 0.3) + slow_contrastive(target, source, 0.3)) / 2
+    torch.testing.assert_close(outputs.loss_parts, torch.stack([losses, torch.ones(len(pairs))], dim=1))
+    torch.testing.assert_close(outputs.loss, losses.mean())
+
+
+def slow_simcse(model, batch):
+    """Two passes of the stock class under dropout, then the formula for sources among sources, targets among targets."""
+    stock, sides = stock_encoder(model.bert).train(), sentences_apart(**batch)
+    passes = []
+    for _ in range(2):
+        hidden = stock(**inputs(sides)).last_hidden_state.detach()
+        lengths = sides.attention_mask.sum(dim=1).tolist()
+        means = [row[:length].mean(dim=0) for row, length in zip(hidden, lengths, strict=True)]
+        passes.append(torch.stack([mean / mean.norm() for mean in means]))
+    pairs = len(batch["input_ids"])
+    sides_of = [(slice(0, pairs)), slice(pairs, 2 * pairs)]
+    return sum(slow_contrastive(passes[0][side], passes[1][side], 0.0) for side in sides_of) / 2
+
+
+def test_the_loss_of_simcse_is_that_of_the_formula_over_two_dropouts(batch, pairs):
+    model = new_model(BertForSimCSE).train()
+    torch.manual_seed(5)
+    outputs = model(**batch)
+    torch.manual_seed(5)
+    expected = slow_simcse(model, batch)
+    torch.testing.assert_close(outputs.loss_parts[:, 0], expected)
+    torch.testing.assert_close(outputs.loss, expected.mean())
+    torch.manual_seed(6)
+    assert abs(model(**batch).loss - outputs.loss) > 1e-4
+
+
+def test_a_translation_is_no_negative_for_simcse(collator, pairs):
+    """A pair by itself has none, and the nearness of translations makes no difference."""
+    model = new_model(BertForSimCSE, **NO_DROPOUT)
+    assert model(**collator(pairs[:1])).loss == 0
+    same = [{**p, "target_ids": p["source_ids"], "links": []} for p in pairs[:4]]
+    other = [{**p, "target_ids": q["source_ids"], "links": []} for p, q in zip(pairs[:4], pairs[2::-1] + pairs[3:4])]
+    losses = [model(**collator(features)).loss for features in (same, other)]
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+@pytest.mark.parametrize("kind", [BertForTranslationRanking, BertForSimCSE])
+def test_masks_do_not_move_the_vectors_of_sentences(tokenizer, pairs, kind):
+    model = new_model(kind)
+    losses = [model(**DataCollatorForWordExchange(tokenizer, share)(pairs)).loss_parts for share in (0.0, 0.9)]
+    torch.testing.assert_close(*losses)
+
+
+# Both
+
+
+def test_weam_with_ranking_is_the_sum_of_both(batch):
+    both = new_model(BertForWEAMWithRanking, weam={"cross_lingual_weight": 0.5})
+    weam = new_model(BertForWEAMPreTraining, weam={"cross_lingual_weight": 0.5})
+    ranking = new_model(BertForTranslationRanking)
+    ranking.bert.load_state_dict(weam.bert.state_dict())
+    assert both.loss_names == (*weam.loss_names, *ranking.loss_names)
+    for items in (None, 2 * masked_tokens(batch)):
+        outputs, *parts = (model(**batch, num_items_in_batch=items) for model in (both, weam, ranking))
+        torch.testing.assert_close(outputs.loss, parts[0].loss + parts[1].loss)
+        torch.testing.assert_close(outputs.loss_parts, torch.cat([part.loss_parts for part in parts], dim=1))
+
+
+# All of them
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_parameter_of_the_model_gets_a_gradient(batch, kind):
+    model = new_model(kind).train()
+    model(**batch).loss.backward()
+    trained = {name: p.grad for name, p in model.named_parameters() if not name.startswith("initial.")}
+    assert set(new_model(BertForTranslationRanking).state_dict()) <= set(trained)
+    assert [name for name, gradient in trained.items() if gradient is None or not gradient.isfinite().all()] == []
+    # attention does not depend on the biases of its keys
+    assert [name for name, gradient in trained.items() if not gradient.any() and "key.bias" not in name] == []
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_order_of_a_batch_makes_no_difference(collator, pairs, kind):
+    model = moved(new_model(kind))
+    one, other = (model(**collator(features)) for features in (pairs, pairs[::-1]))
+    torch.testing.assert_close(one.loss, other.loss)
+    torch.testing.assert_close(one.loss_parts, other.loss_parts.flip(0))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_padding_makes_no_difference(tokenizer, batch, pairs, kind):
+    model = moved(new_model(kind))
+    wide = DataCollatorForWordExchange(tokenizer, 0.4, max_length=32, pad_to_multiple_of=32, seed=3)(pairs)
+    assert wide["input_ids"].shape[1] > batch["input_ids"].shape[1]
+    torch.testing.assert_close(model(**wide).loss_parts, model(**batch).loss_parts)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_items_of_the_optimiser_step_divide_the_loss(batch, kind):
+    model = moved(new_model(kind))
+    items = masked_tokens(batch)
+    for divided in (3 * items, int(3 * items)):
+        torch.testing.assert_close(3 * model(**batch, num_items_in_batch=divided).loss, model(**batch).loss)
+
+
+@pytest.mark.parametrize("kind", [BertForMonolingualMLM, BertForWordAlignment])
+def test_halves_of_a_batch_add_up(batch, kind):
+    model = moved(new_model(kind))
+    halves = [{key: value[part] for key, value in batch.items()} for part in (slice(0, 2), slice(2, 6))]
+    losses = [model(**half, num_items_in_batch=masked_tokens(batch)).loss for half in halves]
+    torch.testing.assert_close(sum(losses), model(**batch).loss)
+
+
+@pytest.mark.parametrize("items", [None, 0])
+@pytest.mark.parametrize("kind", [BertForWordAlignment, BertForTranslationRanking, BertForSimCSE])
+def test_a_step_without_masked_tokens_has_a_loss_and_gradients(batch, kind, items):
+    """In a small step none may be masked, which makes no difference to what is learnt."""
+    model = moved(new_model(kind, hidden_dropout_prob=0.1))
+    batch["input_ids"] = torch.where(batch["labels"] == -100, batch["input_ids"], batch["labels"])
+    batch["labels"] = torch.full_like(batch["labels"], -100)
+    outputs = model(**batch, num_items_in_batch=items)
+    sums = outputs.loss_parts.sum(dim=0)
+    expected = sums[0] + sums[2] if kind is BertForWordAlignment else sums[0] / sums[1]
+    torch.testing.assert_close(outputs.loss, expected)
+    outputs.loss.backward()
+    assert model.bert.embeddings.word_embeddings.weight.grad.isfinite().all()
+
+
+def work(rank: int, folder: Path, kind: type, batch: dict[str, torch.Tensor]) -> None:
+    """Train on half of the batch in one of two processes, and score that half in the first process by itself."""
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    half = {key: value[3 * rank : 3 * rank + 3] for key, value in batch.items()}
+    model = moved(new_model(kind, **NO_DROPOUT)).train()
+    loss = model(**half, num_items_in_batch=masked_tokens(batch)).loss
+    loss.backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    alone = None
+    if rank == 0:
+        with torch.no_grad():
+            alone = model(**half).loss
+    torch.save((loss.detach(), gradients, alone), folder / f"{rank}.pt")
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_two_processes_learn_what_one_does_from_the_whole_batch(batch, kind, tmp_path):
+    """Losses and gradients add up; negatives come from both. While training one process may score by itself."""
+    model = moved(new_model(kind, **NO_DROPOUT)).train()
+    whole = model(**batch, num_items_in_batch=masked_tokens(batch)).loss
+    whole.backward()
+    first_half = {key: value[:3] for key, value in batch.items()}
+    masked = [masked_tokens(half) for half in (first_half, {"labels": batch["labels"][3:]})]
+    assert masked[0] != masked[1]
+
+    start_processes(work, args=(tmp_path, kind, batch), nprocs=2, start_method="fork")
+
+    (loss, gradients, alone), (other_loss, other_gradients, _) = (
+        torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)
+    )
+    torch.testing.assert_close(loss + other_loss, whole.detach())
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            both = gradients[name] + other_gradients[name]
+            torch.testing.assert_close(both, parameter.grad, rtol=1e-4, atol=1e-5, msg=name)
+    torch.testing.assert_close(alone, model(**first_half).loss.detach())
