@@ -2,7 +2,7 @@
 
     python -m benchmarks.study --dry_run                 # the plan and what it costs
     python -m benchmarks.study --workers 2               # about a day on two cores; goes on where it stopped
-    python -m benchmarks.study --questions systems       # a part of it
+    python -m benchmarks.study --questions beyond        # a part of it, with what that builds on
     python -m benchmarks.study --plan full --launch_args="--num_processes 1"   # with a GPU: all layers, all pairs
     python -m benchmarks.study_figures                   # what was measured -> benchmarks/results, docs/study.md
 
@@ -27,7 +27,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.packed_backbone import unpacked
-from benchmarks.study_plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study_plan import QUESTIONS, SCALES, Settings, Step, plan
+from weam.results import write_json
 
 FINISHED_FILE = "finished.json"
 REFERENCE = re.compile(r"\{([^{}]+)\}")
@@ -63,13 +64,18 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def references(values: object) -> list[str]:
+def references(settings: Settings) -> list[str]:
     """Return the names in braces in the values of settings.
 
     >>> references({"train_file": ["en={text}/train.tsv"], "seeds": [1]})
     ['text']
     """
-    return list(dict.fromkeys(REFERENCE.findall(json.dumps(values, ensure_ascii=False))))
+    texts = [text for value in settings.values() for text in _texts(value)]
+    return list(dict.fromkeys(name for text in texts for name in REFERENCE.findall(text)))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(part) for part in (value if isinstance(value, list) else [value])]
 
 
 def places(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -> dict[str, Place]:
@@ -95,22 +101,27 @@ def places(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -
     return found
 
 
-def needed(steps: Sequence[Step], only: Sequence[str]) -> list[Step]:
-    """Return the named steps and those that they build on, in order; all of them without names.
+def needed(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
+    """Return the named steps in the order of the names, each after those that it builds on.
 
     Raises:
         ValueError: there is no step of a name.
     """
-    unknown = set(only) - {step.name for step in steps}
+    known = {step.name: step for step in steps}
+    unknown = set(names) - set(known)
     if unknown:
         raise ValueError(f"the plan has no step {', '.join(sorted(unknown))}; --dry_run lists them")
-    if not only:
-        return list(steps)
-    wanted = set(only)
-    for step in reversed(steps):
-        if step.name in wanted:
-            wanted.update(references(step.settings))
-    return [step for step in steps if step.name in wanted]
+    found: dict[str, Step] = {}
+
+    def add(name: str) -> None:
+        for other in references(known[name].settings):
+            if other in known and other not in found:
+                add(other)
+        found[name] = known[name]
+
+    for name in names:
+        add(name)
+    return list(found.values())
 
 
 def command(step: Step, place: Place, threads: int, launch_args: str) -> list[str]:
@@ -122,9 +133,8 @@ def command(step: Step, place: Place, threads: int, launch_args: str) -> list[st
     else:
         line, resumes = [sys.executable, "-m", step.program], []
     for name, value in {**step.settings, "output_dir": str(place.folder)}.items():
-        values = value if isinstance(value, list) else [value]
-        if value is not None and values:
-            line += [f"--{name}", *(_filled(str(x), place.references) for x in values)]
+        if value is not None and value != []:
+            line += [f"--{name}", *(_filled(text, place.references) for text in _texts(value))]
     return line + resumes
 
 
@@ -133,12 +143,12 @@ def _filled(text: str, paths: Mapping[str, Path]) -> str:
 
 
 def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:
-    """Run one command, its output in `log.txt` of its folder; return its seconds.
+    """Run one command, its output in a `.log` beside its folder; return its seconds.
 
     Raises:
         RuntimeError: it failed.
     """
-    log = place.folder.with_suffix(".log")
+    log = place.folder.with_name(f"{place.folder.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as file:
@@ -149,7 +159,7 @@ def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:
     seconds = time.monotonic() - started
     date = datetime.now(UTC).isoformat(timespec="seconds")
     record = {"step": asdict(step), "command": shlex.join(line), "seconds": seconds, "threads": threads, "date": date}
-    (place.folder / FINISHED_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(record, place.folder / FINISHED_FILE)
     return seconds
 
 
@@ -193,7 +203,9 @@ def describe(steps: Sequence[Step], found: Mapping[str, Place]) -> str:
 def main() -> None:
     """Plan, and run."""
     arguments = parse_arguments()
-    steps = needed(plan(SCALES[arguments.plan], arguments.questions), arguments.only)
+    scale = SCALES[arguments.plan]
+    names = arguments.only or [step.name for step in plan(scale, arguments.questions)]
+    steps = needed(plan(scale, list(QUESTIONS)), names)
     fixed = {
         "backbone": unpacked(arguments.backbone, arguments.output_dir),
         "wide": unpacked(arguments.wide, arguments.output_dir),

@@ -3,9 +3,9 @@
     python -m benchmarks.study_data --part xnli-dev --data_dir ../shared/data --output_dir OUT
 
     xnli-dev  XNLI's dev rows as a training set (667 premises with their 3 hypotheses) and one to select by (163)
-    xquad     1,000 of XQuAD's questions as a training set, 190 to select by; no paragraph is in both
+    xquad     1,001 of XQuAD's questions as a training set, 189 to select by; no paragraph is in both
     wikiann   16,000 of WikiANN's English training sentences, 4,000 to select by
-    bitext    the first pairs of language pairs: --sizes en-de=1000 en-sw=100
+    bitext    so many pairs of language pairs, drawn: --sizes en-de=1000 en-sw=100
     links     the joint bitext's links shuffled within each pair (`shuffled.*`), and links of words (`words.*`)
 
 Where a part splits by groups, languages are split alike.
@@ -32,7 +32,7 @@ from weam.word_alignment import Links, WordAligner
 LANGUAGES = ("en", "de", "es", "zh", "tr", "sw", "hi", "ar", "vi")
 XQUAD_LANGUAGES = ("en", "de", "es", "zh")
 XNLI_TRAIN_ROWS = 2001  # three hypotheses for each premise
-XQUAD_TRAIN_QUESTIONS = 1000
+XQUAD_TRAIN_QUESTIONS = 1000  # and what else the last one's paragraph asks
 WIKIANN_TRAIN_ROWS = 16_000
 SEED = 42
 
@@ -50,7 +50,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def split_xnli(arguments: argparse.Namespace) -> None:
-    """Write `train.LL.jsonl` and `dev.LL.jsonl` of each language."""
+    """Write `train.LL.jsonl` and `dev.LL.jsonl` of each language.
+
+    Raises:
+        ValueError: the split would cut through the hypotheses of one premise.
+    """
     for language in LANGUAGES:
         rows = list(read_lines(arguments.data_dir / "xnli" / f"dev.{language}.jsonl.gz"))
         premises = [json.loads(row)["premise"] for row in rows]

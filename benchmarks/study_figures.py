@@ -22,14 +22,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import FINISHED_FILE, Place, places
-from benchmarks.study_plan import MBERT, QUESTIONS, SCALES, plan
+from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, plan
 from weam.predictions import predictions_file, read_scores
-from weam.results import MEAN, RESULTS_FILE, Results, read_results, versions
+from weam.results import MEAN, RESULTS_FILE, Results, read_results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
 
 ENGLISH = "en"
 SPACE = "space"
 METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "mlqa": "f1", "tatoeba": "accuracy"}  # compared
+SEEDS_TO_DECIDE = 3
+DRAWS = 2000  # of each bootstrap: there are many comparisons
 LIKE = 0.01  # systems within a point of each other are alike
 
 
@@ -107,6 +109,11 @@ def verdict(relation: str, low: float, high: float) -> str:
     return HOLDS if inside else FAILS if outside else UNDECIDED
 
 
+def weighed(relation: str, row: Mapping[str, Any]) -> str:
+    """Judge a contrast by its figures: an interval over fewer seeds than this knows too little of seeds to decide."""
+    return verdict(relation, row["low"], row["high"]) if min(row["seeds"]) >= SEEDS_TO_DECIDE else UNDECIDED
+
+
 def judged(verdicts: Sequence[str]) -> str:
     """Join the verdicts of a claim's contrasts: one that fails decides, then one that is missing or undecided."""
     return next((word for word in (FAILS, NOT_MEASURED, UNDECIDED) if word in verdicts), HOLDS)
@@ -127,15 +134,27 @@ def read_finished(found: Mapping[str, Place]) -> dict[str, Results]:
     return {name: read_results(path) for name, path in paths.items() if path.exists()}
 
 
+def by_evaluation(results: Mapping[str, Results]) -> dict[str, list[str]]:
+    """Return for each `encoder/evaluation` its steps, one for each seed.
+
+    >>> by_evaluation({"tlm/udpos/seed 1": None, "tlm/udpos/seed 2": None, "tlm": None, "tlm/space": None})
+    {'tlm/udpos': ['tlm/udpos/seed 1', 'tlm/udpos/seed 2']}
+    """
+    steps: dict[str, list[str]] = {}
+    for name in results:
+        evaluation = name.partition("/seed ")[0]
+        if evaluation.partition("/")[2] not in ("", SPACE):
+            steps.setdefault(evaluation, []).append(name)
+    return steps
+
+
 def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
     """Yield each figure of each evaluation with its values over seeds, and the mean over languages but English."""
-    for name, result in results.items():
+    for name, steps in by_evaluation(results).items():
         encoder, _, evaluation = name.partition("/")
-        if evaluation in ("", SPACE):
-            continue
         values: dict[tuple[str, str, str], dict[int, float]] = {}
         counts: dict[tuple[str, str, str], int] = {}
-        for m in result.measurements:
+        for m in (m for step in steps for m in results[step].measurements):
             values.setdefault((m.benchmark, m.language, m.metric), {})[m.seed] = m.value
             counts[m.benchmark, m.language, m.metric] = m.count
         for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in values):
@@ -168,21 +187,40 @@ def is_foreign(language: str) -> bool:
     return language.partition("-")[0] != ENGLISH
 
 
-def all_ratios(result: Results, folder: Path, benchmark: str, language: str, metric: str) -> list[Ratio]:
-    """Return the scores of every training of a step on one test set."""
-    paths = [predictions_file(folder, training.name, benchmark, language) for training in result.trainings]
-    return [read_scores(path)[metric] for path in paths if path.exists()]
+@dataclass(frozen=True)
+class Evaluation:
+    """The finished steps of an evaluation, one for each seed: their results and where their predictions are."""
+
+    steps: list[tuple[Results, Path]]
+
+    @property
+    def tests(self) -> dict[tuple[str, str], str]:
+        """Return (benchmark, language) -> fingerprint of the examples."""
+        return {(m.benchmark, m.language): m.data_fingerprint for result, _ in self.steps for m in result.measurements}
+
+    def ratios(self, benchmark: str, language: str, metric: str) -> list[Ratio]:
+        """Return the scores of every training on one test set."""
+        trainings = [(folder, training.name) for result, folder in self.steps for training in result.trainings]
+        paths = [predictions_file(folder, training, benchmark, language) for folder, training in trainings]
+        return [read_scores(path)[metric] for path in paths if path.exists()]
 
 
-def compare(ours: str, theirs: str, results: Mapping[str, Results], found: Mapping[str, Place]) -> list[dict[str, Any]]:
-    """Compare two finished evaluations on the test sets that they share, and on their mean without English."""
-    both = [(results[name], found[name].folder) for name in (ours, theirs)]
-    tests = [{(m.benchmark, m.language): m.data_fingerprint for m in result.measurements} for result, _ in both]
-    shared = [test for test in tests[0] if tests[1].get(test) == tests[0][test]]
+def evaluations(results: Mapping[str, Results], found: Mapping[str, Place]) -> dict[str, Evaluation]:
+    """Return the evaluations that have finished steps."""
+    return {
+        name: Evaluation([(results[step], found[step].folder) for step in steps])
+        for name, steps in by_evaluation(results).items()
+    }
+
+
+def compare(ours: str, theirs: str, known: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
+    """Compare two evaluations on the test sets that they share, and on their mean without English."""
+    both = known[ours], known[theirs]
+    shared = [test for test, data in both[0].tests.items() if both[1].tests.get(test) == data]
     rows, foreign = [], []
     for benchmark, language in shared:
         metric = METRICS[benchmark.removesuffix("-dev")]
-        pair = tuple(all_ratios(result, folder, benchmark, language, metric) for result, folder in both)
+        pair = tuple(side.ratios(benchmark, language, metric) for side in both)
         rows.append(difference(ours, theirs, language, metric, [pair]))
         foreign += [pair] if is_foreign(language) else []
     if len(foreign) > 1:
@@ -194,7 +232,7 @@ def difference(
     ours: str, theirs: str, language: str, metric: str, tests: Sequence[tuple[list[Ratio], ...]]
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""
-    found = paired_bootstrap([(mine, its) for mine, its in tests])
+    found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS)
     seeds = [len(side) for side in tests[0]]
     figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
     return {**figure, "difference": found.value, "low": found.low, "high": found.high, "seeds": seeds}
@@ -203,12 +241,12 @@ def difference(
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return which evaluations to compare: each with that of the backbone and of WEAM, and what the claims name."""
     known = list(names)
-    pairs = [(contrast.ours, contrast.theirs) for claim in CLAIMS for contrast in claim.contrasts]
+    claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
+    pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, at_full_depth(contrast))]
     for name in known:
         encoder, _, evaluation = name.partition("/")
-        if evaluation and evaluation != SPACE:
-            pairs += [(name, f"{MBERT}/{evaluation}"), (name, f"weam/{evaluation}"), (name, f"tlm/{evaluation}")]
-            pairs += [(name, f"{baseline(encoder)}/{evaluation}")]
+        others = dict.fromkeys((MBERT, "weam", "tlm", baseline(encoder)))
+        pairs += [(name, f"{other}/{evaluation}") for other in others]
     kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
     return kept
 
@@ -219,9 +257,33 @@ def baseline(encoder: str) -> str:
     >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
     ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
     """
+    if encoder.endswith(" headline"):
+        return f"{MBERT} {max(LAYERS)} layers"
     if encoder.endswith(" layers"):
         return f"{MBERT} {encoder.split()[-2]} layers"
     return f"{MBERT} wide" if " to " in encoder or "languages," in encoder else MBERT
+
+
+def at_full_depth(contrast: Contrast) -> Contrast:
+    """Return the contrast of the headline rows, all layers and a large English training set, if both are zero-shot.
+
+    >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))
+    Contrast(ours='tlm headline/nli zero-shot', relation='above', theirs='mbert 12 layers/nli zero-shot')
+    """
+    sides = []
+    for side in (contrast.ours, contrast.theirs):
+        encoder, _, evaluation = side.partition("/")
+        if evaluation != ZERO:
+            return contrast  # the headline has no translate-train
+        name = baseline(f"{encoder} headline") if encoder == MBERT else f"{encoder} headline"
+        sides.append(f"{name}/nli zero-shot")
+    return Contrast(sides[0], contrast.relation, sides[1])
+
+
+def decisive(contrast: Contrast, found: Mapping[tuple[str, str], object]) -> Contrast:
+    """Return the contrast that decides: the headline's where it was measured, else that of the breadth."""
+    other = at_full_depth(contrast)
+    return other if (other.ours, other.theirs) in found else contrast
 
 
 def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -230,9 +292,9 @@ def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> 
     judgements = []
     for claim in claims:
         evidence = []
-        for contrast in claim.contrasts:
+        for contrast in (decisive(contrast, found) for contrast in claim.contrasts):
             row = found.get((contrast.ours, contrast.theirs))
-            word = NOT_MEASURED if row is None else verdict(contrast.relation, row["low"], row["high"])
+            word = NOT_MEASURED if row is None else weighed(contrast.relation, row)
             evidence.append({**asdict(contrast), "verdict": word, "figures": row})
         judgements.append(
             {
@@ -286,13 +348,17 @@ def correlations(figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the rank correlation of two lists without ties.
+    """Return the rank correlation of two lists; equal values share the mean of their ranks.
 
     >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
     0.5
     """
-    ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (first, second)]
-    return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 4)
+    return round(float(np.corrcoef(_ranks(first), _ranks(second))[0, 1]), 4)
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2  # (N,)
 
 
 def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -329,7 +395,8 @@ def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Result
     found = places(steps, fixed, runs)
     results = read_finished(found)
     figures, spaces = list(scores(results)), list(space(results))
-    differences = [row for pair in wanted_comparisons(results) for row in compare(*pair, results, found)]
+    known = evaluations(results, found)
+    differences = [row for pair in wanted_comparisons(known) for row in compare(*pair, known)]
     finished = {}
     for step in steps:
         if found[step.name].is_finished:
@@ -352,11 +419,6 @@ def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Result
         "correlations": correlations(figures, spaces),
     }
     return record, results
-
-
-def write_json(record: object, path: Path) -> None:
-    """Write JSON that people can read and git can compare."""
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main() -> None:

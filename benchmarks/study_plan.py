@@ -62,16 +62,18 @@ class Scale:
 
     Attributes:
         layers: of the backbone that are kept for breadth; None: all.
-        headline_layers: of the encoders of the headline rows.
         pairs: sentence pairs of all language pairs together; None: all there are.
+        headline_layers: of the encoders of the headline rows.
+        headline_pairs: their sentence pairs.
         seeds: of each fine-tuning where a difference is claimed.
         nli_train: examples of `nli_train`, in English.
         launch: settings of every training.
     """
 
     layers: int | None
-    headline_layers: int | None
     pairs: int | None
+    headline_layers: int | None
+    headline_pairs: int | None
     head_warmup_steps: int
     seeds: tuple[int, ...]
     few_seeds: tuple[int, ...]
@@ -82,8 +84,8 @@ class Scale:
 
 CPU = {"use_cpu": "yes", "bf16": "yes"}
 SCALES = {
-    "small": Scale(6, 12, 12_000, 200, (1, 2, 3), (1,), 10_000, 2001, CPU),
-    "full": Scale(None, None, None, 1000, (1, 2, 3, 4, 5), (1, 2, 3), None, None, {"bf16": "yes"}),
+    "small": Scale(6, 12_000, 12, 21_000, 200, (1, 2, 3), (1,), 10_000, 2001, CPU),
+    "full": Scale(None, None, None, None, 1000, (1, 2, 3, 4, 5), (1, 2, 3), None, None, {"bf16": "yes"}),
 }
 
 
@@ -110,8 +112,9 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
         **scale.launch,
         **settings,
     }
-    layers = ours["num_hidden_layers"] or 12
-    minutes = (ours["max_train_pairs"] or 50_000) * len(pairs) / 32 * (0.25 + 0.08 * layers) / 60 + 1
+    ours = {name: value for name, value in ours.items() if value is not None}
+    layers = ours.get("num_hidden_layers", max(LAYERS))
+    minutes = ours.get("max_train_pairs", 50_000) * len(pairs) / 32 * (0.25 + 0.08 * layers) / 60 + 1
     return Step(name, "run_pretraining.py", ours, round(minutes, 1))
 
 
@@ -218,7 +221,7 @@ def panx(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
 
 
 def answers(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
-    """Return MLQA dev, trained on 1,000 questions of XQuAD and selected on its other 190: as `xnli`."""
+    """Return MLQA dev, trained on 1,001 questions of XQuAD and selected on its other 189: as `xnli`."""
     languages = ["en", "de", "es", "zh"] if setting == "zero-shot" else ["de", "es", "zh"]
     trained = ["en"] if setting == "zero-shot" else languages
     settings = {
@@ -276,7 +279,7 @@ PLACEBO: Settings = {
     "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
     "alignments_unit": "piece",
 }
-ABLATIONS: dict[str, Settings] = {  # each differs from `weam` in this alone
+ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is named after in this alone
     "weam shuffled links": PLACEBO,
     "weam lambda 0.5": {"cross_lingual_weight": 0.5},
     "weam lambda 2": {"cross_lingual_weight": 2.0},
@@ -286,8 +289,9 @@ ABLATIONS: dict[str, Settings] = {  # each differs from `weam` in this alone
     "weam grow-diag-final-and": {"symmetrization": "grow-diag-final-and"},
     "weam apart": {"objective": "weam-apart"},
     "weam cold head": {"head_warmup_steps": 0},
-    "weam learning rate 2e-5": {"learning_rate": 2e-5},
-    "weam learning rate 1e-4": {"learning_rate": 1e-4},
+    "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
+    "weam-target learning rate 2e-4": {"exchange": "target", "learning_rate": 2e-4},
+    "tlm learning rate 2e-4": {"objective": "tlm", "learning_rate": 2e-4},
     "weam words": {
         "alignments": [f"{pair}={{links}}/words.{pair}.txt" for pair in ("en-de", "en-es")],
         "alignments_unit": "word",
@@ -306,6 +310,21 @@ def systems(scale: Scale) -> list[Step]:
     steps += [xnli(name, scale, "translate-train", scale.few_seeds) for name in (MBERT, "tlm", "weam")]
     others = [name for name in names if name not in claimed]
     return steps + [xnli(name, scale, "zero-shot", scale.few_seeds) for name in others]
+
+
+def headline(scale: Scale) -> list[Step]:
+    """Question 1 at full depth, fine-tuned on a large English training set."""
+    if scale.headline_layers is None:
+        return []  # the breadth is at full depth already
+    steps, names = [], [base(scale.headline_layers)]
+    for system in ("weam", "tlm", "mlm", "word-alignment", "weam-target"):
+        pairs = scale.headline_pairs // len(JOINT) if scale.headline_pairs else None
+        settings = {**SYSTEMS[system], "num_hidden_layers": scale.headline_layers, "max_train_pairs": pairs}
+        names.append(f"{system} headline")
+        steps.append(pretraining(names[-1], scale, **settings))
+    for name in names:
+        steps += [nli(name, scale, scale.few_seeds), space(name, scale), tatoeba(name, scale)]
+    return steps
 
 
 def beyond(scale: Scale) -> list[Step]:
@@ -377,16 +396,13 @@ def languages(scale: Scale) -> list[Step]:
 
 
 def sizes(scale: Scale) -> list[Step]:
-    """Question 5: the backbone cut to fewer layers, before and after; the headline rows at full depth."""
+    """Question 5: the backbone cut to fewer layers, before and after."""
     steps = []
     for layers in LAYERS:
         if layers == (scale.layers or max(LAYERS)):
             continue  # question 1 has it
         names = [base(layers), f"weam {layers} layers"]
         steps.append(pretraining(names[1], scale, num_hidden_layers=layers))
-        if layers == scale.headline_layers:
-            names.append(f"tlm {layers} layers")
-            steps.append(pretraining(names[2], scale, num_hidden_layers=layers, objective="tlm"))
         for name in names:
             steps += [tatoeba(name, scale), space(name, scale), udpos(name, scale, scale.few_seeds)]
             steps.append(xnli(name, scale, "zero-shot", scale.few_seeds))
@@ -396,14 +412,14 @@ def sizes(scale: Scale) -> list[Step]:
 def intermediate(scale: Scale) -> list[Step]:
     """Question 6: English NLI before alignment, after it, and on its own."""
     steps = [nli(name, scale, scale.few_seeds) for name in (MBERT, "weam")]
-    learnt = "{" + f"{MBERT}/nli zero-shot" + "}"
+    learnt = "{" + f"{MBERT}/nli zero-shot/seed {scale.few_seeds[0]}" + "}"
     steps.append(pretraining("nli then weam", scale, model_name_or_path=learnt, num_hidden_layers=None))
     steps += [xnli("nli then weam", scale, "zero-shot", scale.few_seeds), space("nli then weam", scale)]
     for name in (MBERT, "weam"):
         step = xnli(name, scale, "zero-shot", scale.few_seeds)
         settings = {
             **step.settings,
-            "model_name_or_path": "{" + f"{name}/nli zero-shot" + "}",
+            "model_name_or_path": "{" + f"{name}/nli zero-shot/seed {scale.few_seeds[0]}" + "}",
             "num_hidden_layers": None,
         }
         steps.append(Step(f"{name} then nli/xnli zero-shot", step.program, settings, step.minutes))
@@ -411,6 +427,7 @@ def intermediate(scale: Scale) -> list[Step]:
 
 
 QUESTIONS = {
+    "headline": headline,
     "systems": systems,
     "beyond": beyond,
     "ablations": ablations,
@@ -421,15 +438,30 @@ QUESTIONS = {
 }
 
 
+def by_seed(step: Step) -> list[Step]:
+    """Return a step for each seed, so that seeds can be added later; a step without seeds as it is.
+
+    >>> [one.name for one in by_seed(Step("tlm/udpos", "run_xtreme_r.py", {"seeds": [1, 2]}))]
+    ['tlm/udpos/seed 1', 'tlm/udpos/seed 2']
+    """
+    seeds = step.settings.get("seeds")
+    if seeds is None:
+        return [step]
+    minutes = step.minutes / len(seeds)
+    return [
+        Step(f"{step.name}/seed {seed}", step.program, {**step.settings, "seeds": [seed]}, minutes) for seed in seeds
+    ]
+
+
 def plan(scale: Scale, questions: Sequence[str]) -> list[Step]:
-    """Return the steps of some questions in order, each once.
+    """Return the steps of some questions in order, each once, fine-tunings with one seed each.
 
     Raises:
         ValueError: two different steps have one name.
     """
     steps: dict[str, Step] = {}
     for question in questions:
-        for step in QUESTIONS[question](scale):
+        for step in (single for several in QUESTIONS[question](scale) for single in by_seed(several)):
             if steps.setdefault(step.name, step) != step:
                 raise ValueError(f"the plan has two steps called {step.name!r}")
     return list(steps.values())

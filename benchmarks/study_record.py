@@ -13,12 +13,23 @@ from typing import Any
 
 from benchmarks.study_data import XNLI_TRAIN_ROWS
 from benchmarks.study_figures import ENGLISH, METRICS
-from benchmarks.study_plan import GROWING, LAYERS, MBERT, SCALES, WIDE_MBERT, Scale
+from benchmarks.study_plan import GROWING, LAYERS, MBERT, SCALES, Scale
 from weam.results import MEAN
 
 ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
 ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
 SPACE_PAIRS = ("en-de", "en-zh")
+FULL = "nli zero-shot"  # XNLI from a large English training set
+TITLES = {
+    ZERO_SHOT: "XNLI zero-shot",
+    TRANSLATED: "XNLI translate-train",
+    FULL: "XNLI zero-shot from English NLI",
+    TAGS: "UDPOS",
+    RETRIEVAL: "Tatoeba",
+    "panx": "PAN-X",
+    "mlqa zero-shot": "MLQA zero-shot",
+    "mlqa translate-train": "MLQA translate-train",
+}
 HIGH = "de"  # the high-resource language of the ratios
 XNLI_SELECT_ROWS = 2490 - XNLI_TRAIN_ROWS  # what XNLI's dev set has beside
 DEV_ROWS = (
@@ -55,12 +66,14 @@ class Study:
         scores: values over seeds, by system and language; of the metric that systems are compared by.
         gaps: differences, by both systems and language.
         layers: values of a space, layer 1 first, by encoder, language pair and metric.
+        spread: standard deviation of the backbone over seeds and their number, by evaluation and language.
     """
 
     record: dict[str, Any]
     scores: dict[tuple[str, str], list[float]]
     gaps: dict[tuple[str, str, str], Gap]
     layers: dict[tuple[str, str, str], list[float]]
+    spread: dict[tuple[str, str], tuple[float, int]]
 
     @property
     def scale(self) -> Scale:
@@ -87,9 +100,10 @@ class Study:
         return sorted(found, key=lambda language: (language != ENGLISH) + (language == MEAN))
 
     def last(self, encoder: str, metric: str) -> float | None:
-        """Return a figure of the space at the last layer, mean over language pairs."""
-        rows = [self.layers[encoder, pair, metric] for pair in SPACE_PAIRS if (encoder, pair, metric) in self.layers]
-        return fmean(values[-1] for values in rows) if rows else None
+        """Return a figure of the space at the last layer, mean over both language pairs; None without both."""
+        rows = [self.layers.get((encoder, pair, metric)) for pair in SPACE_PAIRS]
+        known = [values[-1] for values in rows if values]
+        return fmean(known) if len(known) == len(SPACE_PAIRS) else None
 
     def measured(self, encoders: Iterable[str]) -> list[str]:
         """Return which encoders anything is known of, each once."""
@@ -99,7 +113,7 @@ class Study:
     def encoders(self, question: str) -> list[str]:
         """Return which encoders of a question anything is known of, the backbone first."""
         names = self.measured(step.partition("/")[0] for step in self.record["questions"][question])
-        return sorted(names, key=lambda name: name not in (MBERT, WIDE_MBERT))
+        return sorted(names, key=lambda name: not name.startswith(MBERT))
 
 
 def read_study(path: Path) -> Study:
@@ -109,21 +123,24 @@ def read_study(path: Path) -> Study:
 
 def parse_study(record: dict[str, Any]) -> Study:
     """Make a record ready to look things up in."""
-    scores = {
-        (f"{row['encoder']}/{row['evaluation']}", row["language"]): row["values"]
-        for row in record["scores"]
-        if row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]
-    }
-    gaps = {
-        (row["ours"], row["theirs"], row["language"]): Gap(
-            row["difference"], row["low"], row["high"], tuple(row["seeds"])
-        )
-        for row in record["differences"]
-    }
+    scores, compared = {}, {}
+    for row in record["scores"]:
+        if row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]:
+            scores[f"{row['encoder']}/{row['evaluation']}", row["language"]] = row["values"]
+            compared[row["evaluation"]] = row["metric"]
+    gaps = {}
+    for row in record["differences"]:
+        gap = Gap(row["difference"], row["low"], row["high"], tuple(row["seeds"]))
+        gaps[row["ours"], row["theirs"], row["language"]] = gap
     layers: dict[tuple[str, str, str], list[float]] = {}
     for row in sorted(record["space"], key=lambda row: row["layer"]):
         layers.setdefault((row["encoder"], row["pair"], row["metric"]), []).append(row["value"])
-    return Study(record, scores, gaps, layers)
+    spread = {
+        (row["evaluation"], row["language"]): (row["deviation"], row["seeds"])
+        for row in record["seed_spread"]
+        if row["metric"] == compared.get(row["evaluation"])
+    }
+    return Study(record, scores, gaps, layers, spread)
 
 
 @dataclass(frozen=True)
@@ -173,15 +190,6 @@ def depths(study: Study) -> dict[int, list[str]]:
     }
 
 
-def before(encoder: str) -> str:
-    """Return the backbone at the depth of an encoder.
-
-    >>> before("weam 2 layers"), before("weam")
-    ('mbert 2 layers', 'mbert')
-    """
-    return " ".join([MBERT, *encoder.split()[1:]])
-
-
 def average(values: Sequence[float | None]) -> float | None:
     """Return the mean of what was measured, None if nothing was.
 
@@ -190,3 +198,13 @@ def average(values: Sequence[float | None]) -> float | None:
     """
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
+
+
+def own_steps(study: Study) -> dict[str, list[str]]:
+    """Return the steps of each question that no question before it has."""
+    seen: set[str] = set()
+    found = {}
+    for question, steps in study.record["questions"].items():
+        found[question] = [step for step in steps if step not in seen]
+        seen.update(steps)
+    return found

@@ -83,7 +83,7 @@ def one_to_one_links(gold: Sequence[GoldSentence]) -> list[tuple[int, int, int]]
 def word_scores(source: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """Score aligned word vectors, (N, H) each, row by row.
 
-    Random pairs are row n with row n + 1: the order is random.
+    Random pairs are a source with the target of the row before: the order of rows is random.
     """
     source, target = (side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9) for side in (source, target))
     there, back = retrieval_accuracy(source, target), retrieval_accuracy(target, source)

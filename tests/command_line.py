@@ -28,8 +28,8 @@ class Workspace:
 
     folder: Path
 
-    def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
-        """Return the command line of a training that writes into the folder `output`."""
+    def arguments(self, output: str, *options: str) -> list[str]:
+        """Return the settings of a training that writes into the folder `output`; `options` go before ours."""
         settings = {
             "--model_name_or_path": self.folder / "checkpoint",
             "--train_file": f"en-de={self.folder / 'train.tsv'}",
@@ -38,7 +38,11 @@ class Workspace:
         }
         named = [str(word) for pair in settings.items() if pair[0] not in options for word in pair]
         common = ["--use_cpu", "--validation_fraction", "0.1", "--report_to", "none"]
-        return [*launcher(launch), str(ROOT / "run_pretraining.py"), *named, *common, *options]
+        return [*named, *common, *options]
+
+    def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
+        """Return the whole command line."""
+        return [*launcher(launch), str(ROOT / "run_pretraining.py"), *self.arguments(output, *options)]
 
     def start(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> subprocess.Popen:
         """Start a training in a process group of its own."""
@@ -50,6 +54,11 @@ class Workspace:
         command = self.command(output, *options, launch=launch)
         finished = subprocess.run(command, env=environment(), timeout=300, **PIPES)
         assert finished.returncode == 0, finished.stdout
+        return self.folder / output
+
+    def here(self, output: str, *options: str) -> Path:
+        """Train in this process, which saves its start; return the folder."""
+        in_this_process("run_pretraining", self.arguments(output, *options))
         return self.folder / output
 
 
@@ -91,10 +100,15 @@ class Evaluation:
 
     def here(self, output: str, *options: str) -> Path:
         """Run in this process, which saves its start; return the output folder."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [f"{self.program}.py", *self.arguments(output, *options)])
-            import_module(self.program).main()
+        in_this_process(self.program, self.arguments(output, *options))
         return self.folder / output
+
+
+def in_this_process(program: str, arguments: list[str]) -> None:
+    """Run a program with these arguments as its command line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"{program}.py", *arguments])
+        import_module(program).main()
 
 
 def launcher(launch: list[str]) -> list[str]:

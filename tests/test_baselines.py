@@ -1,6 +1,7 @@
 """The systems to compare with: each loss against a slow loop over sentences, words or pairs."""
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from weam.baselines import (
     BertForMonolingualMLM,
     BertForSimCSE,
     BertForTranslationRanking,
+    BertForWEAMApart,
     BertForWEAMWithRanking,
     BertForWordAlignment,
     contrastive_losses,
@@ -36,7 +38,6 @@ from weam.baselines import (
 CLS, SEP = 2, 3
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 MODELS = [system.model_class for name, system in OBJECTIVES.items() if name not in ("weam", "tlm")]
-RANKING = [BertForTranslationRanking, BertForSimCSE, BertForWEAMWithRanking]
 TEXTS = [  # "cats" and "katzen" are of two pieces each
     ("the cats sees a dog", "die katzen sieht ein hund nicht", [(0, 0), (1, 1), (2, 2), (3, 3), (5, 4)]),
     ("dog eats", "hund nicht isst", [(0, 0), (1, 2)]),
@@ -192,14 +193,15 @@ def slow_monolingual(model, batch, features):
     return stock, sums, counts
 
 
+@torch.no_grad()
 def test_the_monolingual_loss_is_that_of_the_stock_class_on_each_sentence_alone(batch, pairs):
     model = new_model(BertForMonolingualMLM)
     outputs = model(**batch)
     _, sums, counts = slow_monolingual(model, batch, pairs)
     assert sum(counts) == masked_tokens(batch)
     torch.testing.assert_close(outputs.loss, sum(sums) / sum(counts))
-    expected = torch.stack([torch.tensor(sums), torch.tensor(counts)], dim=1).float()
-    torch.testing.assert_close(outputs.loss_parts[:, :2], expected)
+    expected = [[float(total), count] for total, count in zip(sums, counts, strict=True)]
+    torch.testing.assert_close(outputs.loss_parts[:, :2], torch.tensor(expected))
     assert outputs.loss_parts[:, 2:].tolist() == [[0.0, 0.0]] * len(pairs)
 
 
@@ -226,6 +228,57 @@ def test_a_sentence_does_not_see_its_translation(collator, pairs):
             losses[kind, changed] = model(**batch).loss_parts[:, 0]
     torch.testing.assert_close(losses[BertForMonolingualMLM, False], losses[BertForMonolingualMLM, True])
     assert (losses[BertForWEAMPreTraining, False] - losses[BertForWEAMPreTraining, True]).abs().max() > 1e-3
+
+
+# WEAM with sentences apart
+
+
+def slow_apart(model, batch, features):
+    """Both sums of cross-entropies over all pairs from the stock class on each sentence by itself; with a graph."""
+    stock = BertForMaskedLM(model.config).eval()
+    stock.load_state_dict(model.state_dict())
+    cut = slow_sentences(batch, features)
+    scores = [torch.log_softmax(stock(torch.tensor([ids])).logits[0], dim=-1) for ids in cut["input_ids"]]
+    multilingual = cross_lingual = 0.0
+    linked = 0
+    for row, labels in enumerate(cut["labels"]):
+        other = (row + len(features)) % len(scores)
+        for i, label in enumerate(labels):
+            if label == -100:
+                continue
+            multilingual -= scores[row][i, label]
+            j = cut["aligned_positions"][row][i]
+            if j == -1:
+                continue
+            linked += 1
+            if model.weam["exchange"] == "representation":
+                cross_lingual -= scores[other][j, label]
+            else:
+                cross_lingual -= scores[row][i, cut["originals"][other][j]]
+    return stock, multilingual, cross_lingual, linked
+
+
+@pytest.mark.parametrize("exchange", ["representation", "target"])
+def test_weam_apart_exchanges_words_of_sentences_that_were_encoded_alone(batch, pairs, exchange):
+    model = new_model(BertForWEAMApart, weam={"exchange": exchange, "cross_lingual_weight": 0.25})
+    outputs = model(**batch)
+    outputs.loss.backward()
+    stock, multilingual, cross_lingual, linked = slow_apart(model, batch, pairs)
+    masked = masked_tokens(batch)
+    assert 5 < linked < masked
+    expected = torch.stack([multilingual, masked.float(), cross_lingual, torch.tensor(float(linked))])
+    torch.testing.assert_close(outputs.loss_parts.sum(dim=0), expected.detach())
+    loss = (multilingual + 0.25 * cross_lingual) / masked
+    torch.testing.assert_close(outputs.loss, loss)
+    loss.backward()
+    for name, parameter in stock.named_parameters():
+        torch.testing.assert_close(dict(model.named_parameters())[name].grad, parameter.grad, msg=name)
+
+
+def test_weam_apart_without_cross_lingual_weight_is_the_monolingual_control(batch):
+    apart = new_model(BertForWEAMApart, weam={"cross_lingual_weight": 0.0})
+    control = new_model(BertForMonolingualMLM)
+    torch.testing.assert_close(apart(**batch).loss, control(**batch).loss)
 
 
 # Words
@@ -277,8 +330,11 @@ def word_end_positions(tokenizer, ids):
     return ends
 
 
-def test_words_end_before_the_next_one_and_before_the_separator(tokenizer, batch, pairs):
-    ends = word_ends(sentences_apart(**batch), torch.tensor(word_beginnings(tokenizer)))
+@pytest.mark.parametrize("separator_begins_a_word", [True, False])  # it has no mark: WordPiece, SentencePiece
+def test_words_end_before_the_next_one_and_before_the_separator(tokenizer, batch, pairs, separator_begins_a_word):
+    begins_word = torch.tensor(word_beginnings(tokenizer))
+    begins_word[SEP] = separator_begins_a_word
+    ends = word_ends(sentences_apart(**batch), begins_word)
     found = [set(row.nonzero()[:, 0].tolist()) for row in ends]
     assert found == [word_end_positions(tokenizer, p[f"{side}_ids"]) for side in ("source", "target") for p in pairs]
     assert found[0] == {1, 3, 4, 5, 6}  # [CLS] the cat ##s sees a dog [SEP]
@@ -295,6 +351,10 @@ def test_links_that_lead_back_are_one_to_one():
     assert linked.tolist() == [[False, False, False, True, False, True], [False] * 6]
 
 
+def squared_distance(one, other):
+    return sum((a - b) ** 2 for a, b in zip(one.tolist(), other.tolist(), strict=True))
+
+
 def slow_word_alignment(model, tokenizer, features):
     """Both sums of squares of each pair and what they are of, one sentence, link and word after the other."""
     parts = []
@@ -307,12 +367,10 @@ def slow_word_alignment(model, tokenizer, features):
         linked = 0
         for i, j in feature["links"]:
             if i + 1 in source_ends and j + 1 in target_ends:
-                distance += sum(
-                    (a - b) ** 2 for a, b in zip(source[i + 1].tolist(), target[j + 1].tolist(), strict=True)
-                )
+                distance += squared_distance(source[i + 1], target[j + 1])
                 linked += 1
         for i in source_ends:
-            drift += sum((a - b) ** 2 for a, b in zip(source[i].tolist(), initial[i].tolist(), strict=True))
+            drift += squared_distance(source[i], initial[i])
         parts.append([distance, linked, drift, len(source_ends)])
     return parts
 
@@ -346,7 +404,7 @@ def test_what_the_source_is_kept_near_is_neither_trained_nor_dropped_out(batch):
         optimizer.step()
     assert not any(module.training for module in model.initial.modules())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.initial.state_dict().items())
-    assert all(parameter.grad is None for parameter in model.initial.parameters())
+    assert not any(parameter.requires_grad for parameter in model.initial.parameters())
     assert not torch.equal(model.bert.embeddings.word_embeddings.weight, before["embeddings.word_embeddings.weight"])
 
 
@@ -406,6 +464,14 @@ def test_orthogonal_sentences_have_a_loss_of_the_margin_alone(margin, logit):
     )
 
 
+def test_cosines_are_not_rounded_in_mixed_precision():
+    torch.manual_seed(0)
+    queries, candidates = torch.nn.functional.normalize(torch.randn(2, 5, 4), dim=-1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = contrastive_losses(queries, candidates, 0.3)
+    assert torch.equal(mixed, contrastive_losses(queries, candidates, 0.3))
+
+
 def test_ranking_is_the_mean_of_both_directions():
     torch.manual_seed(0)
     source, target = torch.nn.functional.normalize(torch.randn(2, 5, 4), dim=-1)
@@ -438,9 +504,10 @@ def test_the_loss_of_translation_ranking_is_that_of_the_formula(batch, pairs):
     torch.testing.assert_close(outputs.loss, losses.mean())
 
 
-def slow_simcse(model, batch):
-    """Two passes of the stock class under dropout, then the formula for sources among sources, targets among targets."""
+def slow_simcse(model, batch, seed):
+    """Two passes of the stock class under dropout, then the formula for the sources alone and the targets alone."""
     stock, sides = stock_encoder(model.bert).train(), sentences_apart(**batch)
+    torch.manual_seed(seed)
     passes = []
     for _ in range(2):
         hidden = stock(**inputs(sides)).last_hidden_state.detach()
@@ -456,8 +523,7 @@ def test_the_loss_of_simcse_is_that_of_the_formula_over_two_dropouts(batch, pair
     model = new_model(BertForSimCSE).train()
     torch.manual_seed(5)
     outputs = model(**batch)
-    torch.manual_seed(5)
-    expected = slow_simcse(model, batch)
+    expected = slow_simcse(model, batch, seed=5)
     torch.testing.assert_close(outputs.loss_parts[:, 0], expected)
     torch.testing.assert_close(outputs.loss, expected.mean())
     torch.manual_seed(6)
@@ -469,7 +535,8 @@ def test_a_translation_is_no_negative_for_simcse(collator, pairs):
     model = new_model(BertForSimCSE, **NO_DROPOUT)
     assert model(**collator(pairs[:1])).loss == 0
     same = [{**p, "target_ids": p["source_ids"], "links": []} for p in pairs[:4]]
-    other = [{**p, "target_ids": q["source_ids"], "links": []} for p, q in zip(pairs[:4], pairs[2::-1] + pairs[3:4])]
+    crossed = zip(pairs[:4], pairs[3::-1], strict=True)
+    other = [{**p, "target_ids": q["source_ids"], "links": []} for p, q in crossed]
     losses = [model(**collator(features)).loss for features in (same, other)]
     torch.testing.assert_close(losses[0], losses[1])
 
@@ -534,7 +601,7 @@ def test_items_of_the_optimiser_step_divide_the_loss(batch, kind):
         torch.testing.assert_close(3 * model(**batch, num_items_in_batch=divided).loss, model(**batch).loss)
 
 
-@pytest.mark.parametrize("kind", [BertForMonolingualMLM, BertForWordAlignment])
+@pytest.mark.parametrize("kind", [BertForMonolingualMLM, BertForWEAMApart, BertForWordAlignment])
 def test_halves_of_a_batch_add_up(batch, kind):
     model = moved(new_model(kind))
     halves = [{key: value[part] for key, value in batch.items()} for part in (slice(0, 2), slice(2, 6))]
@@ -559,7 +626,8 @@ def test_a_step_without_masked_tokens_has_a_loss_and_gradients(batch, kind, item
 
 def work(rank: int, folder: Path, kind: type, batch: dict[str, torch.Tensor]) -> None:
     """Train on half of the batch in one of two processes, and score that half in the first process by itself."""
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    meeting = {"init_method": f"file://{folder}/meeting", "timeout": timedelta(seconds=60)}
+    distributed.init_process_group("gloo", rank=rank, world_size=2, **meeting)
     half = {key: value[3 * rank : 3 * rank + 3] for key, value in batch.items()}
     model = moved(new_model(kind, **NO_DROPOUT)).train()
     loss = model(**half, num_items_in_batch=masked_tokens(batch)).loss

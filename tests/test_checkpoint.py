@@ -257,10 +257,12 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
 def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):
     """Training WEAM registers its class for the Auto classes, for as long as the process lives."""
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
-    for objective in ("weam", "mlm", "weam-ranking"):
-        model = load_model(str(tmp_path / "stock"), "main", WEAM, OBJECTIVES[objective]).model
-        model.save_pretrained(tmp_path / objective)
-        assert (tmp_path / objective / "modeling_weam.py").exists() == (objective == "weam")
+    load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "weam")
+    for base, objective in (("stock", "mlm"), ("weam", "mlm"), ("weam", "weam-ranking"), ("weam", "weam-apart")):
+        folder = tmp_path / f"{objective} from {base}"
+        load_model(str(tmp_path / base), "main", WEAM, OBJECTIVES[objective]).model.save_pretrained(folder)
+        assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+        assert "auto_map" not in json.loads((folder / "config.json").read_text(encoding="utf-8"))
 
 
 # Adapters

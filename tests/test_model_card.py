@@ -18,6 +18,7 @@ from transformers import (
 import run_mlqa
 import run_xtreme_r
 from tests.conftest import small_config, small_tokenizer
+from weam.baselines import OBJECTIVES
 from weam.card_evidence import BENCHMARKS, gather
 from weam.held_out import HeldOut, HeldOutScores, Origin, to_measurements
 from weam.model_card import main, make_card, write_model_card
@@ -462,6 +463,49 @@ def test_translation_language_modelling_is_called_so():
     assert "\nbase trained further across de, en, zh by translation language modelling" in card(
         pretraining("/abs/base", cross_lingual_weight=0.0)
     )
+
+
+INTRODUCED = {  # words that stand in the card of one objective only
+    "mlm": "each masked word was\npredicted from its own sentence.",
+    "word-alignment": "Cao, Kitaev and Klein",
+    "translation-ranking": "LaBSE, Feng et al. 2022",
+    "simcse": "SimCSE, Gao et al. 2021",
+    "tlm": "trained further across de, en, zh by translation language modelling",
+    "weam-ranking": "aligned word in the other language; each sentence had to find\nits translation",
+    "weam-apart": "aligned word in the other language; the two sentences\nof a pair were encoded apart.",
+}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_is_introduced_by_its_own_words(objective):
+    introduction = card(pretraining("/abs/base", objective=objective)).split("\n## Use\n")[0]
+    assert [name for name, words in INTRODUCED.items() if words in introduction] == [objective] * (objective != "weam")
+    is_ours = objective.startswith("weam")
+    assert ("\nbase aligned across de, en, zh with WEAM, " in introduction) == is_ours
+    assert ("\nbase trained further " in introduction) != is_ours
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_card_promises_code_and_a_head_only_where_they_are(objective):
+    text = card(pretraining(objective=objective))
+    system = OBJECTIVES[objective]
+    assert ("trust_remote_code" in text) == (system.stock_class is None)
+    task = "fill-mask" if system.predicts else "feature-extraction"
+    read = ModelCard(text).data
+    assert {read.pipeline_tag, *(x.task_type for x in read.eval_results)} == {task}
+
+
+def test_losses_that_a_model_does_not_have_are_left_empty():
+    results = pretraining(objective="simcse")
+    measured = [m for m in results.measurements if not m.metric.endswith("_loss")]
+    text = card(replace(results, measurements=measured))
+    assert "| en-de | after |  |  | 62.5 | not measured |" in section(text, "Held-out pairs, before and after")
+    assert "- en-de: 200 held-out pairs (`1111111111111111`)" in section(text, "Data")
+    assert {x.metric_type for x in ModelCard(text).data.eval_results} == {
+        "retrieval_source_to_target",
+        "retrieval_target_to_source",
+        "alignment_error_rate",
+    }
 
 
 # Encoders with evaluations

@@ -294,6 +294,21 @@ def test_adapters_are_merged_and_only_they_and_the_head_are_trained(workspace: E
     assert "classifier.weight" in changed
 
 
+def test_the_lowest_layers_alone_can_be_fine_tuned(workspace: Evaluation) -> None:
+    """The layer begins as the first of the checkpoint: a step of Adam moves no weight further than the rate."""
+    options = [*SHORT, "--max_steps", "2", "--learning_rate", "1e-5", "--num_hidden_layers", "1"]
+    folder = workspace.here("one layer", *options)
+    model, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+    assert model.config.num_hidden_layers == len(model.bert.encoder.layer) == 1
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    start, end = weights(workspace.folder / "checkpoint"), weights(folder)
+    for name in (name for name in end if "encoder" in name):
+        torch.testing.assert_close(end[name], start[name], rtol=0, atol=2.1e-5)
+    assert not any(".layer.1." in name for name in end)
+    assert results(folder)["settings"]["checkpoint"]["num_hidden_layers"] == 1
+    assert set(values(folder, 42)) == {"en", "de"}
+
+
 def test_only_testing_gives_the_figures_of_the_trained_model(
     workspace: Evaluation, zero_shot: tuple[str, Path]
 ) -> None:
@@ -335,6 +350,7 @@ def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> Non
         (["--languages", "xx"], ValueError, "xnli has no xx; its languages are en, ar, bg, de"),
         (["--languages", "fr"], FileNotFoundError, "has no test examples for fr: .*; it has de, en, zh"),
         (["--model_name_or_path", ""], ValueError, "give --model_name_or_path"),
+        (["--num_hidden_layers", "3"], ValueError, "--num_hidden_layers is 3, and .* has 2; give 1 to that"),
         (["--max_length", "65"], ValueError, "--max_length is 65, and the model has 64 positions"),
         (["--resume_from_checkpoint", "runs/seed-1"], ValueError, "goes on with --resume_from_checkpoint last"),
     ],

@@ -179,6 +179,15 @@ def test_a_layer_that_the_model_has_not_is_refused(tatoeba: Evaluation, layer: s
     assert not (tatoeba.folder / "refused").exists()
 
 
+def test_retrieval_from_the_lowest_layers_alone_is_that_of_their_layer(tatoeba: Evaluation) -> None:
+    whole = tatoeba.here("first of two", *TATOEBA, "--layer", "1")
+    alone = tatoeba.here("only one", *TATOEBA, "--layer", "1", "--num_hidden_layers", "1")
+    figures = [[(m["metric"], m["value"]) for m in results(folder)["measurements"]] for folder in (whole, alone)]
+    assert figures[0] == figures[1] and len(figures[0]) == 2
+    with pytest.raises(ValueError, match="--layer is 2; the layers of .* are 1 to 1"):
+        tatoeba.here("refused", *TATOEBA, "--layer", "2", "--num_hidden_layers", "1")
+
+
 def test_without_dev_pairs_the_layer_must_be_given(tatoeba: Evaluation) -> None:
     with pytest.raises(ValueError, match="Tatoeba has no dev pairs to choose the layer on: name some"):
         tatoeba.here("refused", *TATOEBA)

@@ -345,7 +345,8 @@ def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: 
     if _in_parallel():
         own = own + torch.distributed.get_rank() * len(queries)
         candidates = torch.cat(distributed.all_gather(candidates))  # with gradients, to all processes
-    cosines = queries.float() @ candidates.float().T  # (B, B of all processes)
+    with torch.autocast(queries.device.type, enabled=False):  # it would round them to steps of 1/256 near 1
+        cosines = queries.float() @ candidates.float().T  # (B, B of all processes)
     margins = functional.one_hot(own, cosines.shape[1]) * margin
     return functional.cross_entropy((cosines - margins) / TEMPERATURE, own, reduction="none")
 

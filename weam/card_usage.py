@@ -55,7 +55,8 @@ With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sour
 def usage(run: Evidence, repository: str) -> str:
     """Show how the model is loaded."""
     if run.results.program == PRETRAINING:
-        return _python("fill-mask", f'"{repository}"') + "\n" + REMOTE_CODE
+        with_code = run.results.settings["model"]["objective"] == "weam"
+        return _python("fill-mask", f'"{repository}"') + (f"\n{REMOTE_CODE}" if with_code else "")
     place, remarks = f'"{repository}"', []
     if run.setting == "translate-train":
         place += f', subfolder="{run.trained_on[0]}"'

@@ -17,10 +17,11 @@ from huggingface_hub.errors import HfHubHTTPError
 from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from weam.baselines import OBJECTIVES
 from weam.card_evidence import PRETRAINING, Evidence, gather, hub_name
 from weam.card_sections import data, figures, introduction, limits, recipe, sections
 from weam.card_usage import usage
-from weam.results import MEAN, RESULTS_FILE, read_results, summarise
+from weam.results import MEAN, RESULTS_FILE, Results, read_results, summarise
 
 NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", "*.bin", "*.unfinished"]  # weights are safetensors only
 TEMPLATE = """---
@@ -111,7 +112,7 @@ def metadata(runs: Sequence[Evidence], title: str) -> ModelCardData:
     return ModelCardData(
         language=sorted({language for run in runs for language in run.languages}),
         library_name="transformers",
-        pipeline_tag="fill-mask" if encoder else first.facts.task,
+        pipeline_tag=encoder_task(first.results) if encoder else first.facts.task,
         tags=["weam", "multilingual", *tags],
         base_model=hub_name(first.results.measurements[0].checkpoint),
         datasets=list(dict.fromkeys(name for run in runs for name in data_sets(run))) or None,
@@ -119,6 +120,11 @@ def metadata(runs: Sequence[Evidence], title: str) -> ModelCardData:
         model_name=title,
         eval_results=[result for run in runs for result in eval_results(run)],
     )
+
+
+def encoder_task(results: Results) -> str:
+    """Return what the Hub calls the use of a pre-trained encoder."""
+    return "fill-mask" if OBJECTIVES[results.settings["model"]["objective"]].predicts else "feature-extraction"
 
 
 def data_sets(run: Evidence) -> Sequence[str]:
@@ -153,7 +159,7 @@ def held_out_results(run: Evidence) -> list[EvalResult]:
     """Return the held-out figures after pre-training."""
     return [
         EvalResult(
-            task_type="fill-mask",
+            task_type=encoder_task(run.results),
             dataset_type=run.results.settings["bitext"]["dataset_name"] or m.benchmark,
             dataset_name=f"held-out pairs {m.language}",
             dataset_config=m.language,

@@ -1,0 +1,310 @@
+"""Say in sentences what the study measured: what an interval leaves open is called undecided.
+
+`benchmarks/study_report.py` puts these beside the tables. No figure and no verdict is written down here.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any
+
+from benchmarks.study_cells import percent, points, signed
+from benchmarks.study_figures import LIKE, baseline
+from benchmarks.study_plan import MBERT, SIZES
+from benchmarks.study_record import (
+    ERROR_RATE,
+    FULL,
+    HIGH,
+    RETRIEVAL,
+    TAGS,
+    TITLES,
+    WORD_RETRIEVAL,
+    ZERO_SHOT,
+    Gap,
+    Study,
+    depths,
+    growths,
+    mixtures,
+    own_steps,
+)
+from benchmarks.study_tables import ORDERS, PLACEBO, TASKS, placebo_gaps, plain, seeds_needed
+from weam.results import MEAN
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write a list in a sentence.
+
+    >>> listed(["tlm", "weam"]), listed([])
+    ('tlm, weam', 'none')
+    """
+    return ", ".join(words) or "none"
+
+
+def several(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    >>> several(1, "seed"), several(3, "language")
+    ('1 seed', '3 languages')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def answer(sentences: Sequence[str]) -> str:
+    """Make an answer of sentences that begin small and end without a full stop; nothing of none.
+
+    >>> answer(["de gains", "es does not"])
+    'Answer: de gains. Es does not.'
+    """
+    if not sentences:
+        return ""
+    first, *rest = sentences
+    return f"Answer: {'. '.join([first, *(sentence[0].upper() + sentence[1:] for sentence in rest)])}."
+
+
+def progress(study: Study, question: str, is_known: bool) -> str:
+    """Say how much of a question is finished, if not all of it is."""
+    steps = own_steps(study)[question]
+    left = [step for step in steps if step not in study.record["finished"]]
+    hours = sum(study.record["unfinished"].get(step, 0) for step in left) / 60
+    if not is_known:
+        return f"Not measured yet: an estimated {hours:.1f} core hours are left."
+    if not left:
+        return ""
+    done = len(steps) - len(left)
+    return f"{done} of {len(steps)} steps are finished, an estimated {hours:.1f} core hours are left."
+
+
+def sides(study: Study, encoders: Sequence[str], evaluation: str) -> str:
+    """Say which encoders an evaluation shows above the backbone, which below, and of which it does not say."""
+    gaps = {name: study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}") for name in encoders}
+    known = {name: gap for name, gap in gaps.items() if gap is not None}
+    if not known:
+        return f"on {TITLES[evaluation]} nothing is measured yet"
+    groups = []
+    for word, side in ((f"above {MBERT}", 1), ("below", -1), ("undecided", 0)):
+        names = [f"{name} {signed(g.value)}{seed_note(g, evaluation)}" for name, g in known.items() if g.side == side]
+        groups.append(f"{word}: {listed(names)}")
+    return f"on {TITLES[evaluation]}, {'; '.join(groups)}"
+
+
+def seed_note(gap: Gap, evaluation: str) -> str:
+    """Say where an interval knows nothing of the spread over seeds, as one of both systems has a single one.
+
+    >>> seed_note(Gap(0.01, 0.0, 0.02, (1, 3)), "udpos"), seed_note(Gap(0.01, 0.0, 0.02, (1, 1)), "tatoeba")
+    (' (one seed)', '')
+    """
+    return " (one seed)" if min(gap.seeds) == 1 and evaluation != RETRIEVAL else ""
+
+
+def spread_answer(study: Study) -> str:
+    """Say what difference can be seen through the spread over seeds."""
+    sentences = []
+    for (evaluation, language), (deviation, seeds) in study.spread.items():
+        if language == MEAN:
+            needed = several(seeds_needed(deviation), "seed")
+            spreads = f"the mean spreads by {100 * deviation:.2f} points over {several(seeds, 'seed')}"
+            sentences.append(f"on {TITLES[evaluation]} {spreads}, a difference of one point needs {needed} a system")
+    if not sentences:
+        return ""
+    return answer(
+        [
+            "; ".join(sentences),
+            "that counts seeds alone: test examples add to it, the intervals below hold both, and a deviation over so "
+            "few seeds is itself a rough figure",
+        ]
+    )
+
+
+def claim_answer(study: Study, claim: dict[str, Any]) -> str:
+    """Answer a claim by its verdict, and by what its contrasts show."""
+    evidence = "; ".join(contrast_words(study, contrast) for contrast in claim["contrasts"])
+    return f"**{claim['letter']}. {claim['text']}: {claim['verdict']}.** Figures: {evidence}."
+
+
+def contrast_words(study: Study, contrast: dict[str, Any]) -> str:
+    """Say what a contrast shows."""
+    ours, theirs = contrast["ours"], contrast["theirs"]
+    gap = study.gap(ours, theirs)
+    if gap is None:
+        return f"{plain(ours)} and {plain(theirs)} are not both measured yet"
+    figures = f"{plain(ours)} has {percent(study.mean(ours))} %, {plain(theirs)} {percent(study.mean(theirs))} %"
+    interval = reach(contrast["relation"], gap) + seed_note(gap, ours.partition("/")[2])
+    return f"{figures}: {points(gap)}, {interval}"
+
+
+def reach(relation: str, gap: Gap) -> str:
+    """Say where the interval of a difference lies.
+
+    >>> reach("above", Gap(0.02, 0.01, 0.03)), reach("like", Gap(0.0, -0.005, 0.02))
+    ('all of it above 0', 'which reaches beyond one point')
+    """
+    if relation != "like":
+        return {1: "all of it above 0", -1: "all of it below 0", 0: "which takes in 0"}[gap.side]
+    if -LIKE <= gap.low and gap.high <= LIKE:
+        return "all of it within one point"
+    return "all of it beyond one point" if gap.low > LIKE or gap.high < -LIKE else "which reaches beyond one point"
+
+
+def systems_answer(study: Study) -> str:
+    """Say which systems are above the backbone."""
+    encoders = study.encoders("systems")
+    tests = [sides(study, encoders, evaluation) for evaluation in (ZERO_SHOT, RETRIEVAL)]
+    return answer(tests)
+
+
+def headline_answer(study: Study) -> str:
+    """Say which systems are above the backbone with all layers."""
+    encoders = study.encoders("headline")
+    return answer([sides(study, encoders, evaluation) for evaluation in (FULL, RETRIEVAL)])
+
+
+def chance(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+    """Say how many of the intervals by language would leave 0 out if no system differed from the backbone."""
+    pairs = [(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}") for name in encoders]
+    count = sum((*pair, language) in study.gaps for pair in pairs for language in study.languages(pair[1]))
+    return f"Of these {count} intervals about {count / 20:.0f} would leave 0 out by chance alone." if count else ""
+
+
+def placebo_answer(study: Study) -> str:
+    """Say on which tests the links of WEAM are shown to matter, and on which they are not."""
+    shown: list[str] = []
+    not_shown: list[str] = []
+    for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+        over_tlm, _, shuffled = placebo_gaps(study, evaluation)
+        if over_tlm is not None and shuffled is not None:
+            (shown if over_tlm.side > 0 and shuffled.side < 0 else not_shown).append(TITLES[evaluation])
+    if not shown + not_shown:
+        return ""
+    rates = {encoder: study.last(encoder, ERROR_RATE) for encoder in ("tlm", "weam", PLACEBO)}
+    texts = [f"{percent(rate)} % with {encoder}" for encoder, rate in rates.items() if rate is not None]
+    first = f"weam is above tlm, and shuffled links are below true ones, on: {listed(shown)}"
+    second = f"the alignment error rate at the last layer is {', '.join(texts)}"
+    return answer([f"{first}; not so on: {listed(not_shown)}", *([second] if texts else [])])
+
+
+def ratios_answer(study: Study) -> str:
+    """Say what the sampling exponent does at the most uneven ratio, for each language."""
+    known = [mixture for mixture in mixtures(study) if mixture.ratio > 1]
+    sentences = []
+    for low in dict.fromkeys(mixture.low for mixture in known):
+        ratio = max(mixture.ratio for mixture in known if mixture.low == low)
+        runs = [mixture for mixture in known if (mixture.low, mixture.ratio) == (low, ratio)]
+        for evaluation in (ZERO_SHOT, RETRIEVAL):
+            texts = []
+            for run in sorted(runs, key=lambda run: run.alpha):
+                means = [study.mean(f"{run.encoder}/{evaluation}", language) for language in (low, HIGH)]
+                texts += [] if None in means else [f"{' and '.join(map(percent, means))} with alpha {run.alpha}"]
+            start = f"at 1 to {ratio} on {TITLES[evaluation]}, {low} and {HIGH} have"
+            sentences += [f"{start} {', '.join(texts)}"] if texts else []
+    return answer(sentences)
+
+
+def languages_answer(study: Study) -> str:
+    """Say how scores go from the fewest languages to the most."""
+    sentences = []
+    for evaluation in (ZERO_SHOT, RETRIEVAL):
+        courses = [course(study, evaluation, fixed) for fixed in ("total", "each")]
+        sentences += [f"on {TITLES[evaluation]} {'; '.join(filter(None, courses))}"] if any(courses) else []
+    return answer(sentences)
+
+
+def course(study: Study, evaluation: str, fixed: str) -> str:
+    """Say where scores begin and end as languages are added, with the pairs of all or of each fixed."""
+    runs = {g.count: g.encoder for g in growths(study) if g.fixed == fixed or g.count == max(SIZES)}
+    counts = [count for count in sorted(runs) if study.mean(f"{runs[count]}/{evaluation}") is not None]
+    if len(counts) < 2:
+        return ""
+    parts = []
+    for language in (MEAN, HIGH):
+        ends = [percent(study.mean(f"{runs[count]}/{evaluation}", language)) for count in (counts[0], counts[-1])]
+        parts.append(f"{language} {' → '.join(ends)}")
+    return f"from {counts[0]} to {several(counts[-1], 'language')}, {fixed} fixed: {', '.join(parts)}"
+
+
+def sizes_answer(study: Study) -> str:
+    """Say what alignment brings at each depth."""
+    sentences = []
+    for evaluation in (ZERO_SHOT, RETRIEVAL):
+        texts = []
+        for layers, encoders in depths(study).items():
+            for encoder in encoders:
+                gap = study.gap(f"{encoder}/{evaluation}", f"{baseline(encoder)}/{evaluation}")
+                if gap is not None and encoder.split()[0] == "weam":
+                    texts.append(f"{points(gap)} with {layers} layers")
+        sentences += [f"on {TITLES[evaluation]}, weam less mbert of its depth: {', '.join(texts)}"] if texts else []
+    return answer(sentences)
+
+
+def orders_answer(study: Study) -> str:
+    """Say which order of trainings is best, and which are above XNLI alone."""
+    means = {order: study.mean(system) for order, system in ORDERS.items()}
+    known = {order: mean for order, mean in means.items() if mean is not None}
+    if len(known) < 2:
+        return ""
+    best = max(known, key=lambda order: known[order])
+    texts = []
+    for order, system in ORDERS.items():
+        gap = study.gap(system, f"{MBERT}/{ZERO_SHOT}")
+        texts += [f"`{order}` {points(gap)}"] if gap is not None else []
+    first = f"the best mean is that of `{best}`, {percent(known[best])} %"
+    return answer([first, f"less XNLI alone: {listed(texts)}"])
+
+
+def tasks_answer(study: Study) -> str:
+    """Say for each task which systems are above the backbone."""
+    encoders = study.encoders("beyond")
+    tests = [sides(study, encoders, evaluation) for evaluation in (TAGS, *TASKS)]
+    return answer(tests)
+
+
+def space_answer(study: Study) -> str:
+    """Say which system aligns words best at the last layer, beside the backbone."""
+    sentences = []
+    for metric, choose in ((ERROR_RATE, min), (WORD_RETRIEVAL, max)):
+        values = {name: study.last(name, metric) for name in study.encoders("systems")}
+        known = {name: value for name, value in values.items() if value is not None}
+        if known:
+            best = choose(known, key=lambda name: known[name])
+            beside = f", {MBERT} has {percent(known[MBERT])} %" if MBERT in known and best != MBERT else ""
+            sentences.append(
+                f"{metric.replace('_', ' ')} at the last layer is best with {best}, {percent(known[best])} %{beside}"
+            )
+    return answer(sentences)
+
+
+def correlations_answer(study: Study) -> str:
+    """Say which rank correlations are more than chance would give, and how many would be by chance."""
+    rows = study.record["correlations"]
+    if not rows:
+        return ""
+    counts = sorted({len(row["encoders"]) for row in rows}, reverse=True)
+    bounds = ", ".join(f"±{by_chance(count):.2f} over {count} encoders" for count in counts if by_chance(count) < 1)
+    strong = [row for row in rows if abs(row["spearman"]) > by_chance(len(row["encoders"]))]
+    pairs = [(row["space"].replace("_", " "), TITLES[row["transfer"]], row["spearman"]) for row in strong]
+    texts = [f"{metric} with {test} {value:+.2f}" for metric, test, value in pairs]
+    first = f"once in twenty times chance alone gives more than {bounds or '±1.00'}; beyond that: {listed(texts)}"
+    kin = f"of {several(len(rows), 'correlation')} about {len(rows) / 20:.0f} would be beyond it by chance"
+    return answer([first, f"{kin}, and the encoders are few and kin: weak evidence"])
+
+
+def by_chance(encoders: int) -> float:
+    """Return what a rank correlation of unrelated figures exceeds once in twenty times, about.
+
+    >>> round(by_chance(9), 2)
+    0.69
+    """
+    return 1.96 / sqrt(encoders - 1)
+
+
+def left_answer(study: Study) -> str:
+    """List the steps that are not finished, by question and encoder: one without colon lacks all of its steps."""
+    lines = []
+    for question, steps in own_steps(study).items():
+        all_steps = Counter(step.partition("/")[0] for step in steps)
+        left = [step for step in steps if step in study.record["unfinished"]]
+        words = []
+        for encoder, count in Counter(step.partition("/")[0] for step in left).items():
+            own = [step.partition("/")[2] or "itself" for step in left if step.partition("/")[0] == encoder]
+            words.append(encoder if count == all_steps[encoder] else f"{encoder}: {listed(own)}")
+        lines += [f"- **{question}** – {'; '.join(words)}"] if words else []
+    return "\n".join(lines)

@@ -1,0 +1,323 @@
+"""Lay out what the study measured as Markdown tables; `benchmarks/study_report.py` puts words around them.
+
+A table of which nothing was measured is empty.
+"""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+
+from benchmarks.study_cells import (
+    BEST,
+    LAST,
+    MISSING,
+    encoder_table,
+    gap_column,
+    layer_column,
+    pair_columns,
+    percent,
+    points,
+    score,
+    score_column,
+    signed,
+)
+from benchmarks.study_figures import NOT_MEASURED, baseline
+from benchmarks.study_plan import MBERT, WIDE_MBERT
+from benchmarks.study_record import (
+    ERROR_RATE,
+    FULL,
+    HIGH,
+    RETRIEVAL,
+    TAGS,
+    TITLES,
+    TRANSLATED,
+    WORD_RETRIEVAL,
+    ZERO_SHOT,
+    Gap,
+    Growth,
+    Study,
+    average,
+    depths,
+    growths,
+    mixtures,
+    own_steps,
+)
+from benchmarks.tables import table
+from weam.results import MEAN
+
+POINT = 0.01
+PLACEBO = "weam shuffled links"
+TASKS = ("panx", "mlqa zero-shot", "mlqa translate-train")
+
+
+def seeds_needed(deviation: float) -> int:
+    """Return how many seeds of each of two systems make a difference of a point more than the spread over seeds.
+
+    The interval of a difference of means over n seeds is 1.96 deviations times the root of 2/n to either side.
+
+    >>> seeds_needed(0.01), seeds_needed(0.001)
+    (8, 1)
+    """
+    return max(1, ceil(2 * (1.96 * deviation) ** 2 / POINT**2))
+
+
+def spread_table(study: Study) -> str:
+    """Lay out the standard deviation of the backbone over seeds, in points."""
+    evaluations = list(dict.fromkeys(evaluation for evaluation, _ in study.spread))
+    languages = study.languages(*(f"{MBERT}/{evaluation}" for evaluation in evaluations))
+    rows = []
+    for evaluation in evaluations:
+        cells = [study.spread.get((evaluation, language)) for language in languages]
+        deviation, seeds = study.spread.get((evaluation, MEAN), (None, 1))
+        ends = [MISSING, MISSING] if deviation is None else [str(seeds), str(seeds_needed(deviation))]
+        rows.append([TITLES[evaluation], *(f"{100 * cell[0]:.2f}" if cell else MISSING for cell in cells), *ends])
+    return table([MBERT, *languages, "seeds", "seeds for a point"], rows) if rows else ""
+
+
+def claims_table(study: Study) -> str:
+    """Lay out every contrast of every claim."""
+    rows = []
+    for claim in study.record["claims"]:
+        for contrast in claim["contrasts"]:
+            ours, theirs = contrast["ours"], contrast["theirs"]
+            gap = study.gap(ours, theirs)
+            cells = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
+            seeds = MISSING if gap is None else " and ".join(map(str, gap.seeds))
+            text = f"{plain(ours)} {contrast['relation']} {plain(theirs)}"
+            rows.append([f"{claim['letter']}. {text}", *cells, seeds, contrast["verdict"]])
+    return table(["claim", "the first, %", "the second, %", "difference", "seeds", "verdict"], rows)
+
+
+def plain(system: str) -> str:
+    """Name a system where all is on XNLI.
+
+    >>> plain("weam/xnli translate-train"), plain("weam headline/nli zero-shot")
+    ('weam translate-train', 'weam headline zero-shot')
+    """
+    return system.replace("/xnli ", " ").replace("/nli ", " ")
+
+
+def systems_table(study: Study) -> str:
+    """Lay out every system in every kind of test, means over languages other than English."""
+    columns = [
+        score_column(study, "XNLI zero-shot", ZERO_SHOT),
+        score_column(study, "XNLI translate-train", TRANSLATED),
+        score_column(study, "UDPOS", TAGS),
+        score_column(study, "Tatoeba", RETRIEVAL),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
+        layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", study.encoders("systems"), columns)
+
+
+def headline_table(study: Study) -> str:
+    """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
+    columns = [
+        *pair_columns(study, TITLES[FULL], FULL, baseline),
+        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
+        layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
+def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+    """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
+    before = baseline(encoders[-1]) if encoders else MBERT
+    theirs = f"{before}/{evaluation}"
+    languages = study.languages(theirs)
+    if not languages:
+        return ""
+    rows = [[f"{before}, %", *(score(study.scores[theirs, language]) for language in languages)]]
+    for encoder in encoders:
+        gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
+        rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
+    return table([TITLES[evaluation], *languages], rows)
+
+
+def trainings_table(study: Study, question: str) -> str:
+    """Lay out what each training of a question took."""
+    known = study.record["encoders"]
+    rows = []
+    for encoder in study.encoders(question):
+        if encoder in known:
+            run = known[encoder]
+            rows.append([encoder, f"{run['steps']:,}", f"{run['tokens']:,}", f"{run['seconds'] / 60:.0f}"])
+    return table(["training", "steps", "pieces", "minutes"], rows) if rows else ""
+
+
+def ablation_encoders(study: Study) -> list[str]:
+    """Return what the ablations are set beside, and they."""
+    return study.measured([MBERT, "tlm", "weam", "weam-target", *study.encoders("ablations")])
+
+
+def origin(encoder: str) -> str:
+    """Return what an ablation is named after; WEAM for a system.
+
+    >>> origin("tlm learning rate 5e-5"), origin("weam cold head"), origin("tlm")
+    ('tlm', 'weam', 'weam')
+    """
+    return encoder.split()[0] if " " in encoder else "weam"
+
+
+def ablation_table(study: Study) -> str:
+    """Lay out the ablations, each less the system that it is named after, systems less WEAM."""
+    columns = [
+        *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, origin),
+        *pair_columns(study, "UDPOS", TAGS, origin),
+        *pair_columns(study, "Tatoeba", RETRIEVAL, origin),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "word retrieval", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", ablation_encoders(study), columns)
+
+
+def placebo_gaps(study: Study, evaluation: str) -> list[Gap | None]:
+    """Return by how much WEAM is above TLM, WEAM with shuffled links above TLM, and the latter above WEAM."""
+    pairs = (("weam", "tlm"), (PLACEBO, "tlm"), (PLACEBO, "weam"))
+    return [study.gap(f"{ours}/{evaluation}", f"{theirs}/{evaluation}") for ours, theirs in pairs]
+
+
+def placebo_table(study: Study) -> str:
+    """Lay out WEAM with true and with shuffled links beside TLM, which is WEAM without links."""
+    rows = []
+    for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+        gaps = placebo_gaps(study, evaluation)
+        rows.append([TITLES[evaluation], *map(points, gaps), placebo_reading(gaps[0], gaps[2])])
+    weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
+    if weam is not None and tlm is not None and shuffled is not None:
+        rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]
+        rows.append(["AER, last layer (low is good)", *rates, "no interval"])
+    return table(["mean", "weam less tlm", "shuffled less tlm", "shuffled less weam", "reading"], rows)
+
+
+def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
+    """Say what a test shows of the links: by WEAM less TLM, and by shuffled links less true ones.
+
+    >>> placebo_reading(Gap(0.02, 0.01, 0.03), Gap(-0.02, -0.03, -0.01))
+    'weam above tlm; worse with shuffled links'
+    """
+    if over_tlm is None or shuffled is None:
+        return NOT_MEASURED
+    first = {1: "weam above tlm", 0: "weam and tlm not told apart", -1: "weam below tlm"}
+    second = {1: "better with shuffled links", 0: "shuffled links not told apart", -1: "worse with shuffled links"}
+    return f"{first[over_tlm.side]}; {second[shuffled.side]}"
+
+
+def ratio_table(study: Study, low: str) -> str:
+    """Lay out the scores of both languages for each ratio and sampling exponent."""
+    encoders = [WIDE_MBERT, *(mixture.encoder for mixture in mixtures(study) if mixture.low == low)]
+    columns = [
+        column
+        for evaluation in (ZERO_SHOT, RETRIEVAL)
+        for language in (HIGH, low)
+        for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
+    ]
+    return encoder_table("%", encoders, columns)
+
+
+def part_gap(study: Study, growth: Growth, evaluation: str, aligned: bool) -> float | None:
+    """Return the mean difference to the backbone over the languages that were aligned, or that were not."""
+    ours, theirs = f"{growth.encoder}/{evaluation}", f"{WIDE_MBERT}/{evaluation}"
+    foreign = [language for language in study.languages(theirs) if language not in ("en", MEAN)]
+    gaps = [study.gap(ours, theirs, language) for language in foreign if (language in growth.aligned) == aligned]
+    return average([gap.value if gap else None for gap in gaps])
+
+
+def growth_table(study: Study) -> str:
+    """Lay out the scores for each number of languages: their mean, that of the language aligned in all, both parts."""
+    known = {growth.encoder: growth for growth in growths(study)}
+    columns = []
+    for evaluation in (ZERO_SHOT, RETRIEVAL):
+        columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, WIDE_MBERT)
+        columns.append(gap_column(study, HIGH, evaluation, WIDE_MBERT, HIGH))
+        columns.append(("aligned", _part_cell(study, known, evaluation, True)))
+        columns.append(("not aligned", _part_cell(study, known, evaluation, False)))
+    return encoder_table("%", [WIDE_MBERT, *known], columns)
+
+
+def _part_cell(study: Study, known: dict[str, Growth], evaluation: str, aligned: bool) -> Callable[[str], str]:
+    def cell(encoder: str) -> str:
+        return signed(part_gap(study, known[encoder], evaluation, aligned)) if encoder in known else MISSING
+
+    return cell
+
+
+def size_table(study: Study) -> str:
+    """Lay out the encoders of each number of layers, each less the backbone of its depth."""
+    labels = {name: f"{name.split()[0]}, {layers} layers" for layers, names in depths(study).items() for name in names}
+    columns = [
+        *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, baseline),
+        *pair_columns(study, "UDPOS", TAGS, baseline),
+        *pair_columns(study, "Tatoeba", RETRIEVAL, baseline),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+    ]
+    return encoder_table("mean, %", labels, columns, labels)
+
+
+ORDERS = {  # what came one after the other
+    "XNLI": f"{MBERT}/{ZERO_SHOT}",
+    "alignment, XNLI": f"weam/{ZERO_SHOT}",
+    "English NLI": f"{MBERT}/nli zero-shot",
+    "alignment, English NLI": "weam/nli zero-shot",
+    "English NLI, XNLI": f"{MBERT} then nli/{ZERO_SHOT}",
+    "English NLI, alignment, XNLI": f"nli then weam/{ZERO_SHOT}",
+    "alignment, English NLI, XNLI": f"weam then nli/{ZERO_SHOT}",
+}
+
+
+def orders_table(study: Study) -> str:
+    """Lay out the orders of English NLI, alignment and fine-tuning."""
+    languages = study.languages(*ORDERS.values())
+    rows = []
+    for order, system in ORDERS.items():
+        cells = [score(study.scores.get((system, language))) for language in languages]
+        gap = study.gap(system, f"{MBERT}/{system.partition('/')[2]}")
+        rows += [] if set(cells) == {MISSING} else [[order, *cells, points(gap)]]
+    return table(["trained on, in this order", *languages, "less mbert"], rows) if rows else ""
+
+
+def tasks_table(study: Study) -> str:
+    """Lay out the tasks other than XNLI, each less the backbone."""
+    columns = [column for name in TASKS for column in pair_columns(study, f"{TITLES[name]}, F1", name, MBERT)]
+    return encoder_table("mean, %", study.encoders("beyond"), columns)
+
+
+def space_table(study: Study) -> str:
+    """Lay out the spaces of all encoders at the last layer, and where it helps at the best one."""
+    encoders = study.measured(encoder for question in study.record["questions"] for encoder in study.encoders(question))
+    columns = [
+        layer_column(study, "AER, last layer", ERROR_RATE, LAST),
+        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
+        layer_column(study, "word retrieval, last layer", WORD_RETRIEVAL, LAST),
+        layer_column(study, "word retrieval, best layer", WORD_RETRIEVAL, BEST),
+        layer_column(study, "cosine of aligned words, last layer", "cosine_aligned", LAST),
+        layer_column(study, "of random words", "cosine_random", LAST),
+    ]
+    return encoder_table("de / zh, %", encoders, columns)
+
+
+def correlations_table(study: Study) -> str:
+    """Lay out the rank correlations of the space with transfer, and over how many encoders."""
+    rows = study.record["correlations"]
+    found = {(row["space"], row["transfer"]): row for row in rows}
+    transfers = list(dict.fromkeys(row["transfer"] for row in rows))
+    lines = []
+    for metric in dict.fromkeys(row["space"] for row in rows):
+        cells = [found.get((metric, transfer)) for transfer in transfers]
+        texts = [f"{row['spearman']:+.2f} ({len(row['encoders'])})" if row else MISSING for row in cells]
+        lines.append([metric.replace("_", " "), *texts])
+    return table(["last layer", *(TITLES[name] for name in transfers)], lines) if lines else ""
+
+
+def steps_table(study: Study) -> str:
+    """Lay out for each question how much of it is finished, what it took, and what the rest is estimated to take."""
+    finished, left = study.record["finished"], study.record["unfinished"]
+    rows = []
+    for question, steps in own_steps(study).items():
+        done = [finished[step] for step in steps if step in finished]
+        spent = sum(step["seconds"] * step["threads"] for step in done) / 3600
+        hours = sum(left.get(step, 0) for step in steps) / 60
+        rows.append([question, str(len(steps)), str(len(done)), f"{spent:.1f}", f"{hours:.1f}"])
+    return table(["question", "steps", "finished", "core hours taken", "core hours left, estimated"], rows)
