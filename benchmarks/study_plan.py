@@ -114,7 +114,8 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
     }
     ours = {name: value for name, value in ours.items() if value is not None}
     layers = ours.get("num_hidden_layers", max(LAYERS))
-    minutes = ours.get("max_train_pairs", 50_000) * len(pairs) / 32 * (0.25 + 0.08 * layers) / 60 + 1
+    steps = ours.get("max_steps", ours.get("max_train_pairs", 50_000) * len(pairs) / 32)
+    minutes = steps * (0.25 + 0.08 * layers) / 60 + 1
     return Step(name, "run_pretraining.py", ours, round(minutes, 1))
 
 
@@ -362,7 +363,7 @@ def ratios(scale: Scale) -> list[Step]:
     The low-resource bitext is cut to a file of its own, so that its aligner has no more than that either. All runs
     have the same number of steps.
     """
-    lows, total = (("en-sw",), scale.pairs) if scale.pairs else (("en-sw", "en-hi", "en-tr"), 48_000)
+    lows, total = (("en-sw",), scale.pairs) if scale.pairs else (("en-sw", "en-hi", "en-tr"), 28_000)
     steps = wide_baseline(scale)
     for low in lows:
         for ratio in (1, 4, 16, 64):
@@ -374,7 +375,8 @@ def ratios(scale: Scale) -> list[Step]:
                 name = f"{low} 1 to {ratio} alpha {alpha:g}"
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
-                steps.append(pretraining(name, scale, tuple(sizes), model_name_or_path=WIDE, **settings))
+                settings |= {"model_name_or_path": WIDE, "max_train_pairs": None}  # the files are cut already
+                steps.append(pretraining(name, scale, tuple(sizes), **settings))
                 steps.append(tatoeba(name, scale, ("de", low[-2:])))
                 steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, ("en", "de", low[-2:])))
     return steps

@@ -6,6 +6,7 @@ import random
 import sys
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from datasets import Dataset
@@ -98,11 +99,12 @@ def test_xnli_is_split_between_premises_in_all_languages_alike(
         assert [json.loads(line) for line in dev] == expected[6:]
 
 
-def test_a_premise_on_both_sides_is_refused(arguments: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rows", [5, 7])
+def test_a_premise_on_both_sides_is_refused(arguments: Namespace, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     write_xnli_dev(arguments.data_dir)
     monkeypatch.setattr(study_data, "LANGUAGES", ("en", "zh"))
-    monkeypatch.setattr(study_data, "XNLI_TRAIN_ROWS", 5)
-    with pytest.raises(ValueError, match="XNLI dev en has one premise on both sides of row 5"):
+    monkeypatch.setattr(study_data, "XNLI_TRAIN_ROWS", rows)
+    with pytest.raises(ValueError, match=f"XNLI dev en has one premise on both sides of row {rows}"):
         split_xnli(arguments)
 
 
@@ -131,14 +133,17 @@ def paragraph(number: int, questions: int) -> dict[str, object]:
     return {"context": f"context {number}", "qas": qas}
 
 
-def test_xquad_is_split_between_paragraphs(arguments: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two and two questions reach three to train on; titles stay with their paragraphs."""
+@pytest.mark.parametrize("questions", [3, 4])
+def test_xquad_is_split_between_paragraphs(
+    arguments: Namespace, monkeypatch: pytest.MonkeyPatch, questions: int
+) -> None:
+    """Two and two questions are what is to be trained on, or more; titles stay with their paragraphs."""
     paragraphs = [paragraph(0, 2), paragraph(1, 2), paragraph(2, 1), paragraph(3, 4)]
     data = [{"title": "one", "paragraphs": paragraphs[:3]}, {"title": "two", "paragraphs": paragraphs[3:]}]
     for language in ("en", "zh"):
         write_text(arguments.data_dir / f"squad/xquad.{language}.json.gz", json.dumps({"version": "1.1", "data": data}))
     monkeypatch.setattr(study_data, "XQUAD_LANGUAGES", ("en", "zh"))
-    monkeypatch.setattr(study_data, "XQUAD_TRAIN_QUESTIONS", 3)
+    monkeypatch.setattr(study_data, "XQUAD_TRAIN_QUESTIONS", questions)
     split_xquad(arguments)
     one = [{"title": "one", "paragraphs": [part]} for part in paragraphs[:3]]
     two = [{"title": "two", "paragraphs": paragraphs[3:]}]
@@ -208,14 +213,32 @@ def test_more_pairs_than_there_are_are_refused(arguments: Namespace, small_bitex
 # Links of words
 
 
-def test_words_of_the_same_meaning_are_linked_whatever_their_case() -> None:
-    words = {"The": "Das", "the": "das", "red": "rote", "house": "Haus", "sees": "sieht", "dog": "Hund", "a": "ein"}
-    texts = ["The dog sees the house", "a dog sees", "the red house", "a red dog", "the dog", "The house", "a house"]
-    sources = texts * 4
-    targets = ["\t".join(words[word] for word in text.split()) for text in sources]  # a tab ends a word too
+def bitext_of(sources: list[str], targets: list[str]) -> Bitext:
     pairs = Dataset.from_dict({"source": sources, "target": targets})
-    found = list(align_words(Bitext(("en", "de"), pairs, BitextReport("en-de", 28, 28, {}), {})))
-    assert found == [[(n, n) for n in range(len(text.split()))] for text in sources]
+    return Bitext(("en", "de"), pairs, BitextReport("en-de", len(pairs), len(pairs), {}), {})
+
+
+def test_words_of_the_same_meaning_are_linked() -> None:
+    words = {"the": "das", "red": "rote", "house": "Haus", "sees": "sieht", "dog": "Hund", "a": "ein"}
+    texts = ["the dog sees the house", "a dog sees", "the red house", "a red dog", "the dog", "the house", "a house"]
+    targets = [" ".join(words[word] for word in text.split()) for text in texts]
+    found = list(align_words(bitext_of(texts * 4, targets * 4)))
+    assert found == [[(n, n) for n in range(len(text.split()))] for text in texts * 4]
+
+
+def test_words_are_what_stands_between_spaces_whatever_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def train(pairs: list[tuple[list[int], list[int]]], aligner: str, seed: int) -> SimpleNamespace:
+        read.extend(pairs)
+        return SimpleNamespace(align=lambda pairs, heuristic: [[] for _ in pairs])
+
+    monkeypatch.setattr(study_data.WordAligner, "train", train)
+    assert list(align_words(bitext_of(["The house", "the  STRASSE\tHouse"], ["das Haus", "straße\u00a0 das"]))) == [
+        [],
+        [],
+    ]
+    assert read == [([0, 1], [2, 3]), ([0, 4, 1], [5, 2])]  # a space that does not break is part of a word
 
 
 @pytest.fixture

@@ -124,7 +124,8 @@ def gap(ours: str, theirs: str, low: float, high: float, language: str = "mean")
 
 def test_claims_are_judged_by_the_mean_and_keep_their_figures() -> None:
     claim = Claim("x", "WEAM is best", (Contrast("weam/udpos", "above", "mbert/udpos"), Contrast("a/b", "like", "c/d")))
-    rows = [gap("weam/udpos", "mbert/udpos", -0.02, -0.01, "de"), gap("weam/udpos", "mbert/udpos", 0.01, 0.02)]
+    german = [gap("weam/udpos", "mbert/udpos", -0.02, -0.01, "de")]
+    rows = [*german, gap("weam/udpos", "mbert/udpos", 0.01, 0.02), *german]
     assert judge([claim], rows) == [
         {
             "letter": "x",

@@ -115,10 +115,11 @@ def test_retrieval_is_the_mean_of_both_directions() -> None:
 
 
 def test_cosines_are_means_over_the_rows() -> None:
-    source, target = np.array([[3.0, 4.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0]])
+    source = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 1.0]])
+    target = np.array([[1.0, 0.0], [0.0, 2.0], [4.0, 3.0]])
     scores = word_scores(source, target)
-    assert scores["cosine_aligned"] == pytest.approx((0.6 + 0) / 2)
-    assert scores["cosine_random"] == pytest.approx((0.8 + 1) / 2)
+    assert scores["cosine_aligned"] == pytest.approx((0.6 + 0 + 0.6) / 3)
+    assert scores["cosine_random"] == pytest.approx((0.96 + 1 + 1) / 3)  # with the target of the row before
 
 
 def test_a_zero_vector_is_like_none() -> None:
@@ -137,6 +138,21 @@ def test_planted_translations_are_all_found_and_linked(
         assert count == 3, layer
         assert scores["alignment_error_rate"] == 0 and scores["word_retrieval"] == 1
         assert scores["cosine_aligned"] > 0.99 > scores["cosine_random"]
+
+
+def test_every_layer_is_scored_by_its_own_vectors(
+    model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    encoder = model.bert.eval()
+    cosines = np.zeros((2, 3))  # (layers, links)
+    source, target = (slow_word_vectors(encoder, tokenizer, list(words)) for words in (GOLD[0].source, GOLD[0].target))
+    for number, (i, j) in enumerate(GOLD[0].sure):
+        for layer in range(2):
+            one, other = source[layer, i], target[layer, j]
+            cosines[layer, number] = one @ other / np.sqrt((one @ one) * (other @ other))
+    assert abs(cosines[0].mean() - cosines[1].mean()) > 1e-3
+    found = [row["cosine_aligned"] for _, row, _ in measure(encoder, tokenizer, GOLD[:1])]
+    assert found == pytest.approx(cosines.mean(axis=1), abs=1e-5)
 
 
 def test_every_layer_is_scored_on_as_many_links_as_wanted(
