@@ -76,6 +76,7 @@ def main() -> None:
     before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
     save_weights(trainer, model_args.system, Path(args.output_dir))
+    trainer.accelerator.end_training()  # a process that leaves without this may abort
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = model_args.system.model_class.from_pretrained(args.output_dir).to(args.device)
