@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from weam.answer_spans import Windows
 from weam.arguments import option, parse_settings
 from weam.tasks.mlqa import MLQA, MLQADev, XQuAD
+from weam.training import leave_process_group
 from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.zero_shot import evaluate_transfer
 
@@ -46,3 +47,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave_process_group()

@@ -42,7 +42,14 @@ from weam.language_pairs import LanguagePair, prepare_language_pairs
 from weam.mixture import mix_language_pairs
 from weam.model_card import create_repository, push_model, write_model_card
 from weam.results import Measurement, Results, Training, command_line, write_results
-from weam.training import HeadWarmup, check_output_dir, find_checkpoint, make_trainer, warm_up_head
+from weam.training import (
+    HeadWarmup,
+    check_output_dir,
+    find_checkpoint,
+    leave_process_group,
+    make_trainer,
+    warm_up_head,
+)
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()
@@ -76,7 +83,6 @@ def main() -> None:
     before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
     save_weights(trainer, model_args.system, Path(args.output_dir))
-    trainer.accelerator.end_training()  # a process that leaves without this may abort
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = model_args.system.model_class.from_pretrained(args.output_dir).to(args.device)
@@ -189,3 +195,4 @@ def report(
 
 if __name__ == "__main__":
     main()
+    leave_process_group()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.tasks.xnli import XNLI
+from weam.training import leave_process_group
 from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.zero_shot import evaluate_transfer
 
@@ -37,3 +38,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave_process_group()

@@ -18,6 +18,7 @@ from weam.tasks.pawsx import PAWSX
 from weam.tasks.tatoeba import BENCHMARK as TATOEBA
 from weam.tasks.udpos import UDPOS
 from weam.tasks.xcopa import XCOPA
+from weam.training import leave_process_group
 from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.zero_shot import evaluate_transfer
 
@@ -50,3 +51,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave_process_group()

@@ -4,6 +4,7 @@ Callbacks, guards around the output directory, and the head warm-up. The loop, t
 everything distributed are the Trainer's and accelerate's.
 """
 
+import gc
 import json
 import os
 import re
@@ -274,3 +275,15 @@ def check_output_dir(output_dir: Path, resuming: bool, overwrite: bool) -> None:
         f"{output_dir} is not empty; continue it with --resume_from_checkpoint last, choose another --output_dir, "
         "or write into it with --overwrite_output_dir"
     )
+
+
+def leave_process_group() -> None:
+    """End this process's part of a run of several processes; the last thing that a program does.
+
+    Gloo's threads take the interpreter's lock to let go of their last tensors. torch gives it to them while it destroys
+    a process group, but not at exit, which aborts now and then, nor when the reducer of `DistributedDataParallel` is
+    the last to hold the group, which hangs now and then. So the Trainers go first, then the group.
+    """
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
