@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
@@ -21,6 +22,7 @@ from transformers.utils import ModelOutput
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
+LOGITS_AT_ONCE = 2**26  # 256 MiB in float32
 WEAM_DEFAULTS: dict[str, Any] = {"exchange": "representation", "cross_lingual_weight": 1.0, "align_layer": None}
 
 
@@ -206,12 +208,9 @@ class BertForWEAMPreTraining(BertForMaskedLM):
             aligned_positions = torch.full_like(labels, -1)
         originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
         own_rows = torch.arange(len(labels), device=labels.device)
-        parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)  # (B, 4), with gradients
-
-        multilingual, masked, cross_lingual, _ = parts.sum(dim=0)
-        items = masked.clamp(min=1) if num_items_in_batch is None else num_items_in_batch
-        loss = (multilingual + weight * cross_lingual) / items
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts.detach(), **extras)
+        total, parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)
+        items = parts[:, 1].sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+        return WEAMPreTrainingOutput(loss=total / items, loss_parts=parts, **extras)
 
     def word_losses(
         self,
@@ -220,8 +219,10 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         originals: torch.Tensor,
         aligned_positions: torch.Tensor,
         aligned_rows: torch.Tensor,
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Score each masked token from its own representation, and through its aligned one.
+
+        A representation that predicts several words passes through the head once.
 
         Args:
             hidden: (B, L, H), the output of the encoder.
@@ -231,27 +232,132 @@ class BertForWEAMPreTraining(BertForMaskedLM):
             aligned_rows: (B,) int64, the row that the aligned positions of each row are in.
 
         Returns:
-            (B, 4) float32, the sums and counts of `WEAMPreTrainingOutput.loss_parts`.
+            () L_m + cross_lingual_weight * L_c, and (B, 4) float32, the `loss_parts` of `WEAMPreTrainingOutput`.
         """
-        rows, i = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,)
-        logits = self.cls(hidden[rows, i])  # (M, V)
-        multilingual = functional.cross_entropy(logits.float(), labels[rows, i], reduction="none")  # (M,)
-
+        length, rows_and_positions = labels.shape[1], (labels != IGNORED).nonzero()  # (M, 2)
+        rows, i = rows_and_positions.unbind(dim=1)  # (M,), (M,)
         aligned = aligned_positions[rows, i]  # (M,)
         linked = (aligned >= 0).nonzero()[:, 0]  # (K,) which of the masked tokens have an aligned one
         j, rows_of_j = aligned[linked], aligned_rows[rows[linked]]  # (K,), (K,)
+
+        own, other = rows * length + i, rows_of_j * length + j  # (M,), (K,) places in hidden.flatten(0, 1)
         if self.weam["exchange"] == "representation":
-            exchanged = self.cls(hidden[rows_of_j, j])  # (K, V)
-            words = labels[rows, i][linked]
+            exchanged, exchanged_words = other, labels[rows, i][linked]
         else:
-            exchanged = logits[linked]  # (K, V)
-            words = originals[rows_of_j, j]
-        cross_lingual = functional.cross_entropy(exchanged.float(), words, reduction="none")  # (K,)
-        parts = [*_per_row(multilingual, rows, len(labels)), *_per_row(cross_lingual, rows[linked], len(labels))]
-        return torch.stack(parts, dim=1)
+            exchanged, exchanged_words = own[linked], originals[rows_of_j, j]
+        places, vector = torch.cat([own, exchanged]).unique(return_inverse=True)  # (R,), (M + K,)
+        words = torch.cat([labels[rows, i], exchanged_words])  # (M + K,)
+        weights = torch.ones_like(words, dtype=torch.float32)
+        weights[len(own) :] = self.weam["cross_lingual_weight"]
+
+        head = self.cls.predictions
+        vectors = head.transform(hidden.flatten(0, 1)[places])  # (R, H)
+        total, losses = _score_words(vectors, head.decoder.weight, head.decoder.bias, vector, words, weights)
+        parts = [*_per_row(losses[: len(own)], rows, len(labels))]
+        parts += _per_row(losses[len(own) :], rows[linked], len(labels))
+        return total, torch.stack(parts, dim=1)
 
 
 def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sum (M,) losses by their rows: (B,) sums and (B,) counts."""
     zeros = torch.zeros(batch_size, device=rows.device)
     return zeros.index_add(0, rows, losses), zeros.index_add(0, rows, torch.ones_like(losses))
+
+
+@torch.compiler.disable  # how often its loop runs depends on how many tokens are masked
+def _score_words(*arguments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return _WordLosses.apply(*arguments)
+
+
+class _WordLosses(torch.autograd.Function):
+    """Cross-entropies of words under a linear head, without the logits of all vectors at once.
+
+    The gradient of a chunk of logits is known when its losses are, so it is used there and then (as in Hsu et al. 2024,
+    arXiv 2410.10989). What stays until the backward pass has the size of the head's gradients.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch gives its class no public name
+        vectors: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        vector_of_word: torch.Tensor,
+        words: torch.Tensor,
+        word_weights: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score N words, each from one of R vectors of size H, over V pieces.
+
+        Args:
+            ctx: keeps the gradients.
+            vectors: (R, H) float.
+            weight: (V, H) float, of the head.
+            bias: (V,) float, of the head.
+            vector_of_word: (N,) int64, which vector predicts each word.
+            words: (N,) int64, the pieces.
+            word_weights: (N,) float32, what each loss counts in the sum.
+
+        Returns:
+            () the weighted sum of the losses, and (N,) each loss in nats, which has no gradient.
+        """
+        device, parameters = vectors.device.type, (vectors, weight, bias)
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        precise = torch.promote_types(dtype, torch.float32)
+        word_weights = word_weights.to(precise)
+        losses = torch.zeros_like(word_weights)
+        gradients = [
+            torch.zeros_like(values, dtype=precise) if needed else None
+            for values, needed in zip(parameters, ctx.needs_input_grad, strict=False)
+        ]
+        with torch.autocast(device, enabled=False):
+            inputs, matrix, offsets = (values.to(dtype) for values in parameters)
+            for start, end, own in _chunks(vector_of_word, len(vectors), max(1, LOGITS_AT_ONCE // len(weight))):
+                cells = (vector_of_word[own] - start, words[own])
+                scores = torch.addmm(offsets, inputs[start:end], matrix.T).to(precise).log_softmax(dim=1)  # (C, V)
+                losses[own] = -scores[cells]
+                if any(ctx.needs_input_grad):
+                    counts = scores.new_zeros(end - start).index_add_(0, cells[0], word_weights[own])  # (C,)
+                    scores.exp_().mul_(counts[:, None]).index_put_(cells, -word_weights[own], accumulate=True)
+                    _add_gradients(gradients, scores.to(dtype), (inputs, matrix), slice(start, end))
+        ctx.mark_non_differentiable(losses)
+        ctx.save_for_backward(
+            *(g if g is None else g.to(values.dtype) for g, values in zip(gradients, parameters, strict=True))
+        )
+        return losses @ word_weights, losses
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        scale: torch.Tensor,
+        _: torch.Tensor,
+    ) -> tuple[torch.Tensor | None, ...]:
+        """Scale the gradients that the forward pass left; in place, for they are large and not needed again."""
+        return *(None if gradient is None else gradient.mul_(scale) for gradient in ctx.saved_tensors), None, None, None
+
+
+def _chunks(vector_of_word: torch.Tensor, vectors: int, size: int) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Cut R vectors into chunks: the first, the one after the last, and which of the N words (C,) are theirs."""
+    order = vector_of_word.argsort()
+    starts = list(range(0, vectors, size))
+    edges = torch.searchsorted(vector_of_word[order], torch.tensor(starts[1:], device=order.device)).tolist()
+    for start, own in zip(starts, order.tensor_split(edges), strict=False):
+        yield start, min(start + size, vectors), own
+
+
+def _add_gradients(
+    gradients: list[torch.Tensor | None],
+    scores: torch.Tensor,
+    inputs_and_matrix: tuple[torch.Tensor, torch.Tensor],
+    chunk: slice,
+) -> None:
+    """Add to those of vectors, weight and bias what the gradients of a chunk of logits, (C, V), give."""
+    (of_vectors, of_weight, of_bias), (inputs, matrix) = gradients, inputs_and_matrix
+    if of_vectors is not None:
+        of_vectors[chunk] = scores @ matrix
+    if of_weight is not None and of_weight.dtype == scores.dtype:
+        of_weight.addmm_(scores.T, inputs[chunk])  # without a second (V, H) tensor
+    elif of_weight is not None:
+        of_weight += scores.T @ inputs[chunk]
+    if of_bias is not None:
+        of_bias += scores.sum(dim=0)

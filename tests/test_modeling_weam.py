@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM, BertModel
 
 from data_collator_weam import DataCollatorForWordExchange
@@ -53,15 +55,70 @@ def test_loss_equals_a_loop_over_masked_tokens(batch, exchange, weight):
     torch.testing.assert_close(outputs.loss_parts.sum(dim=0), expected.detach())
 
 
-def test_gradients_equal_those_of_the_loop(batch):
-    torch.manual_seed(0)
-    model = BertForWEAMPreTraining(small_config(weam={"exchange": "target"})).eval()
-    model(**batch).loss.backward()
-    fast = {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+def gradients_of(model, loss):
+    """The gradients of a loss by parameter."""
     model.zero_grad()
-    (sum(slow_losses(model, batch, "target")) / (batch["labels"] != -100).sum()).backward()
+    loss.backward()
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+@pytest.mark.parametrize("exchange", ["representation", "target"])
+@pytest.mark.parametrize("vectors_at_once", [1, 3, 1000])
+def test_gradients_equal_those_of_the_loop(batch, exchange, vectors_at_once, monkeypatch):
+    torch.manual_seed(0)
+    model = BertForWEAMPreTraining(small_config(weam={"exchange": exchange, "cross_lingual_weight": 0.25})).eval()
+    monkeypatch.setattr("modeling_weam.LOGITS_AT_ONCE", vectors_at_once * model.config.vocab_size)
+    fast = gradients_of(model, 3 * model(**batch).loss)
+    multilingual, cross_lingual = slow_losses(model, batch, exchange)
+    slow = gradients_of(model, 3 * (multilingual + 0.25 * cross_lingual) / (batch["labels"] != -100).sum())
+    assert fast.keys() == slow.keys()
     for name, gradient in fast.items():
-        torch.testing.assert_close(gradient, dict(model.named_parameters())[name].grad, msg=name)
+        assert (gradient - slow[name]).abs().max() <= 1e-5 * slow[name].abs().max() + 1e-8, name
+
+
+def test_a_frozen_head_gets_no_gradient_and_the_encoder_the_same(model, batch):
+    model.eval()
+    free = gradients_of(model, model(**batch).loss)
+    head = model.cls.predictions.requires_grad_(False)  # its matrix is that of the word embeddings
+    frozen = gradients_of(model, model(**batch).loss)
+    assert head.decoder.weight is model.bert.embeddings.word_embeddings.weight
+    assert set(free) - set(frozen) == {
+        name for name, parameter in model.named_parameters() if not parameter.requires_grad
+    }
+    for name, gradient in frozen.items():
+        torch.testing.assert_close(gradient, free[name], msg=name)
+
+
+def test_half_precision_is_close_and_its_gradients_are_float32(model, batch):
+    model.eval()
+    exact = gradients_of(model, model(**batch).loss)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(**batch).loss
+    rough = gradients_of(model, loss)
+    assert {gradient.dtype for gradient in rough.values()} == {torch.float32}
+    for name in (
+        "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.bias",
+        "cls.predictions.transform.dense.weight",
+    ):
+        gradient = rough[name]
+        assert torch.nn.functional.cosine_similarity(gradient.flatten(), exact[name].flatten(), dim=0) > 0.99, name
+
+
+def test_losses_of_a_model_in_half_precision_are_summed_in_float32(batch):
+    model = BertForWEAMPreTraining(small_config()).to(torch.bfloat16).eval()
+    outputs = model(**batch)
+    outputs.loss.backward()
+    assert outputs.loss_parts.dtype == torch.float32
+    assert model.bert.embeddings.word_embeddings.weight.grad.dtype == torch.bfloat16
+
+
+def test_a_second_backward_pass_is_refused(model, batch):
+    """The first one scaled the gradients in place."""
+    loss = model(**batch).loss
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
 
 
 def test_without_cross_lingual_weight_it_is_stock_masked_language_modelling(batch, tmp_path):
@@ -94,14 +151,37 @@ def test_a_batch_without_masked_tokens_has_loss_zero_and_a_gradient(model, batch
     assert loss == 0
 
 
-def test_no_tensor_has_batch_length_and_vocabulary(model, batch):
-    shapes = []
-    hook = model.cls.predictions.decoder.register_forward_hook(lambda module, args, output: shapes.append(output.shape))
-    outputs = model(**batch)
-    hook.remove()
-    masked = int((batch["labels"] != -100).sum())
+class ShapesSeen(TorchDispatchMode):
+    """Collects the shapes of what operations return."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.shapes |= {x.shape for x in tree_leaves(result) if isinstance(x, torch.Tensor)}
+        return result
+
+
+def test_no_tensor_has_the_vocabulary_for_more_than_a_chunk_of_vectors(model, batch, monkeypatch):
+    vocabulary = model.config.vocab_size
+    monkeypatch.setattr("modeling_weam.LOGITS_AT_ONCE", 3 * vocabulary)
+    with ShapesSeen() as seen:
+        outputs = model.train()(**batch)
+        outputs.loss.backward()
     assert outputs.logits is None
-    assert all(len(shape) == 2 and shape[0] <= masked for shape in shapes)
+    assert {shape for shape in seen.shapes if shape[-1:] == (vocabulary,) and len(shape) > 1} >= {(3, vocabulary)}
+    assert all(shape.numel() <= 3 * vocabulary for shape in seen.shapes if vocabulary in shape and 32 not in shape)
+
+
+def test_a_representation_that_predicts_two_words_passes_through_the_head_once(batch):
+    """Under the target exchange both words come from the masked word's own representation."""
+    model = BertForWEAMPreTraining(small_config(weam={"exchange": "target"})).eval()
+    seen = []
+    model.cls.predictions.transform.register_forward_hook(lambda module, args, output: seen.append(len(output)))
+    model(**batch)
+    assert seen == [int((batch["labels"] != -100).sum())]
 
 
 def test_without_labels_it_scores_every_position(model, batch):

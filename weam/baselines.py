@@ -130,11 +130,9 @@ class BertForWEAMApart(BertForWEAMPreTraining):
         sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
         hidden = self.bert(sides.input_ids, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
         other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
-        parts = self.word_losses(hidden, sides.labels, sides.originals, sides.aligned_positions, other_rows)
+        total, parts = self.word_losses(hidden, sides.labels, sides.originals, sides.aligned_positions, other_rows)
         parts = parts.view(2, -1, 4).sum(dim=0)  # (B, 4)
-        multilingual, _, cross_lingual, _ = parts.sum(dim=0)
-        total = multilingual + self.weam["cross_lingual_weight"] * cross_lingual
-        return WEAMPreTrainingOutput(loss=total / _items(labels, num_items_in_batch), loss_parts=parts.detach())
+        return WEAMPreTrainingOutput(loss=total / _items(labels, num_items_in_batch), loss_parts=parts)
 
 
 class BertForWordAlignment(BertPreTrainedModel):
