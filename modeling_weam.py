@@ -22,7 +22,7 @@ from transformers.utils import ModelOutput
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
-LOGITS_AT_ONCE = 2**26  # 256 MiB in float32
+LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 WEAM_DEFAULTS: dict[str, Any] = {"exchange": "representation", "cross_lingual_weight": 1.0, "align_layer": None}
 
 

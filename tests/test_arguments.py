@@ -249,7 +249,7 @@ def test_the_recipe_holds_what_makes_a_difference():
         "gradient_accumulation_steps": 1,
         "num_train_epochs": 2.0,
         "max_steps": -1,
-        "train_sampling_strategy": "random",
+        "train_sampling_strategy": "group_by_length",
         "bf16": False,
         "fp16": False,
         "seed": 7,

@@ -129,7 +129,7 @@ def test_no_training_row_shares_a_sentence_with_the_held_out_ones():
         ["new", "HELD out", "other", "noch neu", "gehalten", "new"],
         ["neu", "anders", "Gehalten!", "even newer", "?", "neu"],
     )
-    assert training_rows(data, {sentence_key("held out."), sentence_key("gehalten")}) == [0, 3, 5]
+    assert training_rows(data, {sentence_key("held out."), sentence_key("gehalten")}).tolist() == [0, 3, 5]
 
 
 def test_the_split_of_repeated_sentences_shares_nothing():

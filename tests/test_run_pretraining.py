@@ -21,8 +21,9 @@ from tests.command_line import (
 )
 
 LOADERS = {
-    "no workers": "--dataloader_num_workers 0 --train_sampling_strategy group_by_length".split(),
+    "no workers": "--dataloader_num_workers 0".split(),  # grouped by length
     "2 workers": "--dataloader_num_workers 2 --dataloader_persistent_workers true".split(),
+    "random order": "--train_sampling_strategy random".split(),
 }
 LONG = "--num_train_epochs 3 --per_device_train_batch_size 8 --save_steps 6 --learning_rate 1e-3 --seed 5".split()
 TEN_STEPS = "--max_steps 10 --optim sgd --learning_rate 0.1 --lr_scheduler_type constant --logging_steps 1".split()

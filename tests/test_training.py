@@ -10,6 +10,7 @@ import pytest
 import torch
 from datasets import Dataset
 from transformers import EvalPrediction, Trainer, TrainerControl, TrainerState
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
@@ -18,10 +19,10 @@ from weam.arguments import PreTrainingArguments
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.held_out import held_out_losses
 from weam.training import (
-    EpochOrder,
     EpochSignal,
     HeadWarmup,
-    LengthReadingTrainer,
+    LengthGroupingTrainer,
+    LengthGroups,
     StepSeed,
     check_output_dir,
     evaluation_losses,
@@ -129,27 +130,6 @@ def test_the_collator_learns_which_epoch_begins(collator, features, position, ep
     assert torch.equal(collator(features)["labels"], expected)
 
 
-def test_what_is_drawn_in_an_epoch_depends_on_seed_and_epoch_alone():
-    def drawn(epoch, **seeds):
-        torch.rand(7)  # whatever was drawn before
-        begin_epoch(EpochOrder(), epoch, **seeds)
-        return torch.rand(4).tolist()
-
-    first = drawn(1.0, seed=5)
-    assert drawn(1.0, seed=5) == first
-    assert drawn(2.0, seed=5) != first
-    assert drawn(1.0, seed=6) != first
-
-
-@pytest.mark.parametrize("data_seed", [0, 3])
-def test_the_seed_of_the_data_goes_before_the_seed_of_the_training(data_seed):
-    drawn = []
-    for seed in (5, 6):
-        begin_epoch(EpochOrder(), 1.0, seed=seed, data_seed=data_seed)
-        drawn.append(torch.rand(4).tolist())
-    assert drawn[0] == drawn[1]
-
-
 def test_dropout_depends_on_seed_step_and_process_alone():
     def drawn(step, seed, process):
         torch.rand(7)  # whatever was drawn before
@@ -220,24 +200,58 @@ def test_training_adapters_leaves_all_other_weights_alone(collator, train_featur
     assert changed == {name for name in before if "lora_" in name}
 
 
-@pytest.mark.parametrize("seed", [5, 6])
-def test_grouping_by_lengths_read_at_once_gives_the_order_of_the_stock_trainer(train_features, settings, seed):
-    grouping = replace(settings, train_sampling_strategy="group_by_length", eval_strategy="no")
-    orders = []
-    for kind in (Trainer, LengthReadingTrainer):
-        trainer = kind(model=new_model(), args=grouping, train_dataset=train_features)
-        sampler = trainer._get_train_sampler(train_features)
-        torch.manual_seed(seed)
-        orders.append(list(sampler))
-    assert orders[0] == orders[1] != sorted(orders[1])
-    assert sampler.lengths == train_features["length"][:] and type(sampler.lengths) is list
+@pytest.mark.parametrize("count", [1, 7, 32, 130, 1000])
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_grouping_gives_the_order_that_the_stock_sampler_would(count, batch_size, monkeypatch):
+    lengths = np.random.default_rng(count).integers(3, 9, count)
+    monkeypatch.setattr("weam.training._seed", lambda *keys: 5)
+    stock = LengthGroupedSampler(batch_size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(5))
+    assert list(LengthGroups(lengths, batch_size, seed=0)) == list(stock)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        torch.rand(7)  # whatever was drawn before
+        sampler = LengthGroups(np.arange(50), 4, seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    first = order(seed=5, epoch=0)
+    assert order(seed=5, epoch=0) == first
+    assert first not in (order(5, 1), order(6, 0))
+    assert sorted(first) == list(range(50))
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [({"seed": 5}, 5), ({"seed": 5, "data_seed": 0}, 0)])
+def test_the_trainer_groups_by_the_lengths_of_the_features(train_features, settings, seeds, expected):
+    args = replace(settings, eval_strategy="no", **seeds)
+    trainer = LengthGroupingTrainer(model=new_model(), args=args, train_dataset=train_features)
+    sampler = trainer._get_train_sampler(train_features)
+    assert sampler.lengths.tolist() == train_features["length"][:]
+    assert sampler.batch_size == settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+    assert sampler.seed == expected
+
+
+def test_every_epoch_has_another_order(collator, train_features, settings):
+    seen = []
+
+    class Spy(DataCollatorForWordExchange):
+        def __call__(self, features):
+            seen.append([feature["id"] for feature in features])
+            return super().__call__(features)
+
+    spy = Spy(collator.tokenizer, mlm_probability=0.5, max_length=32)
+    make_trainer(new_model(), replace(settings, eval_strategy="no", num_train_epochs=3), spy, train_features).train()
+    epochs = [sum(seen[start : start + 4], []) for start in range(0, 12, 4)]
+    assert [sorted(ids) for ids in epochs] == [list(range(16))] * 3
+    assert len({tuple(ids) for ids in epochs}) == 3
 
 
 def test_without_grouping_the_sampler_is_the_stock_one(train_features, settings):
-    plain = replace(settings, eval_strategy="no")
+    plain = replace(settings, eval_strategy="no", train_sampling_strategy="random")
     samplers = [
         kind(model=new_model(), args=plain, train_dataset=train_features)._get_train_sampler(train_features)
-        for kind in (Trainer, LengthReadingTrainer)
+        for kind in (Trainer, LengthGroupingTrainer)
     ]
     assert type(samplers[0]) is type(samplers[1])
 

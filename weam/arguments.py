@@ -155,6 +155,9 @@ class PreTrainingArguments(TrainingArguments):
     per_device_eval_batch_size: int = option(32, "Sentence pairs in a batch of the evaluation.")
     num_train_epochs: float = option(2.0, "Passes over the bitext.")
     learning_rate: float = option(5e-5, "Peak learning rate.")
+    train_sampling_strategy: str = option(
+        "group_by_length", "Batches of pairs of like length.", ("random", "sequential", "group_by_length")
+    )
     remove_unused_columns: bool = option(False, "Must stay off: the collator reads columns that forward() does not.")
     label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
     include_num_input_tokens_seen: str = option(

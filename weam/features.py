@@ -4,10 +4,12 @@ Truncates pairs to the model's length and drops links to what was cut. It does n
 epoch, in `data_collator_weam.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
@@ -15,8 +17,10 @@ from tqdm.auto import tqdm
 from weam.bitext import Bitext
 from weam.cache import cached_folder
 from weam.links import BitextLinks
+from weam.word_alignment import Links
 
 SPECIAL_PIECES = 3  # [CLS] source [SEP] target [SEP]
+ENCODED_AT_ONCE = 10_000  # pairs
 FEATURES = Features(
     {
         "id": Value("int64"),
@@ -28,35 +32,63 @@ FEATURES = Features(
 )
 
 
-def truncated_lengths(source: int, target: int, budget: int) -> tuple[int, int]:
-    """Shorten two lengths to `budget` in sum, taking from the longer one first.
+def truncated_lengths(source: np.ndarray, target: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shorten pairs of lengths to `budget` in sum, taking from the longer one first.
 
-    >>> truncated_lengths(10, 4, 12), truncated_lengths(10, 9, 12), truncated_lengths(3, 4, 12)
-    ((8, 4), (6, 6), (3, 4))
+    >>> truncated_lengths(np.array([10, 10, 3]), np.array([4, 9, 4]), 12)
+    (array([8, 6, 3]), array([4, 6, 4]))
     """
-    if source + target <= budget:
-        return source, target
-    if min(source, target) <= budget // 2:
-        return (source, budget - source) if source < target else (budget - target, target)
-    return budget - budget // 2, budget // 2
+    half, too_long = budget // 2, source + target > budget
+    shorter = np.minimum(np.minimum(source, target), half)
+    cut_source = (source >= target) | (source > half)  # down to what the shorter target leaves, or to a half
+    return (
+        np.where(too_long, np.where(cut_source, budget - shorter, shorter), source),
+        np.where(too_long, np.where(cut_source, shorter, budget - shorter), target),
+    )
 
 
-def encode_pair(pair: dict[str, Any], links: Iterable[tuple[int, int]], max_length: int) -> dict[str, Any]:
-    """Make the feature of one pair.
+def encode_pairs(pairs: pa.Table, links: Sequence[Links], max_length: int) -> pa.Table:
+    """Make the features of some pairs.
 
-    >>> pair = {"id": 5, "source_ids": [7, 8, 9], "target_ids": [4]}
-    >>> encode_pair(pair, [(0, 0), (2, 0)], max_length=6)
-    {'id': 5, 'source_ids': [7, 8], 'target_ids': [4], 'links': [[0, 0]], 'length': 6}
+    Args:
+        pairs: N rows with the columns `id`, `source_ids` and `target_ids`.
+        links: between the pieces of each.
+        max_length: of a row of the batch, special pieces included.
+
+    Returns:
+        N rows with the columns of `FEATURES`.
+
+    >>> pairs = pa.table({"id": [5], "source_ids": [[7, 8, 9]], "target_ids": [[4]]})
+    >>> encode_pairs(pairs, [[(0, 0), (2, 0)]], max_length=6).to_pylist()
+    [{'id': 5, 'source_ids': [7, 8], 'target_ids': [4], 'links': [[0, 0]], 'length': 6}]
     """
-    budget = max_length - SPECIAL_PIECES
-    source, target = truncated_lengths(len(pair["source_ids"]), len(pair["target_ids"]), budget)
-    return {
-        "id": pair["id"],
-        "source_ids": pair["source_ids"][:source],
-        "target_ids": pair["target_ids"][:target],
-        "links": [[i, j] for i, j in links if i < source and j < target],
+    sides = [pairs[name].combine_chunks() for name in ("source_ids", "target_ids")]
+    lengths = [side.value_lengths().to_numpy() for side in sides]
+    source, target = truncated_lengths(lengths[0], lengths[1], max_length - SPECIAL_PIECES)
+    counts = np.fromiter(map(len, links), np.int64, len(links))
+    ends = np.fromiter(chain.from_iterable(chain.from_iterable(links)), np.int16).reshape(-1, 2)  # (K, 2)
+    row = np.repeat(np.arange(len(links)), counts)  # (K,)
+    kept = (ends[:, 0] < source[row]) & (ends[:, 1] < target[row])
+    pairs_of_ends = _lists(ends[kept].ravel(), np.full(int(kept.sum()), 2))
+    columns = {
+        "id": pairs["id"],
+        "source_ids": _first(sides[0], lengths[0], source),
+        "target_ids": _first(sides[1], lengths[1], target),
+        "links": _lists(pairs_of_ends, np.bincount(row[kept], minlength=len(links))),
         "length": source + target + SPECIAL_PIECES,
     }
+    return pa.table(columns).cast(FEATURES.arrow_schema)
+
+
+def _first(lists: pa.ListArray, lengths: np.ndarray, kept: np.ndarray) -> pa.ListArray:
+    """Keep the first so many values of each list."""
+    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # within its list
+    return _lists(lists.flatten().to_numpy()[places < np.repeat(kept, lengths)], kept)
+
+
+def _lists(values: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
+    """Cut values into lists of these lengths."""
+    return pa.ListArray.from_arrays(np.append(0, np.cumsum(lengths)).astype(np.int32), values)
 
 
 def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_dir: Path) -> Dataset:
@@ -70,15 +102,27 @@ def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_di
 
     Returns:
         A memory-mapped data set with the columns of `FEATURES`, row n for pair n.
+
+    Raises:
+        ValueError: there are more or fewer lists of links than pairs.
     """
     key = {"stage": "features 1", "bitext": bitext.key, "links": links.key, "max_length": max_length}
 
     def build(folder: Path) -> None:
-        with ArrowWriter(path=str(folder / "features.arrow"), features=FEATURES) as writer:
-            progress = tqdm(bitext.pairs, desc=f"encoding {bitext.language_pair}", unit=" pairs")
-            for pair, pair_links in zip(progress, links, strict=True):
-                writer.write(encode_pair(pair, pair_links, max_length))
+        of_pairs = iter(links)
+        columns = bitext.pairs.select_columns(["id", "source_ids", "target_ids"]).with_format("arrow")
+        progress = tqdm(total=len(columns), desc=f"encoding {bitext.language_pair}", unit=" pairs")
+        with progress, ArrowWriter(path=str(folder / "features.arrow"), features=FEATURES) as writer:
+            for pairs in columns.iter(ENCODED_AT_ONCE):
+                pairs_links = list(islice(of_pairs, len(pairs)))
+                if len(pairs_links) < len(pairs):
+                    done = progress.n + len(pairs_links)
+                    raise ValueError(f"{links.path} has links of {done:,} of {len(columns):,} pairs only; align again")
+                writer.write_table(encode_pairs(pairs, pairs_links, max_length))
+                progress.update(len(pairs))
             writer.finalize()
+        if next(of_pairs, None) is not None:
+            raise ValueError(f"{links.path} has links of more than the {len(columns):,} pairs; align again")
 
     folder = cached_folder(cache_dir, f"features-{bitext.language_pair}", key, build)
     return Dataset.from_file(str(folder / "features.arrow"))

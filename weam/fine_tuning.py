@@ -23,7 +23,7 @@ from weam.checkpoint import (
     merge_adapters,
 )
 from weam.tasks.task import Scored, Task
-from weam.training import EpochOrder, LengthReadingTrainer, StepSeed, last_complete_checkpoint
+from weam.training import LengthGroupingTrainer, StepSeed, last_complete_checkpoint
 from weam.transfer_arguments import CheckpointArguments
 
 MODEL_FOLDER = "model"
@@ -65,7 +65,7 @@ def load_base(task: Task, args: CheckpointArguments) -> Base:
     return Base(name, revision, tokenizer, headed.fingerprint, headed.drawn, lora, args.num_hidden_layers)
 
 
-class FineTuner(LengthReadingTrainer):
+class FineTuner(LengthGroupingTrainer):
     """The stock Trainer, but evaluation rows keep their order, by which their scores find their examples.
 
     The stock one shuffles them where training batches are grouped by length.
@@ -132,7 +132,7 @@ def fine_tune(
         compute_metrics=scorer,
         compute_loss_func=task.loss,
     )
-    trainer.callback_handler.callbacks[:0] = [EpochOrder(), StepSeed()]
+    trainer.callback_handler.callbacks[:0] = [StepSeed()]
     if train:
         interrupted = last_complete_checkpoint(Path(args.output_dir))
         trainer.train(resume_from_checkpoint=None if interrupted is None else str(interrupted))

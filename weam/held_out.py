@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
+from tqdm.auto import tqdm
 from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
@@ -107,7 +108,8 @@ def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[i
     Returns:
         The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
     """
-    held_out = [row for row, source in enumerate(pairs["source"]) if _share(sentence_key(source)) < fraction]
+    sources = tqdm(pairs["source"], desc="choosing held-out pairs", unit=" pairs")
+    held_out = [row for row, source in enumerate(sources) if _share(sentence_key(source)) < fraction]
     chosen = pairs.select(held_out)
     keys = {sentence_key(text) for side in ("source", "target") for text in chosen[side]}
     rows = _without_repeats(held_out, chosen["source"], chosen["target"])
@@ -126,13 +128,15 @@ def _without_repeats(rows: Sequence[int], sources: Iterable[str], targets: Itera
     return kept
 
 
-def training_rows(pairs: Dataset, held_out_keys: set[str]) -> list[int]:
-    """Return the rows that share no sentence, in either language, with the held-out ones."""
+def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
+    """Return the rows, (N,) int64, that share no sentence, in either language, with the held-out ones."""
     sides = zip(pairs["source"], pairs["target"], strict=True)
-    return [row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts))]
+    progress = enumerate(tqdm(sides, desc="choosing training pairs", unit=" pairs", total=len(pairs)))
+    rows = (row for row, texts in progress if held_out_keys.isdisjoint(map(sentence_key, texts)))
+    return np.fromiter(rows, np.int64)
 
 
-def make_held_out(bitext: Bitext, features: Dataset, rows: list[int], gold: list[GoldSentence]) -> HeldOut:
+def make_held_out(bitext: Bitext, features: Dataset, rows: np.ndarray, gold: list[GoldSentence]) -> HeldOut:
     """Gather what `score_held_out` needs, on the given rows."""
     epochs = np.full(len(rows), FIXED_EPOCH, dtype=np.int64)
     texts = bitext.pairs.select(rows)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset, load_dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -22,6 +23,7 @@ from weam.bitext import (
     parse_language_pair,
     read_hub_bitext,
 )
+from weam.cache import cached_folder
 from weam.features import cache_features
 from weam.held_out import HeldOut, choose_held_out, make_held_out, training_rows
 from weam.links import AlignerSettings, BitextLinks, align_bitext, import_links
@@ -97,16 +99,11 @@ def split_language_pairs(
     Raises:
         ValueError: no pair of a language pair is left to train on, or none is held out.
     """
-    held_out = {
-        name: choose_held_out(bitext.pairs, args.validation_fraction, args.max_eval_pairs)
-        for name, bitext in bitexts.items()
-    }
-    keys = {key for _, pair_keys in held_out.values() for key in pair_keys}
     prepared = {}
-    for name, bitext in bitexts.items():
+    for name, (train_rows, held_out_rows) in cache_rows(bitexts, args).items():
+        bitext = bitexts[name]
         features = cache_features(bitext, links[name], args.max_length, Path(args.cache_dir))
-        train_rows, held_out_rows = training_rows(bitext.pairs, keys), held_out[name][0]
-        if not held_out_rows or not train_rows:
+        if not len(held_out_rows) or not len(train_rows):
             raise ValueError(
                 f"{name}: {len(train_rows)} pairs to train on and {len(held_out_rows)} held out; give more text or "
                 f"another --validation_fraction. {bitext.report}"
@@ -117,6 +114,32 @@ def split_language_pairs(
             report=bitext.report,
         )
     return prepared
+
+
+def cache_rows(bitexts: dict[str, Bitext], args: BitextArguments) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Choose the rows (N,) int64 to train on and those held out, of each bitext, and keep them on disk."""
+    key = {
+        "stage": "held out 1",
+        "bitexts": {name: bitext.key for name, bitext in bitexts.items()},
+        "validation_fraction": args.validation_fraction,
+        "max_eval_pairs": args.max_eval_pairs,
+    }
+
+    def build(folder: Path) -> None:
+        held_out = {
+            name: choose_held_out(bitext.pairs, args.validation_fraction, args.max_eval_pairs)
+            for name, bitext in bitexts.items()
+        }
+        keys = {key for _, pair_keys in held_out.values() for key in pair_keys}
+        for name, bitext in bitexts.items():
+            np.save(folder / f"{name}.train.npy", training_rows(bitext.pairs, keys))
+            np.save(folder / f"{name}.held_out.npy", np.array(held_out[name][0], dtype=np.int64))
+
+    folder = cached_folder(Path(args.cache_dir), "held-out", key, build)
+    return {
+        name: (np.load(folder / f"{name}.train.npy", mmap_mode="r"), np.load(folder / f"{name}.held_out.npy"))
+        for name in bitexts
+    }
 
 
 def draw_pairs(features: Dataset, limit: int | None) -> Dataset:

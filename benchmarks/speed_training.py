@@ -1,0 +1,105 @@
+"""Real sentence pairs through the Trainer: pieces per second of WEAM and of transformers' example recipe."""
+
+import tempfile
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import (
+    BertTokenizer,
+    DataCollatorForLanguageModeling,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from benchmarks.speed_step import STOCK, Data, Example, Measured, Shape, make_model, memory, now, peak_memory
+from data_collator_weam import DataCollatorForWordExchange
+from weam.training import make_trainer
+
+RECIPES = {
+    "example recipe, padded to 128": (STOCK, "random"),
+    "example recipe, grouped by length": (STOCK, "group_by_length"),
+    "WEAM, grouped by length": ("WEAM", "group_by_length"),
+    "WEAM, target exchange, grouped by length": ("WEAM, target exchange", "group_by_length"),
+}
+
+
+class Clock(TrainerCallback):
+    """Notes the time after the first step, from which on is measured, and after the last one; counts real pieces."""
+
+    def __init__(self, collator: Any, device: torch.device) -> None:  # noqa: ANN401
+        """Count what this collator makes."""
+        self.collator, self.device = collator, device
+        self.times: list[float] = []
+        self.pieces: list[int] = []
+
+    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+        """Make a batch and count it."""
+        batch = self.collator(examples)
+        self.pieces.append(int(batch["attention_mask"].sum()))
+        return batch
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        """Note the time."""
+        self.times.append(now(self.device))
+
+
+def joined(feature: Example, tokenizer: PreTrainedTokenizerBase, length: int | None) -> Example:
+    """Join a pair into the row of the example recipe, padded if a length is given."""
+    row = [tokenizer.cls_token_id, *feature["source_ids"], *feature["target_ids"], tokenizer.sep_token_id]
+    padding = 0 if length is None else length - len(row)
+    return {
+        "input_ids": row + [tokenizer.pad_token_id] * padding,
+        "attention_mask": [1] * len(row) + [0] * padding,
+        "special_tokens_mask": [1] + [0] * (len(row) - 2) + [1] * (1 + padding),
+        "length": len(row),
+    }
+
+
+def measure_training(recipe: str, shape: Shape, steps: int, data: Data) -> Measured:
+    """Train for ten times as many steps after a first one, which is not counted."""
+    features, vocabulary = data
+    contender, order = RECIPES[recipe]
+    tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
+    on_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    before = memory(device)
+    with tempfile.TemporaryDirectory() as folder:
+        args = TrainingArguments(
+            folder,
+            per_device_train_batch_size=shape.batch_size,
+            max_steps=1 + (steps if order == "random" else 10 * steps),
+            train_sampling_strategy=order,
+            remove_unused_columns=False,
+            save_strategy="no",
+            report_to="none",
+            bf16=on_gpu,
+            use_cpu=not on_gpu,
+            disable_tqdm=True,
+        )
+        torch.manual_seed(args.seed)
+        model = make_model(contender, shape, device)
+        if contender == STOCK:
+            padded = shape.length if order == "random" else None
+            stock = DataCollatorForLanguageModeling(tokenizer, mlm_probability=shape.mask_rate)
+            rows = Dataset.from_list([joined(feature, tokenizer, padded) for feature in features])
+            clock = Clock(lambda examples: stock([without_length(x) for x in examples]), device)
+            trainer = Trainer(model, args, data_collator=clock, train_dataset=rows)
+        else:
+            ours = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)
+            trainer = make_trainer(model, args, ours, Dataset.from_list(features))
+            clock = Clock(ours, device)
+            trainer.data_collator = clock
+        trainer.add_callback(clock)
+        trainer.train()
+    kept = 4 * sum(parameter.nbytes for parameter in model.parameters())
+    seconds = (clock.times[-1] - clock.times[0]) / (len(clock.times) - 1)
+    pieces = sum(clock.pieces[1 : len(clock.times)]) / (len(clock.times) - 1)  # the loader may make one batch more
+    return Measured(seconds, pieces / seconds, (peak_memory(device) - before - kept) / 1e6)
+
+
+def without_length(example: Example) -> Example:
+    """Leave out what only the sampler reads."""
+    return {name: values for name, values in example.items() if name != "length"}
