@@ -108,7 +108,7 @@ def test_measurements_name_checkpoint_and_examples(workspace: Evaluation, zero_s
 
 def test_the_task_is_learnt(zero_shot: tuple[str, Path]) -> None:
     for seed in (1, 2):
-        assert values(zero_shot[1], seed)["en"] > 0.8
+        assert values(zero_shot[1], seed)["en"] > 0.7  # by chance it would be a third
 
 
 def test_measured_is_the_step_that_is_best_on_dev(zero_shot: tuple[str, Path]) -> None:
