@@ -17,3 +17,5 @@ quickstart:
 benchmarks:
 	python -m benchmarks.collator
 	python -m benchmarks.alignment
+	python -m benchmarks.speed
+	python -m benchmarks.start_up

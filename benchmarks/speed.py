@@ -4,8 +4,8 @@
 
 Three comparisons, all at the shape of mBERT (12 layers of 768, 119,547 pieces) unless told otherwise:
     step: one batch of full rows; time, and the memory that comes on top of parameters, gradients and optimiser state.
-    bitext: pairs of uneven lengths through the Trainer; real pieces per second, beside transformers' own example recipe
-        (the pair as one row, padded to 128), and beside that recipe with batches grouped by length.
+    bitext: pairs of uneven lengths through the Trainer; pieces of the sentences per second, beside transformers' own
+        example recipe (the pair as one row, padded to 128), and beside that recipe with batches grouped by length.
     growth: one batch, with its length, vocabulary and mask rate varied one at a time.
 
 Every measurement runs in a process of its own; contenders take turns, and ratios are of medians. Memory is measured in
@@ -49,7 +49,7 @@ class Row:
     contender: str
     shape: Shape
     seconds: float  # of one step
-    pieces_per_second: float  # padding not counted
+    pieces_per_second: float  # as `Measured` counts them
     megabytes: float | None  # at the peak, above parameters, gradients and optimiser state
     times_stock_seconds: float
     times_stock_pieces_per_second: float

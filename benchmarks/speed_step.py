@@ -43,7 +43,7 @@ class Measured:
     """What a contender needed."""
 
     seconds: float  # of one step, in the mean
-    pieces_per_second: float  # padding not counted
+    pieces_per_second: float  # without padding; in the Trainer without special pieces, too
     megabytes: float  # at the peak, above parameters, gradients and optimiser state
 
 

@@ -16,6 +16,7 @@ from transformers import (
 
 from benchmarks.speed_step import STOCK, Data, Example, Measured, Shape, make_model, memory, now, peak_memory
 from data_collator_weam import DataCollatorForWordExchange
+from weam.features import SPECIAL_PIECES
 from weam.training import make_trainer
 
 RECIPES = {
@@ -27,18 +28,18 @@ RECIPES = {
 
 
 class Clock(TrainerCallback):
-    """Notes the time after the first step, from which on is measured, and after the last one; counts real pieces."""
+    """Notes when each step ended, and counts the pieces of the sentences in each batch."""
 
-    def __init__(self, collator: Any, device: torch.device) -> None:  # noqa: ANN401
-        """Count what this collator makes."""
-        self.collator, self.device = collator, device
+    def __init__(self, collator: Any, special: int, device: torch.device) -> None:  # noqa: ANN401
+        """Count what this collator makes; its rows have so many special pieces."""
+        self.collator, self.special, self.device = collator, special, device
         self.times: list[float] = []
         self.pieces: list[int] = []
 
     def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
         """Make a batch and count it."""
         batch = self.collator(examples)
-        self.pieces.append(int(batch["attention_mask"].sum()))
+        self.pieces.append(int(batch["attention_mask"].sum()) - self.special * len(examples))
         return batch
 
     def on_step_end(self, *_: object, **__: object) -> None:
@@ -85,12 +86,12 @@ def measure_training(recipe: str, shape: Shape, steps: int, data: Data) -> Measu
             padded = shape.length if order == "random" else None
             stock = DataCollatorForLanguageModeling(tokenizer, mlm_probability=shape.mask_rate)
             rows = Dataset.from_list([joined(feature, tokenizer, padded) for feature in features])
-            clock = Clock(lambda examples: stock([without_length(x) for x in examples]), device)
+            clock = Clock(lambda examples: stock([without_length(x) for x in examples]), 2, device)
             trainer = Trainer(model, args, data_collator=clock, train_dataset=rows)
         else:
             ours = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)
             trainer = make_trainer(model, args, ours, Dataset.from_list(features))
-            clock = Clock(ours, device)
+            clock = Clock(ours, SPECIAL_PIECES, device)
             trainer.data_collator = clock
         trainer.add_callback(clock)
         trainer.train()

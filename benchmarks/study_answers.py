@@ -27,7 +27,7 @@ from benchmarks.study_record import (
     mixtures,
     own_steps,
 )
-from benchmarks.study_tables import ORDERS, PLACEBO, TASKS, placebo_gaps, plain, seeds_needed
+from benchmarks.study_tables import ORDERS, PLACEBO, TASKS, in_points, placebo_gaps, plain, seeds_needed
 from weam.results import MEAN
 
 
@@ -99,16 +99,18 @@ def seed_note(gap: Gap, evaluation: str) -> str:
 def spread_answer(study: Study) -> str:
     """Say what difference can be seen through the spread over seeds."""
     sentences = []
-    for (evaluation, language), (deviation, seeds) in study.spread.items():
+    for (evaluation, language), (deviation, of_differences, seeds) in study.spread.items():
         if language == MEAN:
-            needed = several(seeds_needed(deviation), "seed")
-            spreads = f"the mean spreads by {100 * deviation:.2f} points over {several(seeds, 'seed')}"
-            sentences.append(f"on {TITLES[evaluation]} {spreads}, a difference of one point needs {needed} a system")
+            needed = several(seeds_needed(deviation, of_differences), "seed")
+            spreads = f"the mean spreads by {in_points(deviation)} points over {several(seeds, 'seed')}"
+            if of_differences is not None:
+                spreads += f", its difference from a system with the same seed by {in_points(of_differences)}"
+            sentences.append(f"on {TITLES[evaluation]} {spreads}; a difference of one point needs {needed} a system")
     if not sentences:
         return ""
     return answer(
         [
-            "; ".join(sentences),
+            *sentences,
             "that counts seeds alone: test examples add to it, the intervals below hold both, and a deviation over so "
             "few seeds is itself a rough figure",
         ]

@@ -11,12 +11,14 @@ and seeds (`weam/scores.py`). Nothing is measured here; what is not finished is 
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import sqrt
 from pathlib import Path
-from statistics import stdev
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -173,6 +175,7 @@ def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
                 "benchmark": benchmark,
                 "language": language,
                 "metric": metric,
+                "seeds": list(by_seed),
                 "values": list(by_seed.values()),
                 "count": counts.get((benchmark, language, metric)),
             }
@@ -198,11 +201,11 @@ class Evaluation:
         """Return (benchmark, language) -> fingerprint of the examples."""
         return {(m.benchmark, m.language): m.data_fingerprint for result, _ in self.steps for m in result.measurements}
 
-    def ratios(self, benchmark: str, language: str, metric: str) -> list[Ratio]:
-        """Return the scores of every training on one test set."""
-        trainings = [(folder, training.name) for result, folder in self.steps for training in result.trainings]
-        paths = [predictions_file(folder, training, benchmark, language) for folder, training in trainings]
-        return [read_scores(path)[metric] for path in paths if path.exists()]
+    def ratios(self, benchmark: str, language: str, metric: str) -> dict[int, Ratio]:
+        """Return the scores of every training on one test set, by seed."""
+        trainings = [(folder, training) for result, folder in self.steps for training in result.trainings]
+        paths = [(t.seed, predictions_file(folder, t.name, benchmark, language)) for folder, t in trainings]
+        return {seed: read_scores(path)[metric] for seed, path in paths if path.exists()}
 
 
 def evaluations(results: Mapping[str, Results], found: Mapping[str, Place]) -> dict[str, Evaluation]:
@@ -229,7 +232,7 @@ def compare(ours: str, theirs: str, known: Mapping[str, Evaluation]) -> list[dic
 
 
 def difference(
-    ours: str, theirs: str, language: str, metric: str, tests: Sequence[tuple[list[Ratio], ...]]
+    ours: str, theirs: str, language: str, metric: str, tests: Sequence[tuple[dict[int, Ratio], ...]]
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""
     found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS)
@@ -362,13 +365,25 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
 
 
 def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the standard deviation over seeds of every evaluation of the backbone that has several."""
+    """Return the standard deviation over seeds of every evaluation of the backbone that has several.
+
+    Beside it that of the difference between another system and the backbone with the same seed: the root of its mean
+    square over the systems that have all of these seeds; none: None.
+    """
+    keys = ("evaluation", "language", "metric")
     rows = [row for row in figures if row["encoder"] == MBERT and len(row["values"]) > 1]
-    return [
-        {key: row[key] for key in ("evaluation", "language", "metric")}
-        | {"deviation": stdev(row["values"]), "seeds": len(row["values"])}
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        own = dict(zip(row["seeds"], row["values"], strict=True))
+        others = [x for x in figures if x["encoder"] != MBERT and all(x[key] == row[key] for key in keys)]
+        variances = [
+            stdev(value - own[seed] for seed, value in zip(x["seeds"], x["values"], strict=True)) ** 2
+            for x in others
+            if set(x["seeds"]) == set(own)
+        ]
+        deviations = {"deviation": stdev(own.values()), "of_differences": sqrt(mean(variances)) if variances else None}
+        found.append({key: row[key] for key in keys} | deviations | {"seeds": len(own)})
+    return found
 
 
 def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
@@ -388,6 +403,19 @@ def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def as_typed(command: str) -> str:
+    """Leave out where this machine keeps its Python.
+
+    >>> as_typed("/opt/venv/bin/python3.11 -m accelerate.commands.launch run_xnli.py --seeds 1")
+    'accelerate launch run_xnli.py --seeds 1'
+    >>> as_typed("/opt/venv/bin/python -m benchmarks.study_data xquad")
+    'python -m benchmarks.study_data xquad'
+    """
+    return re.sub(r"^\S*python\S* ", "python ", command).replace(
+        "python -m accelerate.commands.launch", "accelerate launch"
+    )
+
+
 def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Results]]:
     """Return the record of a plan, and the results it is made of."""
     steps = plan(SCALES[plan_name], list(QUESTIONS))
@@ -401,7 +429,8 @@ def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Result
     for step in steps:
         if found[step.name].is_finished:
             record = json.loads((found[step.name].folder / FINISHED_FILE).read_text(encoding="utf-8"))
-            finished[step.name] = {key: record[key] for key in ("command", "seconds", "threads", "date")}
+            kept = {key: record[key] for key in ("seconds", "threads", "date")}
+            finished[step.name] = {"command": as_typed(record["command"]), **kept}
     record = {
         "plan": plan_name,
         "date": datetime.now(UTC).date().isoformat(),

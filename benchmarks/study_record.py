@@ -66,14 +66,15 @@ class Study:
         scores: values over seeds, by system and language; of the metric that systems are compared by.
         gaps: differences, by both systems and language.
         layers: values of a space, layer 1 first, by encoder, language pair and metric.
-        spread: standard deviation of the backbone over seeds and their number, by evaluation and language.
+        spread: standard deviations over seeds, of the backbone and of differences from it, and the number of seeds, by
+            evaluation and language.
     """
 
     record: dict[str, Any]
     scores: dict[tuple[str, str], list[float]]
     gaps: dict[tuple[str, str, str], Gap]
     layers: dict[tuple[str, str, str], list[float]]
-    spread: dict[tuple[str, str], tuple[float, int]]
+    spread: dict[tuple[str, str], tuple[float, float | None, int]]
 
     @property
     def scale(self) -> Scale:
@@ -136,7 +137,7 @@ def parse_study(record: dict[str, Any]) -> Study:
     for row in sorted(record["space"], key=lambda row: row["layer"]):
         layers.setdefault((row["encoder"], row["pair"], row["metric"]), []).append(row["value"])
     spread = {
-        (row["evaluation"], row["language"]): (row["deviation"], row["seeds"])
+        (row["evaluation"], row["language"]): (row["deviation"], row["of_differences"], row["seeds"])
         for row in record["seed_spread"]
         if row["metric"] == compared.get(row["evaluation"])
     }

@@ -49,28 +49,41 @@ PLACEBO = "weam shuffled links"
 TASKS = ("panx", "mlqa zero-shot", "mlqa translate-train")
 
 
-def seeds_needed(deviation: float) -> int:
+def seeds_needed(deviation: float, of_differences: float | None) -> int:
     """Return how many seeds of each of two systems make a difference of a point more than the spread over seeds.
 
-    The interval of a difference of means over n seeds is 1.96 deviations times the root of 2/n to either side.
+    The interval of a mean difference over n seeds is 1.96 deviations of a difference times the root of 1/n to either
+    side. Where systems share no seeds, a difference deviates by the root of 2 times what a score does.
 
-    >>> seeds_needed(0.01), seeds_needed(0.001)
-    (8, 1)
+    >>> seeds_needed(0.01, None), seeds_needed(0.01, 0.007), seeds_needed(0.001, None)
+    (8, 2, 1)
     """
-    return max(1, ceil(2 * (1.96 * deviation) ** 2 / POINT**2))
+    variance = 2 * deviation**2 if of_differences is None else of_differences**2
+    return max(1, ceil(1.96**2 * variance / POINT**2))
 
 
 def spread_table(study: Study) -> str:
-    """Lay out the standard deviation of the backbone over seeds, in points."""
+    """Lay out the standard deviations over seeds, in points."""
     evaluations = list(dict.fromkeys(evaluation for evaluation, _ in study.spread))
     languages = study.languages(*(f"{MBERT}/{evaluation}" for evaluation in evaluations))
     rows = []
     for evaluation in evaluations:
         cells = [study.spread.get((evaluation, language)) for language in languages]
-        deviation, seeds = study.spread.get((evaluation, MEAN), (None, 1))
-        ends = [MISSING, MISSING] if deviation is None else [str(seeds), str(seeds_needed(deviation))]
-        rows.append([TITLES[evaluation], *(f"{100 * cell[0]:.2f}" if cell else MISSING for cell in cells), *ends])
-    return table([MBERT, *languages, "seeds", "seeds for a point"], rows) if rows else ""
+        rows.append([TITLES[evaluation], *(in_points(cell and cell[0]) for cell in cells)])
+        total = study.spread.get((evaluation, MEAN))
+        ends = (in_points(total[1]), str(total[2]), str(seeds_needed(*total[:2]))) if total else [MISSING] * 3
+        rows[-1] += ends
+    columns = ["mean, from the backbone", "seeds", "seeds for a point"]
+    return table([MBERT, *languages, *columns], rows) if rows else ""
+
+
+def in_points(deviation: float | None) -> str:
+    """Write a deviation in points.
+
+    >>> in_points(0.0141), in_points(None)
+    ('1.41', '–')
+    """
+    return MISSING if deviation is None else f"{100 * deviation:.2f}"
 
 
 def claims_table(study: Study) -> str:

@@ -122,7 +122,7 @@ def quickstart() -> str:
 
 def results() -> str:
     """Write the section on results."""
-    return "\n\n".join([transfer(), evidence(), aligners(), collator()])
+    return "\n\n".join([transfer(), evidence(), aligners(), speed(), start_up(), collator()])
 
 
 def transfer() -> str:
@@ -234,6 +234,62 @@ def aligners() -> str:
     names = sorted({name for name, _ in rates})
     rows = [[name, percent(rates[name, "fast_align"]), percent(rates[name, "eflomal"])] for name in names]
     return f"{head}\n\n{table(['gold set', 'FastAlign', 'Eflomal'], rows)}"
+
+
+def speed() -> str:
+    """Write what a training step costs, and how fast real text goes through it."""
+    parts = read("speed")["parts"]
+    step, bitext = parts["step"], parts["bitext"]
+    shape = step["rows"][0]["shape"]
+    head = (
+        f"### Speed of training\n\nAt the shape of mBERT ({shape['layers']} layers of 768, {shape['vocabulary']:,} "
+        f"pieces), {shape['batch_size']} rows a batch, {shape['mask_rate']:.0%} of the pieces masked, on "
+        f"{step['machine']['threads']} cores without a GPU, in float32. First one batch of full rows of "
+        f"{shape['length']} pieces, the same for all, with the optimiser's step; memory is what comes at the peak on "
+        f"top of parameters, gradients and optimiser state. Measured {step['date']} with `{step['command']}`."
+    )
+    steps = table(
+        ["one step", "seconds", "times stock", "memory, MB", "times stock"],
+        [
+            [row["contender"], f"{row['seconds']:.1f}", f"{row['times_stock_seconds']:.2f}"]
+            + [f"{row['megabytes']:,}", f"{row['times_stock_megabytes']:.2f}"]
+            for row in step["rows"]
+        ],
+    )
+    grouped = bitext["rows"][1]["pieces_per_second"]
+    text = (
+        "Then real sentence pairs of uneven lengths through the Trainer, beside transformers' example recipe for "
+        "masked language modelling: the pair as one row, padded, or in batches of like length. Pieces of the sentences "
+        "per second, neither padding nor special pieces counted. "
+        f"Measured {bitext['date']} with `{bitext['command']}`."
+    )
+    pieces = table(
+        ["real text", "pieces/s", "times padded recipe", "times grouped recipe"],
+        [
+            [row["contender"], f"{row['pieces_per_second']:.0f}", f"{row['times_stock_pieces_per_second']:.2f}"]
+            + [f"{row['pieces_per_second'] / grouped:.2f}"]
+            for row in bitext["rows"]
+        ],
+    )
+    return "\n\n".join([head, steps, text, pieces])
+
+
+def start_up() -> str:
+    """Write how long a run takes to its first batch."""
+    record = read("start_up")
+    head = (
+        "### Start on a large bitext\n\nFrom the command to the first batch, on generated pairs of eight words a side "
+        "with links from a file: the first time, when everything is read, cut and encoded, and again, when it is on "
+        "disk. Memory at the peak, beyond that on a thousand pairs; of the second start it is what orders the pairs, "
+        f"not the text. Measured {record['date']} with `{record['command']}`."
+    )
+    rows = [
+        [f"{row['pairs']:,}", f"{row['first_seconds']:.0f}", f"{row['first_megabytes']:,}"]
+        + [f"{row['again_seconds']:.1f}", f"{row['again_megabytes']:,}", f"{row['gigabytes_on_disk']:.1f}"]
+        for row in record["rows"]
+    ]
+    columns = ["pairs", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"]
+    return f"{head}\n\n{table(columns, rows)}"
 
 
 def collator() -> str:

@@ -5,10 +5,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pytest
 
-from weam.scores import Difference, Ratio, paired_bootstrap
+from weam.scores import DRAWS, Difference, Ratio, paired_bootstrap
 
 GOOD, BAD = Ratio.mean([1.0] * 100), Ratio.mean([0.0] * 100)
 Systems = tuple[list[Ratio], list[Ratio]]
+
+
+def compare(tests: list[Systems], draws: int = DRAWS, same_seeds: bool = False) -> Difference:
+    """Call the bootstrap on systems whose seeds are 0, 1, ..., on both sides or on ours only."""
+    first = 0 if same_seeds else 100
+    return paired_bootstrap([(dict(enumerate(ours)), dict(enumerate(theirs, first))) for ours, theirs in tests], draws)
 
 
 def ratios(seed: int, systems: int, count: int = 40) -> list[Ratio]:
@@ -42,47 +48,47 @@ def test_a_mean_counts_every_example_once() -> None:
 
 def test_a_system_does_not_differ_from_itself() -> None:
     (ratio,) = ratios(0, 1)
-    assert paired_bootstrap([([ratio], [ratio])]) == Difference(0, 0, 0)
+    assert compare([([ratio], [ratio])]) == Difference(0, 0, 0)
 
 
 def test_a_difference_alike_on_all_examples_has_no_interval() -> None:
     scores = np.random.default_rng(0).random(100)
-    difference = paired_bootstrap([([Ratio.mean(scores + 0.25)], [Ratio.mean(scores)])])
+    difference = compare([([Ratio.mean(scores + 0.25)], [Ratio.mean(scores)])])
     assert (difference.value, difference.low, difference.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_sixty_more_right_answers_of_a_hundred_are_a_difference() -> None:
     ours = Ratio.mean([1.0] * 80 + [0.0] * 20)
     theirs = Ratio.mean([0.0] * 60 + [1.0] * 20 + [0.0] * 20)
-    difference = paired_bootstrap([([ours], [theirs])])
+    difference = compare([([ours], [theirs])])
     assert difference.value == pytest.approx(0.6, abs=1e-12)
     # binomial: 0.6 +- 1.96 * sqrt(0.6 * 0.4 / 100) = 0.504 to 0.696
     assert (difference.low, difference.high) == pytest.approx((0.504, 0.696), abs=0.011)
 
 
 def test_one_more_right_answer_of_a_hundred_is_none() -> None:
-    difference = paired_bootstrap([([Ratio.mean([1.0] * 51 + [0.0] * 49)], [Ratio.mean([1.0] * 50 + [0.0] * 50)])])
+    difference = compare([([Ratio.mean([1.0] * 51 + [0.0] * 49)], [Ratio.mean([1.0] * 50 + [0.0] * 50)])])
     assert difference.value == pytest.approx(0.01)
     assert difference.low == 0
 
 
 def test_seeds_are_drawn_too() -> None:
     """Of two seeds, one right everywhere and one nowhere: both twice as often as either alone, each side."""
-    assert paired_bootstrap([([GOOD, GOOD], [BAD])]) == Difference(1, 1, 1)
-    assert paired_bootstrap([([GOOD, BAD], [BAD])]) == Difference(0.5, 0, 1)
-    assert paired_bootstrap([([GOOD], [GOOD, BAD])]) == Difference(0.5, 0, 1)
-    assert paired_bootstrap([([GOOD, BAD], [GOOD, BAD])]) == Difference(0, -1, 1)
+    assert compare([([GOOD, GOOD], [BAD])]) == Difference(1, 1, 1)
+    assert compare([([GOOD, BAD], [BAD])]) == Difference(0.5, 0, 1)
+    assert compare([([GOOD], [GOOD, BAD])]) == Difference(0.5, 0, 1)
+    assert compare([([GOOD, BAD], [GOOD, BAD])]) == Difference(0, -1, 1)
 
 
 def test_test_sets_are_averaged() -> None:
     tests = [([GOOD], [BAD]), ([GOOD], [GOOD]), ([Ratio.mean([0.5] * 7)], [Ratio.mean([0.0] * 7)])]
-    assert paired_bootstrap(tests) == Difference(0.5, 0.5, 0.5)
+    assert compare(tests) == Difference(0.5, 0.5, 0.5)
 
 
 def test_parallel_test_sets_are_resampled_alike() -> None:
     """Where one is right just where the other is wrong, their mean is 0.5 on the same rows only."""
     one, other = Ratio.mean([1.0] * 50 + [0.0] * 50), Ratio.mean([0.0] * 50 + [1.0] * 50)
-    difference = paired_bootstrap([([one], [BAD]), ([other], [BAD])])
+    difference = compare([([one], [BAD]), ([other], [BAD])])
     assert (difference.value, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
@@ -91,19 +97,19 @@ def test_parallel_test_sets_are_resampled_alike() -> None:
 
 def test_the_same_comparison_gives_the_same_interval() -> None:
     systems = ratios(1, 3), ratios(1, 2)
-    assert paired_bootstrap([systems], draws=800) == paired_bootstrap([systems], draws=800)
+    assert compare([systems], draws=800) == compare([systems], draws=800)
 
 
 def test_the_other_way_round_the_interval_is_mirrored() -> None:
     ours, theirs = ratios(2, 2)
-    one, other = (paired_bootstrap([pair], draws=800) for pair in (([ours], [theirs]), ([theirs], [ours])))
+    one, other = (compare([pair], draws=800) for pair in (([ours], [theirs]), ([theirs], [ours])))
     assert (other.value, other.low, other.high) == pytest.approx((-one.value, -one.high, -one.low))
 
 
 def test_pairing_narrows_the_interval_of_systems_that_err_alike() -> None:
     right = np.array([1.0] * 50 + [0.0] * 50)
-    alike = paired_bootstrap([([Ratio.mean(right)], [Ratio.mean(right * (np.arange(100) > 4))])])
-    unlike = paired_bootstrap([([Ratio.mean(right)], [Ratio.mean((right * (np.arange(100) > 4))[::-1])])])
+    alike = compare([([Ratio.mean(right)], [Ratio.mean(right * (np.arange(100) > 4))])])
+    unlike = compare([([Ratio.mean(right)], [Ratio.mean((right * (np.arange(100) > 4))[::-1])])])
     assert alike.value == pytest.approx(unlike.value) and alike.value == pytest.approx(0.05)
     assert alike.high - alike.low < 0.1 < 0.3 < unlike.high - unlike.low
 
@@ -111,8 +117,21 @@ def test_pairing_narrows_the_interval_of_systems_that_err_alike() -> None:
 def test_seeds_that_differ_widen_the_interval() -> None:
     rows = np.random.default_rng(0).random(100)
     seeds = [Ratio.mean(rows < share) for share in (0.4, 0.6, 0.8)]
-    one, several = (paired_bootstrap([(ours, [BAD])]) for ours in ([seeds[1]], seeds))
+    one, several = (compare([(ours, [BAD])]) for ours in ([seeds[1]], seeds))
     assert several.high - several.low > 1.2 * (one.high - one.low)
+
+
+def test_equal_seeds_are_drawn_together() -> None:
+    """Both systems fare well with one seed and badly with the other: the difference is the same with either."""
+    high, low = (Ratio.mean([value] * 100) for value in (0.75, 0.5))
+    assert compare([([GOOD, high], [high, low])], same_seeds=True) == Difference(0.25, 0.25, 0.25)
+    apart = compare([([GOOD, high], [high, low])])
+    assert (apart.value, apart.low, apart.high) == (0.25, 0.0, 0.5)
+
+
+def test_equal_seeds_are_matched_whatever_their_order() -> None:
+    ours, theirs = {1: GOOD, 2: BAD}, {2: BAD, 1: GOOD}
+    assert paired_bootstrap([(ours, theirs)]) == Difference(0, 0, 0)
 
 
 # Against a reference
@@ -156,7 +175,7 @@ def slow_bootstrap(tests: list[Systems], draws: int) -> Difference:
     ids=["one test set", "two test sets", "seeds", "seeds and two test sets"],
 )
 def test_the_bootstrap_equals_a_loop(tests: list[Systems], draws: int) -> None:
-    expected, found = slow_bootstrap(tests, draws), paired_bootstrap(tests, draws)
+    expected, found = slow_bootstrap(tests, draws), compare(tests, draws)
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
     assert found.low < found.high
 
@@ -175,4 +194,4 @@ def test_the_bootstrap_equals_a_loop(tests: list[Systems], draws: int) -> None:
 def test_other_examples_or_none_are_refused(ours: list[Ratio], theirs: list[Ratio], counts: str) -> None:
     message = f"a paired comparison needs the same examples for all, but there are {counts} of them"
     with pytest.raises(ValueError, match=message):
-        paired_bootstrap([(ours, theirs)])
+        compare([(ours, theirs)])

@@ -192,8 +192,9 @@ def course(names):
     return {"steps": 1375, "tokens": 800_000, "seconds": 301.0, "log": log, "held_out": []}
 
 
-def spread(evaluation, language, deviation, metric="accuracy"):
-    return {"evaluation": evaluation, "language": language, "metric": metric, "deviation": deviation, "seeds": 2}
+def spread(evaluation, language, deviation, of_differences=None, metric="accuracy"):
+    deviations = {"deviation": deviation, "of_differences": of_differences}
+    return {"evaluation": evaluation, "language": language, "metric": metric, **deviations, "seeds": 2}
 
 
 @pytest.fixture
@@ -211,8 +212,9 @@ def record():
             "unfinished": UNFINISHED,
             "seed_spread": [
                 spread("xnli zero-shot", "de", 0.0141),
-                spread("xnli zero-shot", "mean", 0.0071),
-                spread("mlqa zero-shot", "mean", 0.02, "exact_match"),
+                spread("xnli zero-shot", "mean", 0.0271, 0.0091),
+                spread("udpos", "mean", 0.0071),
+                spread("mlqa zero-shot", "mean", 0.02, metric="exact_match"),
             ],
             "claims": CLAIMS,
             "encoders": {
@@ -249,9 +251,10 @@ def nothing(record):
 
 def test_the_spread_is_in_points_with_the_seeds_that_a_point_needs(study):
     expected = """\
-| mbert | en | de | zh | mean | seeds | seeds for a point |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: |
-| XNLI zero-shot | – | 1.41 | – | 0.71 | 2 | 4 |"""
+| mbert | en | de | zh | mean | mean, from the backbone | seeds | seeds for a point |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| XNLI zero-shot | – | 1.41 | – | 2.71 | 0.91 | 2 | 4 |
+| UDPOS | – | – | – | 0.71 | – | 2 | 4 |"""
     assert spread_table(study) == expected
 
 
@@ -436,9 +439,10 @@ def test_what_is_left_is_listed_by_question_and_encoder(record):
 
 def test_the_answer_on_spread(study):
     expected = """\
-Answer: on XNLI zero-shot the mean spreads by 0.71 points over 2 seeds, a difference of one point needs 4 seeds a \
-system. That counts seeds alone: test examples add to it, the intervals below hold both, and a deviation over so \
-few seeds is itself a rough figure."""
+Answer: on XNLI zero-shot the mean spreads by 2.71 points over 2 seeds, its difference from a system with the same \
+seed by 0.91; a difference of one point needs 4 seeds a system. On UDPOS the mean spreads by 0.71 points over 2 \
+seeds; a difference of one point needs 4 seeds a system. That counts seeds alone: test examples add to it, the \
+intervals below hold both, and a deviation over so few seeds is itself a rough figure."""
     assert spread_answer(study) == expected
 
 

@@ -11,6 +11,7 @@ from weam.results import MEAN, Comparison, Results, read_results
 from weam.scores import Ratio, paired_bootstrap
 
 Test = tuple[str, str]  # (benchmark, language)
+BySeed = dict[int, Ratio]
 
 
 def check_comparable(other: Path, tests: Mapping[Test, str]) -> None:
@@ -62,9 +63,9 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
 
 def _paired_scores(
     ours: Results, folder: Path, theirs: Results, other_folder: Path
-) -> dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]]:
-    """Return for each benchmark and metric, by language, our scores and theirs: one per training."""
-    paired: dict[tuple[str, str], dict[str, tuple[list[Ratio], list[Ratio]]]] = {}
+) -> dict[tuple[str, str], dict[str, tuple[BySeed, BySeed]]]:
+    """Return for each benchmark and metric, by language, our scores and theirs."""
+    paired: dict[tuple[str, str], dict[str, tuple[BySeed, BySeed]]] = {}
     for benchmark, language in dict.fromkeys((m.benchmark, m.language) for m in ours.measurements):
         if any((m.benchmark, m.language) == (benchmark, language) for m in theirs.measurements):
             mine = _all_scores(ours, folder, benchmark, language)
@@ -74,14 +75,14 @@ def _paired_scores(
     return paired
 
 
-def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -> dict[str, list[Ratio]]:
-    """Return for each metric the scores of every training that was tested on this."""
-    found: dict[str, list[Ratio]] = {}
+def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -> dict[str, BySeed]:
+    """Return for each metric the scores of every training that was tested on this: a seed has one."""
+    found: dict[str, BySeed] = {}
     for training in results.trainings:
         path = predictions_file(folder, training.name, benchmark, language)
         if path.exists():
             for metric, ratio in read_scores(path).items():
-                found.setdefault(metric, []).append(ratio)
+                found.setdefault(metric, {})[training.seed] = ratio
     if not found:
         raise FileNotFoundError(
             f"{folder} has no predictions for {benchmark} {language}; keep them beside results.json"

@@ -3,7 +3,7 @@
 Knows no tasks and no models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,29 +60,36 @@ class Difference:
     high: float
 
 
-def paired_bootstrap(tests: Sequence[tuple[Sequence[Ratio], Sequence[Ratio]]], draws: int = DRAWS) -> Difference:
+def paired_bootstrap(
+    tests: Sequence[tuple[Mapping[int, Ratio], Mapping[int, Ratio]]], draws: int = DRAWS
+) -> Difference:
     """Compare two systems on the same test sets by the paired bootstrap (Efron and Tibshirani 1993; Koehn 2004).
 
-    Each draw takes the N examples of a test set with replacement, the same ones for both systems, and each system's
-    seeds with replacement; the interval holds the middle 95 % of the differences, averaged over the test sets. Test
-    sets of one size are resampled alike, as parallel ones must be. With one seed a side it says nothing about other
-    seeds. Deterministic.
+    Each draw takes the N examples of a test set with replacement, the same ones for both systems, and the seeds with
+    replacement, the same ones for both where both have the same: a seed fixes the fresh head and the order of the
+    batches, so that equal seeds fare alike. The interval holds the middle 95 % of the differences, averaged over the
+    test sets. Test sets of one size are resampled alike, as parallel ones must be. With one seed a side it says nothing
+    about other seeds, and with a few it is narrower than it should be. Deterministic.
 
     Args:
-        tests: for each test set (ours, theirs): a ratio per seed, all over the same examples in the same order.
+        tests: for each test set (ours, theirs): a ratio by seed, all over the same examples in the same order.
         draws: how many.
 
     Raises:
         ValueError: the numbers of examples of a test set differ, or there are none.
     """
-    means = [np.mean([r.value for r in ours]) - np.mean([r.value for r in theirs]) for ours, theirs in tests]
+    means = [_mean(ours.values()) - _mean(theirs.values()) for ours, theirs in tests]
     drawn = np.mean([_drawn_differences(ours, theirs, draws) for ours, theirs in tests], axis=0)  # (draws,)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Difference(float(np.mean(means)), float(low), float(high))
 
 
-def _drawn_differences(ours: Sequence[Ratio], theirs: Sequence[Ratio], draws: int) -> np.ndarray:
-    counts = {ratio.count for ratio in (*ours, *theirs)}
+def _mean(ratios: Iterable[Ratio]) -> np.floating:
+    return np.mean([ratio.value for ratio in ratios])
+
+
+def _drawn_differences(ours: Mapping[int, Ratio], theirs: Mapping[int, Ratio], draws: int) -> np.ndarray:
+    counts = {ratio.count for side in (ours, theirs) for ratio in side.values()}
     if len(counts) != 1 or counts == {0}:
         raise ValueError(f"a paired comparison needs the same examples for all, but there are {sorted(counts)} of them")
     (count,) = counts
@@ -91,16 +98,19 @@ def _drawn_differences(ours: Sequence[Ratio], theirs: Sequence[Ratio], draws: in
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)
         weights = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # (size, N)
-        differences.append(_resampled(ours, weights, generator) - _resampled(theirs, weights, generator))
+        own, other = (generator.integers(len(side), size=(size, len(side))) for side in (ours, theirs))
+        if set(ours) == set(theirs):
+            other = own
+        differences.append(_resampled(ours, weights, own) - _resampled(theirs, weights, other))
     return np.concatenate(differences)
 
 
-def _resampled(seeds: Sequence[Ratio], weights: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return (draws,) means over seeds drawn with replacement, on examples that count `weights` (draws, N) times."""
+def _resampled(by_seed: Mapping[int, Ratio], weights: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return (draws,) means over the drawn seeds (draws, S), on examples that count `weights` (draws, N) times."""
+    seeds = [by_seed[seed] for seed in sorted(by_seed)]
     numerators = weights @ np.stack([ratio.numerators for ratio in seeds], axis=1)  # (draws, seeds)
     denominators = weights @ np.stack([ratio.denominators for ratio in seeds], axis=1)
     values = _divide(numerators, denominators)
-    drawn = generator.integers(len(seeds), size=values.shape)
     return np.take_along_axis(values, drawn, axis=1).mean(axis=1)
 
 
