@@ -11,7 +11,6 @@ from datasets import Dataset
 from data_collator_weam import DataCollatorForWordExchange
 from tests.conftest import TEXTS, plant_translations, small_config
 from weam.baselines import BertForMonolingualMLM, BertForTranslationRanking, BertForWordAlignment
-from weam.bitext import Bitext, BitextReport
 from weam.held_out import (
     BATCH_SIZE,
     HeldOut,
@@ -59,12 +58,18 @@ def bitext(features):
     for row in rows:
         row["length"] += len(row["target_ids"])
     texts = pairs([TEXTS[n % 4][0] for n in range(80)], [TEXTS[n % 4][1] for n in range(80)])
-    return Bitext(("en", "de"), texts, BitextReport("en-de", 80, 80, {}), {}), Dataset.from_list(rows)
+    return texts, Dataset.from_list(rows)
+
+
+def of_rows(bitext, rows, gold=()):
+    """Hold these rows of a bitext and its features out."""
+    texts, features = bitext
+    return make_held_out("en-de", texts.select(rows), features.select(rows), list(gold))
 
 
 @pytest.fixture
 def held_out(bitext):
-    return make_held_out(*bitext, list(range(80)), [])
+    return of_rows(bitext, range(80))
 
 
 def parts(model, batch):
@@ -147,7 +152,7 @@ def test_the_split_of_repeated_sentences_shares_nothing():
 
 
 def test_held_out_rows_are_gathered_with_their_texts(bitext):
-    held_out = make_held_out(*bitext, [5, 2], [])
+    held_out = of_rows(bitext, [5, 2])
     assert held_out.language_pair == "en-de"
     assert (held_out.sources, held_out.targets) == (["the dog eats", "a red house"], ["hund isst", "ein rotes haus"])
     assert held_out.features["id"][:] == [5, 2]
@@ -193,11 +198,11 @@ def test_scoring_leaves_weights_and_gradients_alone(model, collator, held_out):
 
 
 def test_scores_count_pairs_and_sentences_aligned_by_hand(model, collator, bitext):
-    without = score_held_out(model, collator, make_held_out(*bitext, [0, 1, 2], []))
+    without = score_held_out(model, collator, of_rows(bitext, [0, 1, 2]))
     assert (without.language_pair, without.pairs) == ("en-de", 3)
     assert (without.gold_sentences, without.alignment_error_rate) == (0, None)
     sentence = GoldSentence(("cat",), ("katze",), frozenset({(0, 0)}), frozenset({(0, 0)}))
-    scores = score_held_out(model, collator, make_held_out(*bitext, [0, 1, 2], [sentence, sentence]))
+    scores = score_held_out(model, collator, of_rows(bitext, [0, 1, 2], [sentence, sentence]))
     assert (scores.gold_sentences, scores.alignment_error_rate) == (2, 0.0)  # one word each: nothing else is nearest
 
 
@@ -222,7 +227,7 @@ def test_a_model_that_reads_each_sentence_by_itself_has_no_cross_lingual_loss(mo
 def test_pairs_without_links_have_no_cross_lingual_loss(model, collator, bitext):
     texts, features = bitext
     unlinked = Dataset.from_list([{**row, "links": []} for row in features.select(range(4))])
-    scores = score_held_out(model, collator, make_held_out(texts, unlinked, list(range(4)), []))
+    scores = score_held_out(model, collator, of_rows((texts, unlinked), range(4)))
     assert scores.multilingual_loss > 0
     assert scores.cross_lingual_loss is None
 
@@ -267,8 +272,7 @@ def test_a_text_retrieves_itself(model, collator, tokenizer):
     ids = [tokenizer(sentence, add_special_tokens=False)["input_ids"] for sentence in SENTENCES]
     columns = {"id": list(numbers), "source_ids": ids, "target_ids": ids, "links": [[[0, 0]] for _ in numbers]}
     features = Dataset.from_dict({**columns, "length": [2 * len(pieces) + 3 for pieces in ids]})
-    same = Bitext(("en", "en"), pairs(SENTENCES, SENTENCES), BitextReport("en-en", 18, 18, {}), {})
-    scores = score_held_out(model, collator, make_held_out(same, features, list(numbers), []))
+    scores = score_held_out(model, collator, of_rows((pairs(SENTENCES, SENTENCES), features), numbers))
     assert (scores.retrieval_source_to_target, scores.retrieval_target_to_source) == (1.0, 1.0)
 
 

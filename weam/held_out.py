@@ -19,7 +19,6 @@ from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokeniz
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import WEAMModel
-from weam.bitext import Bitext
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import Measurement, write_json
 from weam.sentence_vectors import layer_vectors
@@ -136,15 +135,14 @@ def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
     return np.fromiter(rows, np.int64)
 
 
-def make_held_out(bitext: Bitext, features: Dataset, rows: np.ndarray, gold: list[GoldSentence]) -> HeldOut:
-    """Gather what `score_held_out` needs, on the given rows."""
-    epochs = np.full(len(rows), FIXED_EPOCH, dtype=np.int64)
-    texts = bitext.pairs.select(rows)
+def make_held_out(language_pair: str, pairs: Dataset, features: Dataset, gold: list[GoldSentence]) -> HeldOut:
+    """Gather what `score_held_out` needs of held-out pairs and their features, which are in one order."""
+    epochs = np.full(len(features), FIXED_EPOCH, dtype=np.int64)
     return HeldOut(
-        language_pair=bitext.language_pair,
-        features=features.select(rows).add_column("epoch", epochs),
-        sources=list(texts["source"]),
-        targets=list(texts["target"]),
+        language_pair=language_pair,
+        features=features.add_column("epoch", epochs),
+        sources=list(pairs["source"]),
+        targets=list(pairs["target"]),
         gold=gold,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset, load_dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -100,26 +101,31 @@ def split_language_pairs(
         ValueError: no pair of a language pair is left to train on, or none is held out.
     """
     prepared = {}
-    for name, (train_rows, held_out_rows) in cache_rows(bitexts, args).items():
-        bitext = bitexts[name]
+    folder = cache_rows(bitexts, args)
+    for name, bitext in bitexts.items():
         features = cache_features(bitext, links[name], args.max_length, Path(args.cache_dir))
-        if not len(held_out_rows) or not len(train_rows):
+        train, held_out = (select_rows(features, folder / f"{name}.{part}.arrow") for part in ("train", "held_out"))
+        if not len(held_out) or not len(train):
             raise ValueError(
-                f"{name}: {len(train_rows)} pairs to train on and {len(held_out_rows)} held out; give more text or "
+                f"{name}: {len(train)} pairs to train on and {len(held_out)} held out; give more text or "
                 f"another --validation_fraction. {bitext.report}"
             )
+        pairs = select_rows(bitext.pairs, folder / f"{name}.held_out.arrow")
         prepared[name] = LanguagePair(
-            train=draw_pairs(features.select(train_rows), args.max_train_pairs),
-            held_out=make_held_out(bitext, features, held_out_rows, gold[name]),
+            train=draw_pairs(train, args.max_train_pairs),
+            held_out=make_held_out(name, pairs, held_out, gold[name]),
             report=bitext.report,
         )
     return prepared
 
 
-def cache_rows(bitexts: dict[str, Bitext], args: BitextArguments) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Choose the rows (N,) int64 to train on and those held out, of each bitext, and keep them on disk."""
+def cache_rows(bitexts: dict[str, Bitext], args: BitextArguments) -> Path:
+    """Choose which rows of each bitext are trained on and which are held out, once; return the folder with the lists.
+
+    `NAME.train.arrow` and `NAME.held_out.arrow` are for `select_rows`.
+    """
     key = {
-        "stage": "held out 1",
+        "stage": "rows 1",
         "bitexts": {name: bitext.key for name, bitext in bitexts.items()},
         "validation_fraction": args.validation_fraction,
         "max_eval_pairs": args.max_eval_pairs,
@@ -132,14 +138,23 @@ def cache_rows(bitexts: dict[str, Bitext], args: BitextArguments) -> dict[str, t
         }
         keys = {key for _, pair_keys in held_out.values() for key in pair_keys}
         for name, bitext in bitexts.items():
-            np.save(folder / f"{name}.train.npy", training_rows(bitext.pairs, keys))
-            np.save(folder / f"{name}.held_out.npy", np.array(held_out[name][0], dtype=np.int64))
+            write_rows(training_rows(bitext.pairs, keys), folder / f"{name}.train.arrow")
+            write_rows(held_out[name][0], folder / f"{name}.held_out.arrow")
 
-    folder = cached_folder(Path(args.cache_dir), "held-out", key, build)
-    return {
-        name: (np.load(folder / f"{name}.train.npy", mmap_mode="r"), np.load(folder / f"{name}.held_out.npy"))
-        for name in bitexts
-    }
+    return cached_folder(Path(args.cache_dir), "rows", key, build)
+
+
+def write_rows(rows: np.ndarray | list[int], path: Path) -> None:
+    """Write row numbers as `datasets` keeps them."""
+    table = pa.table({"indices": pa.array(rows, pa.uint64())})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def select_rows(dataset: Dataset, rows: Path) -> Dataset:
+    """Select the rows of a data set on disk that a file of `write_rows` lists; both stay on disk."""
+    (file,) = dataset.cache_files
+    return Dataset.from_file(file["filename"], indices_filename=str(rows))
 
 
 def draw_pairs(features: Dataset, limit: int | None) -> Dataset:

@@ -91,9 +91,16 @@ class LengthGroupingTrainer(Trainer):
         args, column = self.args, self.args.length_column_name
         if args.train_sampling_strategy != "group_by_length" or column not in dataset.column_names:
             return super()._get_train_sampler(train_dataset)
-        lengths = dataset.select_columns(column).with_format("numpy")[column][:]
         batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-        return LengthGroups(lengths, batch_size, args.seed if args.data_seed is None else args.data_seed)
+        seed = args.seed if args.data_seed is None else args.data_seed
+        return LengthGroups(whole_column(dataset, column), batch_size, seed)
+
+
+def whole_column(dataset: Dataset, name: str) -> np.ndarray:
+    """Return a column of numbers, (rows,); `datasets` itself gathers row by row where rows have been selected."""
+    values = dataset.data.column(name).to_numpy()
+    rows = dataset._indices
+    return values if rows is None else values[rows.column(0).to_numpy()]
 
 
 class EpochSignal(TrainerCallback):
