@@ -243,7 +243,7 @@ def speed() -> str:
     shape = step["rows"][0]["shape"]
     head = (
         f"### Speed of training\n\nAt the shape of mBERT ({shape['layers']} layers of 768, {shape['vocabulary']:,} "
-        f"pieces), {shape['batch_size']} rows a batch, {shape['mask_rate']:.0%} of the pieces masked, on "
+        f"pieces), {shape['batch_size']} rows a batch, {100 * shape['mask_rate']:.0f} % of the pieces masked, on "
         f"{step['machine']['threads']} cores without a GPU, in float32. First one batch of full rows of "
         f"{shape['length']} pieces, the same for all, with the optimiser's step; memory is what comes at the peak on "
         f"top of parameters, gradients and optimiser state. Measured {step['date']} with `{step['command']}`."
