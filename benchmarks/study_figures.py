@@ -223,12 +223,20 @@ def compare(ours: str, theirs: str, known: Mapping[str, Evaluation]) -> list[dic
     rows, foreign = [], []
     for benchmark, language in shared:
         metric = METRICS[benchmark.removesuffix("-dev")]
-        pair = tuple(side.ratios(benchmark, language, metric) for side in both)
+        pair = with_equal_seeds(*(side.ratios(benchmark, language, metric) for side in both))
         rows.append(difference(ours, theirs, language, metric, [pair]))
         foreign += [pair] if is_foreign(language) else []
     if len(foreign) > 1:
         rows.append(difference(ours, theirs, MEAN, metric, foreign))
     return rows
+
+
+def with_equal_seeds(ours: dict[int, Ratio], theirs: dict[int, Ratio]) -> tuple[dict[int, Ratio], dict[int, Ratio]]:
+    """Leave out the seeds that only one side has; where they share none, all stay."""
+    shared = set(ours) & set(theirs)
+    if not shared:
+        return ours, theirs
+    return {seed: ours[seed] for seed in sorted(shared)}, {seed: theirs[seed] for seed in sorted(shared)}
 
 
 def difference(

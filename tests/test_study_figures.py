@@ -296,11 +296,15 @@ def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
     ours = [evaluate(tmp_path / f"ours {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
     known = {
         WEAM: Evaluation([step for one in ours for step in one.steps]),
-        MBERT: evaluate(tmp_path / "theirs", {"de": WRONG}),
+        MBERT: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
+        "tlm/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
     }
     rows = compare(WEAM, MBERT, known)
     assert differences(rows) == [("de", "accuracy", 0.5, 0, 1)]
     assert rows[0]["seeds"] == [2, 1]
+    (shared,) = compare(WEAM, "tlm/xnli zero-shot", known)  # a seed that both have is compared with itself alone
+    assert differences([shared]) == [("de", "accuracy", 1, 1, 1)]
+    assert shared["seeds"] == [1, 1]
 
 
 def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mean(tmp_path: Path) -> None:
@@ -500,7 +504,7 @@ def test_a_record_has_what_was_measured_and_what_was_not(runs: dict[str, Place],
     assert record["unfinished"] == {"weam": 5.0, f"{WEAM}/seed 2": 3.0, "mbert/space": 1.0}
     ours = [row for row in record["differences"] if row["ours"] == WEAM]
     assert differences(ours) == [(language, "accuracy", 1, 1, 1) for language in ("de", "zh", "mean")]
-    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(MBERT, (1, 2))}
+    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(MBERT, (1, 1))}
     verdicts = {claim["letter"]: [one["verdict"] for one in claim["contrasts"]] for claim in record["claims"]}
     assert verdicts["c"] == [UNDECIDED, MISSING] and verdicts["a"] == [MISSING]
     assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
