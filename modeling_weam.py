@@ -266,6 +266,8 @@ def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple
 
 @torch.compiler.disable  # how often its loop runs depends on how many tokens are masked
 def _score_words(*arguments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    if not torch.is_grad_enabled():  # else the forward pass would form gradients that nobody asks for
+        arguments = tuple(argument.detach() for argument in arguments)
     return _WordLosses.apply(*arguments)
 
 

@@ -113,6 +113,16 @@ def test_losses_of_a_model_in_half_precision_are_summed_in_float32(batch):
     assert model.bert.embeddings.word_embeddings.weight.grad.dtype == torch.bfloat16
 
 
+def test_scoring_without_gradients_forms_none(model, batch, monkeypatch):
+    model.eval()
+    expected = model(**batch)
+    monkeypatch.setattr("modeling_weam._add_gradients", None)  # a call would fail
+    with torch.no_grad():
+        outputs = model(**batch)
+    assert torch.equal(outputs.loss, expected.loss)
+    assert torch.equal(outputs.loss_parts, expected.loss_parts)
+
+
 def test_a_second_backward_pass_is_refused(model, batch):
     """The first one scaled the gradients in place."""
     loss = model(**batch).loss
