@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset
 from transformers import EvalPrediction, Trainer, TrainerControl, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -31,7 +31,6 @@ from weam.training import (
     make_trainer,
     mean_losses,
     warm_up_head,
-    whole_column,
 )
 
 WEIGHT = 0.5
@@ -231,13 +230,6 @@ def test_the_trainer_groups_by_the_lengths_of_the_features(train_features, setti
     assert sampler.lengths.tolist() == train_features["length"][:]
     assert sampler.batch_size == settings.per_device_train_batch_size * settings.gradient_accumulation_steps
     assert sampler.seed == expected
-
-
-@pytest.mark.parametrize("rows", [None, [3, 1, 2], range(2, 5)])
-def test_a_whole_column_has_the_selected_rows_in_their_order(rows):
-    dataset = concatenate_datasets([Dataset.from_dict({"length": [5, 6, 7]}), Dataset.from_dict({"length": [8, 9]})])
-    dataset = dataset if rows is None else dataset.select(rows)
-    assert whole_column(dataset, "length").tolist() == dataset["length"][:]
 
 
 def test_every_epoch_has_another_order(collator, train_features, settings):

@@ -25,7 +25,7 @@ from weam.bitext import (
     read_hub_bitext,
 )
 from weam.cache import cached_folder
-from weam.features import cache_features
+from weam.features import cache_features, whole_column
 from weam.held_out import HeldOut, choose_held_out, make_held_out, training_rows
 from weam.links import AlignerSettings, BitextLinks, align_bitext, import_links
 from weam.word_alignment import GoldSentence, read_gold
@@ -161,7 +161,7 @@ def draw_pairs(features: Dataset, limit: int | None) -> Dataset:
     """Draw at most `limit` pairs, the same ones whatever else the data holds."""
     if limit is None or limit >= len(features):
         return features
-    order = hash_uniform(features.with_format("numpy")["id"][:]).argsort()
+    order = hash_uniform(whole_column(features, "id")).argsort()
     return features.select(sorted(order[:limit].tolist()))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from datasets import Dataset, concatenate_datasets
 
 from data_collator_weam import hash_uniform
+from weam.features import whole_column
 
 
 def sampling_weights(sizes: Mapping[str, int], alpha: float) -> dict[str, float]:
@@ -87,6 +88,5 @@ def _repetition(dataset: Dataset, number: int) -> Dataset:
     """Return the data set with the ids of its `number`-th copy; the first keeps its own."""
     if number == 0:
         return dataset
-    ids = np.asarray(dataset.with_format("numpy")["id"][:])
-    renumbered = (hash_uniform(ids, number) * 2.0**63).astype(np.int64)
+    renumbered = (hash_uniform(whole_column(dataset, "id"), number) * 2.0**63).astype(np.int64)
     return dataset.remove_columns("id").add_column("id", renumbered).select_columns(dataset.column_names)

@@ -32,6 +32,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from modeling_weam import WEAMPreTrainingOutput
+from weam.features import whole_column
 
 SEED_LIMIT = 2**32
 ORDER, DROPOUT = range(2)  # what is drawn
@@ -94,13 +95,6 @@ class LengthGroupingTrainer(Trainer):
         batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         seed = args.seed if args.data_seed is None else args.data_seed
         return LengthGroups(whole_column(dataset, column), batch_size, seed)
-
-
-def whole_column(dataset: Dataset, name: str) -> np.ndarray:
-    """Return a column of numbers, (rows,); `datasets` itself gathers row by row where rows have been selected."""
-    values = dataset.data.column(name).to_numpy()
-    rows = dataset._indices
-    return values if rows is None else values[rows.column(0).to_numpy()]
 
 
 class EpochSignal(TrainerCallback):
