@@ -44,7 +44,7 @@ class Measured:
 
     seconds: float  # of one step, in the mean
     pieces_per_second: float  # without padding; in the Trainer without special pieces, too
-    megabytes: float  # at the peak, above parameters, gradients and optimiser state
+    megabytes: float  # at the peak, above parameters, gradients and optimiser state; not measured in the Trainer: nan
 
 
 def make_model(contender: str, shape: Shape, device: torch.device) -> nn.Module:

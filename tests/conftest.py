@@ -25,6 +25,9 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
     return BertTokenizer(vocab={piece: number for number, piece in enumerate(SPECIAL + WORDS)}, do_lower_case=False)
 
 
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
 def small_config(**changes: object) -> BertConfig:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     reach = {"vocab_size": len(SPECIAL + WORDS), "max_position_embeddings": 64}

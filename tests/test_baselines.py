@@ -15,7 +15,7 @@ from transformers import BertForMaskedLM, BertModel, BertTokenizer, PreTrainedTo
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
-from tests.conftest import SPECIAL, WORDS, small_config, small_tokenizer
+from tests.conftest import NO_DROPOUT, SPECIAL, WORDS, small_config, small_tokenizer
 from weam.baselines import (
     MARGIN,
     OBJECTIVES,
@@ -36,7 +36,6 @@ from weam.baselines import (
 )
 
 CLS, SEP = 2, 3
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 MODELS = [system.model_class for name, system in OBJECTIVES.items() if name not in ("weam", "tlm")]
 TEXTS = [  # "cats" and "katzen" are of two pieces each
     ("the cats sees a dog", "die katzen sieht ein hund nicht", [(0, 0), (1, 1), (2, 2), (3, 3), (5, 4)]),

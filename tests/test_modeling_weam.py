@@ -8,7 +8,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTrainin
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMModel
-from tests.conftest import plant_translations, small_config
+from tests.conftest import NO_DROPOUT, plant_translations, small_config
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_gradient_checkpointing_changes_nothing(batch):
     gradients = []
     for checkpointing in (False, True):
         torch.manual_seed(0)
-        model = BertForWEAMPreTraining(small_config(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)).train()
+        model = BertForWEAMPreTraining(small_config(**NO_DROPOUT)).train()
         if checkpointing:
             model.activation_checkpointing_enable()
         model(**batch).loss.backward()

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModel, AutoModelForMaskedLM, BertForMaskedLM, BertModel
 
 from tests.command_line import TWO_PROCESSES, Workspace, make_workspace, results, step_losses, training, weights
+from tests.conftest import NO_DROPOUT
 from weam.baselines import OBJECTIVES
 
 BASELINES = [name for name in OBJECTIVES if name != "weam"]
@@ -44,8 +45,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def exact_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A model without dropout, for runs that draw it in another order."""
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return make_workspace(tmp_path_factory.mktemp("exact"), initializer_range=0.1, **dropout)
+    return make_workspace(tmp_path_factory.mktemp("exact"), initializer_range=0.1, **NO_DROPOUT)
 
 
 @pytest.fixture(scope="module", params=list(OBJECTIVES))

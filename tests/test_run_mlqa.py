@@ -6,6 +6,7 @@ import pytest
 from transformers import AutoModelForQuestionAnswering
 
 from tests.command_line import Evaluation, check_same_training, make_evaluation, predictions, results
+from tests.conftest import NO_DROPOUT
 from tests.evaluation_data import squad_paragraphs, write_mlqa, write_squad
 from weam.metrics import mlqa_score, squad_score
 from weam.results import read_results
@@ -22,8 +23,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """A checkpoint without dropout, and questions where the red house is."""
     folder = tmp_path_factory.mktemp("mlqa")
     write_mlqa(folder / "data")
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return make_evaluation(folder, "run_mlqa", published=True, **dropout)
+    return make_evaluation(folder, "run_mlqa", published=True, **NO_DROPOUT)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.command_line import (
     training,
     weights,
 )
+from tests.conftest import NO_DROPOUT
 
 LOADERS = {
     "no workers": "--dataloader_num_workers 0".split(),  # grouped by length
@@ -38,8 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def exact_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A model without dropout, for runs that draw it in another order."""
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return make_workspace(tmp_path_factory.mktemp("exact"), **dropout)
+    return make_workspace(tmp_path_factory.mktemp("exact"), **NO_DROPOUT)
 
 
 @pytest.fixture(scope="module", params=list(LOADERS))

@@ -19,6 +19,7 @@ from tests.command_line import (
     results,
     weights,
 )
+from tests.conftest import NO_DROPOUT
 from tests.evaluation_data import write_json_lines, write_xnli, xnli_rows
 from weam.results import read_results, scores_table
 
@@ -45,8 +46,7 @@ def exact_workspace(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """A checkpoint without dropout, for runs that draw it in another order."""
     folder = tmp_path_factory.mktemp("exact")
     write_xnli(folder / "data")
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return make_evaluation(folder, "run_xnli", initializer_range=0.15, **dropout)
+    return make_evaluation(folder, "run_xnli", initializer_range=0.15, **NO_DROPOUT)
 
 
 @pytest.fixture(scope="module")

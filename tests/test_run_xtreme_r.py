@@ -9,7 +9,7 @@ from transformers import AutoModelForMultipleChoice, AutoModelForTokenClassifica
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.command_line import Evaluation, check_same_training, make_evaluation, predictions, results
-from tests.conftest import plant_translations, small_config, small_tokenizer
+from tests.conftest import NO_DROPOUT, plant_translations, small_config, small_tokenizer
 from tests.evaluation_data import (
     panx_rows,
     pawsx_rows,
@@ -37,8 +37,7 @@ TATOEBA = "--task tatoeba --languages de".split()
 def make(folder: Path, write: Callable[[Path], Path]) -> Evaluation:
     """Make a workspace with a checkpoint without dropout."""
     write(folder / "data")
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return make_evaluation(folder, "run_xtreme_r", initializer_range=0.15, **dropout)
+    return make_evaluation(folder, "run_xtreme_r", initializer_range=0.15, **NO_DROPOUT)
 
 
 @pytest.fixture(scope="module")
