@@ -347,7 +347,7 @@ def ablations(scale: Scale) -> list[Step]:
     steps = [links, *(pretraining(name, scale, **settings) for name, settings in ABLATIONS.items())]
     for name in ABLATIONS:
         steps += [space(name, scale), tatoeba(name, scale), udpos(name, scale, scale.few_seeds)]
-    return steps + [xnli("weam shuffled links", scale, "zero-shot", scale.seeds)]
+    return steps + [xnli(name, scale, "zero-shot", scale.seeds) for name in ("weam shuffled links", "weam apart")]
 
 
 def wide_baseline(scale: Scale) -> list[Step]:

@@ -3,12 +3,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasets import Dataset, concatenate_datasets
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weam.bitext import Row, cache_bitext
-from weam.features import FEATURES, cache_features, encode_pairs, truncated_lengths, whole_column
+from weam.features import FEATURES, cache_features, encode_pairs, truncated_lengths
 from weam.links import BitextLinks
 
 
@@ -100,10 +99,3 @@ def test_as_many_links_as_pairs(lines, tokenizer, tmp_path):
     with pytest.raises(ValueError, match=f"{lines} of 2|more than the 2 pairs"):
         cache_features(bitext, BitextLinks(tmp_path / "links.txt", {"lines": lines}), 128, tmp_path)
     assert not list(tmp_path.glob("features-*"))
-
-
-@pytest.mark.parametrize("rows", [None, [3, 1, 2], range(2, 5)])
-def test_a_whole_column_has_the_selected_rows_in_their_order(rows):
-    dataset = concatenate_datasets([Dataset.from_dict({"length": [5, 6, 7]}), Dataset.from_dict({"length": [8, 9]})])
-    dataset = dataset if rows is None else dataset.select(rows)
-    assert whole_column(dataset, "length").tolist() == dataset["length"][:]

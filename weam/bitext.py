@@ -15,6 +15,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
@@ -24,6 +25,7 @@ from weam.cache import cached_folder, file_fingerprint, tokenizer_fingerprint
 
 MAX_PIECES = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
+WRITTEN_AT_ONCE = 10_000  # pairs
 MAX_LENGTH_RATIO = 9  # longer side to shorter side, in pieces
 FEATURES = Features(
     {
@@ -233,7 +235,14 @@ def check_pairs(
         texts = [side for _, row in batch for side in row]
         # Text that looks like markup, "[SEP]", is text and must not become a special piece; some vocabularies make
         # one of it all the same.
-        pieces = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        encoded = tokenizer(
+            texts,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        pieces = encoded["input_ids"]
         for (number, row), source_ids, target_ids in zip(batch, pieces[::2], pieces[1::2], strict=True):
             reason = _unusable(source_ids, target_ids)
             identity = pair_id(languages, *row)
@@ -306,11 +315,12 @@ def cache_bitext(
 
 def write_pairs(pairs: Iterable[Pair], path: Path) -> int:
     """Write pairs as they come, whatever their number; return it."""
-    written = 0
+    written, pairs = 0, iter(pairs)
     with ArrowWriter(path=str(path), features=FEATURES) as writer:
-        for pair in pairs:
-            writer.write(pair._asdict())
-            written += 1
+        while batch := list(islice(pairs, WRITTEN_AT_ONCE)):
+            columns = dict(zip(FEATURES, zip(*batch, strict=True), strict=True))
+            writer.write_table(pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema))
+            written += len(batch)
         writer.finalize()
     return written
 

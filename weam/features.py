@@ -126,10 +126,3 @@ def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_di
 
     folder = cached_folder(cache_dir, f"features-{bitext.language_pair}", key, build)
     return Dataset.from_file(str(folder / "features.arrow"))
-
-
-def whole_column(dataset: Dataset, name: str) -> np.ndarray:
-    """Return a column of numbers, (rows,); `datasets` itself gathers row by row where rows have been selected."""
-    values = dataset.data.column(name).to_numpy()
-    rows = dataset._indices
-    return values if rows is None else values[rows.column(0).to_numpy()]

@@ -6,6 +6,7 @@ change: both losses, translation retrieval and word alignment. Downstream tasks 
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokeniz
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import WEAMModel
+from weam.columns import read_rows
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import Measurement, write_json
 from weam.sentence_vectors import layer_vectors
@@ -32,6 +34,7 @@ ERROR_RATE = "alignment_error_rate"
 LOSSES = ("multilingual_loss", "cross_lingual_loss")
 RETRIEVAL = ("retrieval_source_to_target", "retrieval_target_to_source")
 METRICS = (*LOSSES, *RETRIEVAL, ERROR_RATE)
+NO_LETTER = re.compile(r"[\W_]+")
 FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
 
 
@@ -85,8 +88,7 @@ def sentence_key(sentence: str) -> str:
     True
     """
     folded = unicodedata.normalize("NFKC", sentence).casefold()
-    letters = "".join(character for character in folded if character.isalnum())
-    return letters or sentence
+    return NO_LETTER.sub("", folded) or sentence
 
 
 def _share(key: str) -> float:
@@ -107,10 +109,10 @@ def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[i
     Returns:
         The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
     """
-    sources = tqdm(pairs["source"], desc="choosing held-out pairs", unit=" pairs")
-    held_out = [row for row, source in enumerate(sources) if _share(sentence_key(source)) < fraction]
+    sources = tqdm(read_rows(pairs, "source"), desc="choosing held-out pairs", unit=" pairs", total=len(pairs))
+    held_out = [row for row, (source,) in enumerate(sources) if _share(sentence_key(source)) < fraction]
     chosen = pairs.select(held_out)
-    keys = {sentence_key(text) for side in ("source", "target") for text in chosen[side]}
+    keys = {sentence_key(text) for texts in read_rows(chosen, "source", "target") for text in texts}
     rows = _without_repeats(held_out, chosen["source"], chosen["target"])
     return rows[:limit], keys
 
@@ -129,9 +131,8 @@ def _without_repeats(rows: Sequence[int], sources: Iterable[str], targets: Itera
 
 def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
     """Return the rows, (N,) int64, that share no sentence, in either language, with the held-out ones."""
-    sides = zip(pairs["source"], pairs["target"], strict=True)
-    progress = enumerate(tqdm(sides, desc="choosing training pairs", unit=" pairs", total=len(pairs)))
-    rows = (row for row, texts in progress if held_out_keys.isdisjoint(map(sentence_key, texts)))
+    sides = tqdm(read_rows(pairs, "source", "target"), desc="choosing training pairs", unit=" pairs", total=len(pairs))
+    rows = (row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts)))
     return np.fromiter(rows, np.int64)
 
 

@@ -25,7 +25,8 @@ from weam.bitext import (
     read_hub_bitext,
 )
 from weam.cache import cached_folder
-from weam.features import cache_features, whole_column
+from weam.columns import whole_column
+from weam.features import cache_features
 from weam.held_out import HeldOut, choose_held_out, make_held_out, training_rows
 from weam.links import AlignerSettings, BitextLinks, align_bitext, import_links
 from weam.word_alignment import GoldSentence, read_gold

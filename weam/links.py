@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datasets import Dataset
+from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from weam.bitext import Bitext, read_lines
 from weam.cache import cached_folder, file_fingerprint
+from weam.columns import read_rows
 from weam.word_alignment import (
     Links,
     WordAligner,
@@ -49,14 +51,14 @@ class PiecePairs:
     """The pieces of a bitext's pairs as the aligner reads them, straight from disk."""
 
     def __init__(self, pairs: Dataset) -> None:
-        """Look at the two columns only."""
-        self.pairs = pairs.select_columns(["source_ids", "target_ids"])
+        """Look at the two columns of pieces."""
+        self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
-        return ((pair["source_ids"], pair["target_ids"]) for pair in self.pairs)
+        return read_rows(self.pairs, "source_ids", "target_ids")
 
 
 def align_bitext(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> BitextLinks:
@@ -110,10 +112,14 @@ def _write_links(folder: Path, links: Iterable[Links]) -> None:
 
 def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[Links]:
     lines = enumerate(read_lines(path))
-    for pair in bitext.pairs:  # in the order of their rows
-        text = next(line for row, line in lines if row == pair["row"])
-        place = f"{path}:{pair['row'] + 1}"
-        source, target = (_units(pair, side, unit, tokenizer) for side in ("source", "target"))
+    sides = ("source_ids", "target_ids") if unit == "piece" else ("source", "target")
+    rows = read_rows(bitext.pairs, "row", *sides)  # in the order of the lines
+    for row, *pair in tqdm(
+        rows, desc=f"reading links of {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs)
+    ):
+        text = next(line for number, line in lines if number == row)
+        place = f"{path}:{row + 1}"
+        source, target = (_units(side, tokenizer) for side in pair)
         try:
             links = parse_pharaoh(text)
         except ValueError as error:
@@ -134,12 +140,11 @@ class Units(NamedTuple):
     of_pieces: list[int]
 
 
-def _units(pair: dict[str, Any], side: str, unit: str, tokenizer: PreTrainedTokenizerBase) -> Units:
-    if unit == "piece":
-        pieces = len(pair[f"{side}_ids"])
-        return Units(pieces, list(range(pieces)))
-    text = pair[side]
-    return Units(len(_words(text)), word_numbers(text, tokenizer))
+def _units(side: list[int] | str, tokenizer: PreTrainedTokenizerBase) -> Units:
+    """Count pieces where the side is given as pieces, words where it is given as text."""
+    if isinstance(side, list):
+        return Units(len(side), list(range(len(side))))
+    return Units(len(_words(side)), word_numbers(side, tokenizer))
 
 
 def _words(text: str) -> list[str]:

@@ -32,7 +32,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from modeling_weam import WEAMPreTrainingOutput
-from weam.features import whole_column
+from weam.columns import whole_column
 
 SEED_LIMIT = 2**32
 ORDER, DROPOUT = range(2)  # what is drawn
