@@ -42,6 +42,7 @@ class Cost:
     """What both directions of an aligner need."""
 
     seconds: float
+    training_seconds: float | None  # of these; the original does not say
     processor_seconds: float  # of all processes
     megabytes: float  # at the peak, of the two directions together
 
@@ -52,6 +53,7 @@ class Row:
 
     pairs: int
     pieces: int  # on both sides
+    cells: int  # source pieces times target pieces, added up: what a round of training looks at
     ours: Cost
     original: Cost
     times_original: float  # seconds
@@ -108,12 +110,15 @@ def read_pieces(path: Path) -> Iterator[SentencePair]:
             yield source.split(), target.split()
 
 
-def align_ours(path: Path) -> None:
-    """Train, align and write the links, as pre-training does."""
+def align_ours(path: Path) -> float:
+    """Train, align and write the links, as pre-training does; return the seconds of training."""
+    start = time.perf_counter()
     aligner = WordAligner.train(read_pieces(path), progress=False)
+    seconds = time.perf_counter() - start
     with path.with_suffix(".ours").open("w", encoding="utf-8") as file:
         for links in aligner.align(read_pieces(path), "intersect", progress=False):
             file.write(format_pharaoh(links) + "\n")
+    return round(seconds, 1)
 
 
 def align_original(program: Path, path: Path) -> None:
@@ -134,15 +139,15 @@ def measure(program: Path | None, path: Path) -> Cost:
     """Align a file with the original program, or with ours where there is none; meant for a fresh process."""
     memory = PeakMemory()
     memory.start()
-    start = time.perf_counter()
+    start, training = time.perf_counter(), None
     if program is None:
-        align_ours(path)
+        training = align_ours(path)
     else:
         align_original(program, path)
     seconds = time.perf_counter() - start
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     processor = sum(own.ru_utime + own.ru_stime for own in usage)
-    return Cost(round(seconds, 1), round(processor, 1), round(memory.megabytes))
+    return Cost(round(seconds, 1), training, round(processor, 1), round(memory.megabytes))
 
 
 def compare(pairs: int, program: Path, data_dir: Path) -> Row:
@@ -150,7 +155,7 @@ def compare(pairs: int, program: Path, data_dir: Path) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pieces.txt"
         write_pieces(pairs, data_dir, path)
-        pieces = sum(len(source) + len(target) for source, target in read_pieces(path))
+        lengths = [(len(source), len(target)) for source, target in read_pieces(path)]
         costs = []
         for contender in (None, program):
             with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -158,7 +163,8 @@ def compare(pairs: int, program: Path, data_dir: Path) -> Row:
     ours, original = costs
     return Row(
         pairs=pairs,
-        pieces=pieces,
+        pieces=sum(source + target for source, target in lengths),
+        cells=sum(source * target for source, target in lengths),
         ours=ours,
         original=original,
         times_original=round(ours.seconds / original.seconds, 2),

@@ -4,7 +4,8 @@
 
 The pairs are generated: sentences of eight drawn words, linked word by word by a file, so that no aligner is needed.
 Everything else is the real thing: reading, cutting, choosing held-out pairs, encoding, the Trainer's first batch. Each
-start is a process of its own; its memory is what it had at its peak above a start on a thousand pairs.
+start is a process of its own; its memory is what it had at its peak above a start on a thousand pairs, without the
+pages of mapped files, which the system may take back at any time.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -68,8 +70,24 @@ def write_bitext(folder: Path, vocabulary: Path, pairs: int) -> None:
             alignments.write(links)
 
 
+class PeakOwnMemory(threading.Thread):
+    """Watches the peak of what this process holds itself, mapped files left out."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.bytes = 0
+
+    def run(self) -> None:
+        """Look a hundred times a second, until this process ends."""
+        while True:
+            self.bytes = max(self.bytes, process_status("RssAnon"))
+            time.sleep(0.01)
+
+
 def start(folder: Path, vocabulary: Path) -> tuple[float, int]:
     """Go from the settings to the first batch; return seconds and the most bytes in use."""
+    memory = PeakOwnMemory()
+    memory.start()
     begun = time.perf_counter()
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
     bitext = BitextArguments(train_file=[f"en-de={folder / 'text.tsv'}"], cache_dir=str(folder / "cache"))
@@ -81,7 +99,7 @@ def start(folder: Path, vocabulary: Path) -> tuple[float, int]:
     args = PreTrainingArguments(output_dir=str(folder / "output"), use_cpu=True)
     trainer = make_trainer(model, args, DataCollatorForWordExchange(tokenizer), features)
     next(iter(trainer.get_train_dataloader()))
-    return time.perf_counter() - begun, process_status("VmHWM")
+    return time.perf_counter() - begun, memory.bytes
 
 
 def starts(pairs: int, vocabulary: Path) -> tuple[tuple[float, int], tuple[float, int], int]:

@@ -6,8 +6,8 @@ Scores are in percent, differences in points with their 95 % intervals; – is w
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
+from benchmarks.markdown import table
 from benchmarks.study_record import ERROR_RATE, SPACE_PAIRS, Gap, Study
-from benchmarks.tables import table
 from weam.results import MEAN
 
 MISSING = "–"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import study_figures
+from benchmarks.markdown import RESULTS, ROOT, fill
 from benchmarks.study_answers import (
     chance,
     claim_answer,
@@ -50,7 +51,6 @@ from benchmarks.study_tables import (
     tasks_table,
     trainings_table,
 )
-from benchmarks.tables import RESULTS, ROOT, fill
 
 DOCUMENT = ROOT / "docs" / "study.md"
 CAPTION = f"*{DEV_ROWS}*"

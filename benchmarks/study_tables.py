@@ -6,6 +6,7 @@ A table of which nothing was measured is empty.
 from collections.abc import Callable, Sequence
 from math import ceil
 
+from benchmarks.markdown import table
 from benchmarks.study_cells import (
     BEST,
     LAST,
@@ -41,7 +42,6 @@ from benchmarks.study_record import (
     mixtures,
     own_steps,
 )
-from benchmarks.tables import table
 from weam.results import MEAN
 
 POINT = 0.01

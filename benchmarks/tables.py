@@ -1,21 +1,19 @@
-"""Write the tables of README.md from `benchmarks/results/*.json`.
+"""Write the tables of README.md and docs/scaling.md from `benchmarks/results/*.json`.
 
     python -m benchmarks.tables
 
-Every figure in the README comes through here; a test sees to it that the README is what this writes.
+Every figure in them comes through here; a test sees to it that they are what this writes.
 """
 
-import json
-import re
 from pathlib import Path
-from typing import Any
 
+from benchmarks.markdown import RESULTS, ROOT, Record, fill, percent, read, table
+from benchmarks.scaling_tables import SECTIONS
 from weam.held_out import from_measurements
 from weam.results import Results, parse_results, read_results, summarise
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+SCALING = ROOT / "docs" / "scaling.md"
 
 READING = (
     "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and "
@@ -46,38 +44,10 @@ TRANSFER_READING = (
     "little can be said of them."
 )
 
-Record = dict[str, Any]
-
-
-def read(name: str) -> Record:
-    """Return a benchmark's figures."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
 
 def training_of(record: Record, name: str) -> Results:
     """Return a training that the evidence was taken from."""
     return parse_results(record[name], f"{name} in evidence.json")
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Lay out a Markdown table, the first column to the left.
-
-    >>> print(table(["pair", "loss"], [["en-de", "2.1"]]))
-    | pair | loss |
-    | --- | ---: |
-    | en-de | 2.1 |
-    """
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def percent(share: float | None) -> str:
-    """Write a share in percent.
-
-    >>> percent(0.1234), percent(None)
-    ('12.3', '')
-    """
-    return "" if share is None else f"{100 * share:.1f}"
 
 
 def change(before: float | None, after: float | None, digits: int) -> str:
@@ -122,7 +92,7 @@ def quickstart() -> str:
 
 def results() -> str:
     """Write the section on results."""
-    return "\n\n".join([transfer(), evidence(), aligners(), speed(), start_up(), collator()])
+    return "\n\n".join([transfer(), evidence(), aligners(), speed(), collator()])
 
 
 def transfer() -> str:
@@ -274,24 +244,6 @@ def speed() -> str:
     return "\n\n".join([head, steps, text, pieces])
 
 
-def start_up() -> str:
-    """Write how long a run takes to its first batch."""
-    record = read("start_up")
-    head = (
-        "### Start on a large bitext\n\nFrom the command to the first batch, on generated pairs of eight words a side "
-        "with links from a file: the first time, when everything is read, cut and encoded, and again, when it is on "
-        "disk. Memory at the peak, beyond that on a thousand pairs; of the second start it is what orders the pairs, "
-        f"not the text. Measured {record['date']} with `{record['command']}`."
-    )
-    rows = [
-        [f"{row['pairs']:,}", f"{row['first_seconds']:.0f}", f"{row['first_megabytes']:,}"]
-        + [f"{row['again_seconds']:.1f}", f"{row['again_megabytes']:,}", f"{row['gigabytes_on_disk']:.1f}"]
-        for row in record["rows"]
-    ]
-    columns = ["pairs", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"]
-    return f"{head}\n\n{table(columns, rows)}"
-
-
 def collator() -> str:
     """Write how fast batches are made."""
     record = read("collator")
@@ -306,25 +258,23 @@ def collator() -> str:
     return f"{head}\n\n{table(['collator', 'batch', 'pairs/s', 'times stock'], rows)}"
 
 
-def fill(text: str, name: str, section: str) -> str:
-    r"""Put a section between its marks.
-
-    >>> fill("<!-- a -->old<!-- /a -->", "a", "new")
-    '<!-- a -->\nnew\n<!-- /a -->'
-    """
-    marks = re.compile(f"<!-- {name} -->.*<!-- /{name} -->", re.DOTALL)
-    return marks.sub(lambda _: f"<!-- {name} -->\n{section}\n<!-- /{name} -->", text)
-
-
-def filled_readme() -> str:
-    """Return the README with all its tables."""
-    text = fill(README.read_text(encoding="utf-8"), "quickstart", quickstart())
-    return fill(text, "results", results())
+def filled_pages() -> dict[Path, str]:
+    """Return the pages with all their tables."""
+    sections = {
+        README: {"quickstart": quickstart(), "results": results()},
+        SCALING: {name: write() for name, write in SECTIONS.items()},
+    }
+    pages = {page: page.read_text(encoding="utf-8") for page in sections}
+    for page, own in sections.items():
+        for name, section in own.items():
+            pages[page] = fill(pages[page], name, section)
+    return pages
 
 
 def main() -> None:
-    """Write the README."""
-    README.write_text(filled_readme(), encoding="utf-8")
+    """Write the pages."""
+    for page, text in filled_pages().items():
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from benchmarks.markdown import RESULTS
 from benchmarks.study_answers import (
     chance,
     claim_answer,
@@ -47,7 +48,6 @@ from benchmarks.study_tables import (
     tasks_table,
     trainings_table,
 )
-from benchmarks.tables import RESULTS
 from weam.results import write_json
 
 METRICS = {"panx": "f1", "mlqa": "f1"}
