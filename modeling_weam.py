@@ -23,7 +23,7 @@ from transformers.utils import ModelOutput
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
-WEAM_DEFAULTS: dict[str, Any] = {"exchange": "representation", "cross_lingual_weight": 1.0, "align_layer": None}
+WEAM_DEFAULTS: dict[str, Any] = {"exchange": "target", "cross_lingual_weight": 1.0, "align_layer": None}
 
 
 def weam_settings(config: BertConfig) -> dict[str, Any]:
@@ -159,7 +159,8 @@ class BertForWEAMPreTraining(BertForMaskedLM):
                                                           -log p(x_j | h_i)    exchange "target"
         loss = (L_m + cross_lingual_weight * L_c) / number of masked tokens
 
-    `config.weam` holds `exchange` and `cross_lingual_weight`. A weight of 0 is translation language modelling (TLM).
+    `config.weam` holds `exchange`, "target" unless given, and `cross_lingual_weight`, 0 of which is translation
+    language modelling (TLM).
     Only masked positions pass through the head: no (B, L, V) tensor exists while labels are given.
     """
 
@@ -220,7 +221,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         aligned_positions: torch.Tensor,
         aligned_rows: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score each masked token from its own representation, and through its aligned one.
+        """Score each masked token from its own representation, and the exchange with its aligned one.
 
         A representation that predicts several words passes through the head once.
 

@@ -45,7 +45,8 @@ def growth() -> str:
             )
     head = (
         f"{base['layers']} layers of 768, {base['batch_size'] * base['length']:,} pieces a batch, in float32 on "
-        f"{record['machine']['threads']} cores; memory beyond parameters, gradients and optimiser state. Measured "
+        f"{record['machine']['threads']} cores; memory beyond parameters, gradients and optimiser state. What stands "
+        f"beside the stock model is {rows[1]['contender']}. Measured "
         f"{record['date']} with `{record['command']}`."
     )
     columns = ["one step", "stock, s", "WEAM, s", "times stock", "stock, MB", "WEAM, MB", "times stock"]

@@ -19,8 +19,8 @@ from weam.word_alignment import Links
 STOCK = "stock masked language model"
 CONTENDERS: dict[str, dict[str, Any] | None] = {
     STOCK: None,
-    "WEAM": {"exchange": "representation"},
-    "WEAM, target exchange": {"exchange": "target"},
+    "WEAM": {"exchange": "target"},
+    "WEAM, representation exchange": {"exchange": "representation"},
 }
 
 Example = dict[str, Any]

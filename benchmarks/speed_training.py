@@ -24,7 +24,7 @@ RECIPES = {
     "example recipe, padded to 128": (STOCK, "random"),
     "example recipe, grouped by length": (STOCK, "group_by_length"),
     "WEAM, grouped by length": ("WEAM", "group_by_length"),
-    "WEAM, target exchange, grouped by length": ("WEAM, target exchange", "group_by_length"),
+    "WEAM, representation exchange, grouped by length": ("WEAM, representation exchange", "group_by_length"),
 }
 
 

@@ -59,6 +59,7 @@ class Claim:
 
 
 ZERO, TRANSLATED = "xnli zero-shot", "xnli translate-train"
+REPRESENTATION = "weam-representation"
 CLAIMS = (
     Claim("a", "TLM is far above mBERT zero-shot", (Contrast(f"tlm/{ZERO}", "above", f"mbert/{ZERO}"),)),
     Claim(
@@ -91,6 +92,16 @@ CLAIMS = (
     ),
     Claim(
         "f", "WEAM zero-shot is just below translate-train", (Contrast(f"weam/{ZERO}", "below", f"mbert/{TRANSLATED}"),)
+    ),
+    Claim(
+        "c to f, the other reading",
+        "WEAM with the representation exchange is above mBERT, TLM and word-aligned mBERT, below translate-train",
+        (
+            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"mbert/{ZERO}"),
+            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"tlm/{ZERO}"),
+            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"word-alignment/{ZERO}"),
+            Contrast(f"{REPRESENTATION}/{ZERO}", "below", f"mbert/{TRANSLATED}"),
+        ),
     ),
 )
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided at this scale", "not measured yet"
@@ -250,13 +261,13 @@ def difference(
 
 
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return which evaluations to compare: each with that of the backbone and of WEAM, and what the claims name."""
+    """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name."""
     known = list(names)
     claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
     pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, at_full_depth(contrast))]
     for name in known:
         encoder, _, evaluation = name.partition("/")
-        others = dict.fromkeys((MBERT, "weam", "tlm", baseline(encoder)))
+        others = dict.fromkeys((MBERT, "weam", "tlm", encoder.split()[0], baseline(encoder)))
         pairs += [(name, f"{other}/{evaluation}") for other in others]
     kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
     return kept

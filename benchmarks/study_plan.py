@@ -269,12 +269,12 @@ def space(encoder: str, scale: Scale) -> Step:
 SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is one more
     "mlm": {"objective": "mlm"},
     "tlm": {"objective": "tlm"},
-    "weam": {},
-    "weam-target": {"exchange": "target"},
+    "weam": {"exchange": "target"},  # the default
+    "weam-representation": {"exchange": "representation"},
     "word-alignment": {"objective": "word-alignment"},
     "translation-ranking": {"objective": "translation-ranking"},
     "simcse": {"objective": "simcse"},
-    "weam-ranking": {"objective": "weam-ranking"},
+    "weam-ranking": {"objective": "weam-ranking", "exchange": "target"},
 }
 PLACEBO: Settings = {
     "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
@@ -282,6 +282,7 @@ PLACEBO: Settings = {
 }
 ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is named after in this alone
     "weam shuffled links": PLACEBO,
+    "weam-representation shuffled links": PLACEBO,
     "weam lambda 0.5": {"cross_lingual_weight": 0.5},
     "weam lambda 2": {"cross_lingual_weight": 2.0},
     "weam mask 0.15": {"mlm_probability": 0.15},
@@ -289,17 +290,18 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
     "weam eflomal": {"aligner": "eflomal"},
     "weam grow-diag-final-and": {"symmetrization": "grow-diag-final-and"},
     "weam apart": {"objective": "weam-apart"},
+    "weam-representation apart": {"objective": "weam-apart"},
     "weam cold head": {"head_warmup_steps": 0},
     "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
-    "weam-target learning rate 2e-4": {"exchange": "target", "learning_rate": 2e-4},
-    "tlm learning rate 2e-4": {"objective": "tlm", "learning_rate": 2e-4},
+    "tlm learning rate 2e-4": {"learning_rate": 2e-4},
     "weam words": {
         "alignments": [f"{pair}={{links}}/words.{pair}.txt" for pair in ("en-de", "en-es")],
         "alignments_unit": "word",
     },
 }
 
-CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-target", "word-alignment")  # differences between these decide
+SEVERAL_SEEDS = ("weam shuffled links", "weam-representation shuffled links", "weam-representation apart")
+CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
 
 
 def systems(scale: Scale) -> list[Step]:
@@ -319,7 +321,7 @@ def headline(scale: Scale) -> list[Step]:
     if scale.headline_layers is None:
         return []  # the breadth is at full depth already
     steps, names = [], [base(scale.headline_layers)]
-    for system in ("weam", "tlm", "mlm", "word-alignment", "weam-target"):
+    for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
         pairs = scale.headline_pairs // len(JOINT) if scale.headline_pairs else None
         settings = {**SYSTEMS[system], "num_hidden_layers": scale.headline_layers, "max_train_pairs": pairs}
         names.append(f"{system} headline")
@@ -344,10 +346,12 @@ def beyond(scale: Scale) -> list[Step]:
 def ablations(scale: Scale) -> list[Step]:
     """Question 2: what in WEAM does it."""
     links = Step("links", "benchmarks.study_data", {"data_dir": DATA, "part": "links", "tokenizer": BACKBONE}, 6.0)
-    steps = [links, *(pretraining(name, scale, **settings) for name, settings in ABLATIONS.items())]
+    steps = [links]
+    for name, settings in ABLATIONS.items():
+        steps.append(pretraining(name, scale, **{**SYSTEMS[name.split()[0]], **settings}))
     for name in ABLATIONS:
         steps += [space(name, scale), tatoeba(name, scale), udpos(name, scale, scale.few_seeds)]
-    return steps + [xnli(name, scale, "zero-shot", scale.seeds) for name in ("weam shuffled links", "weam apart")]
+    return steps + [xnli(name, scale, "zero-shot", scale.seeds) for name in SEVERAL_SEEDS]
 
 
 def wide_baseline(scale: Scale) -> list[Step]:
@@ -376,7 +380,8 @@ def ratios(scale: Scale) -> list[Step]:
                 name = f"{low} 1 to {ratio} alpha {alpha:g}"
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
-                settings |= {"model_name_or_path": WIDE, "max_train_pairs": None}  # the files are cut already
+                # the files are cut already
+                settings |= {**SYSTEMS["weam"], "model_name_or_path": WIDE, "max_train_pairs": None}
                 steps.append(pretraining(name, scale, tuple(sizes), **settings))
                 steps.append(tatoeba(name, scale, ("de", low[-2:])))
                 steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, ("en", "de", low[-2:])))
@@ -391,7 +396,7 @@ def languages(scale: Scale) -> list[Step]:
         for fixed, pairs in (("total", total // count), ("each", total // max(SIZES))):
             if (count, fixed) != (max(SIZES), "each"):  # there the two are the same
                 name = f"{count} languages, {fixed} fixed"
-                settings = {"model_name_or_path": WIDE, "max_train_pairs": pairs}
+                settings = {**SYSTEMS["weam"], "model_name_or_path": WIDE, "max_train_pairs": pairs}
                 steps.append(pretraining(name, scale, GROWING[:count], **settings))
                 steps.append(tatoeba(name, scale, WIDE_TATOEBA))
                 steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, WIDE_XNLI))
@@ -405,7 +410,7 @@ def sizes(scale: Scale) -> list[Step]:
         if layers == (scale.layers or max(LAYERS)):
             continue  # question 1 has it
         names = [base(layers), f"weam {layers} layers"]
-        steps.append(pretraining(names[1], scale, num_hidden_layers=layers))
+        steps.append(pretraining(names[1], scale, **SYSTEMS["weam"], num_hidden_layers=layers))
         for name in names:
             steps += [tatoeba(name, scale), space(name, scale), udpos(name, scale, scale.few_seeds)]
             steps.append(xnli(name, scale, "zero-shot", scale.few_seeds))
@@ -416,7 +421,8 @@ def intermediate(scale: Scale) -> list[Step]:
     """Question 6: English NLI before alignment, after it, and on its own."""
     steps = [nli(name, scale, scale.few_seeds) for name in (MBERT, "weam")]
     learnt = "{" + f"{MBERT}/nli zero-shot/seed {scale.few_seeds[0]}" + "}"
-    steps.append(pretraining("nli then weam", scale, model_name_or_path=learnt, num_hidden_layers=None))
+    own = {**SYSTEMS["weam"], "model_name_or_path": learnt, "num_hidden_layers": None}
+    steps.append(pretraining("nli then weam", scale, **own))
     steps += [xnli("nli then weam", scale, "zero-shot", scale.few_seeds), space("nli then weam", scale)]
     for name in (MBERT, "weam"):
         step = xnli(name, scale, "zero-shot", scale.few_seeds)

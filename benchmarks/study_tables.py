@@ -162,7 +162,7 @@ def trainings_table(study: Study, question: str) -> str:
 
 def ablation_encoders(study: Study) -> list[str]:
     """Return what the ablations are set beside, and they."""
-    return study.measured([MBERT, "tlm", "weam", "weam-target", *study.encoders("ablations")])
+    return study.measured([MBERT, "tlm", "weam", "weam-representation", *study.encoders("ablations")])
 
 
 def origin(encoder: str) -> str:

@@ -476,6 +476,12 @@ INTRODUCED = {  # words that stand in the card of one objective only
 }
 
 
+def test_the_reading_of_the_exchange_is_told():
+    texts = [card(pretraining("/abs/base", exchange=exchange)) for exchange in ("target", "representation")]
+    told = ["predicted\nthat word and its aligned word in the other", "through\nits aligned word in the other"]
+    assert [[words in text for words in told] for text in texts] == [[True, False], [False, True]]
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_is_introduced_by_its_own_words(objective):
     introduction = card(pretraining("/abs/base", objective=objective)).split("\n## Use\n")[0]

@@ -59,7 +59,7 @@ class ModelArguments(LoraArguments):
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
     num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
     objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
-    exchange: str = option("representation", "Reading of the cross-lingual prediction (modeling_weam.py).", EXCHANGES)
+    exchange: str = option("target", "Reading of the cross-lingual prediction (modeling_weam.py).", EXCHANGES)
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
     head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
     head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")

@@ -13,8 +13,11 @@ from weam.results import MEAN, Comparison, Measurement, Summary, summarise
 
 WEAM = """{base} aligned across {languages} with WEAM, the Word-Exchange Aligning Model \
 ([Yang et al. 2021](https://arxiv.org/abs/2106.01732)):
-pre-training went on over translated sentence pairs, and each masked word was predicted from its own context and through
-its aligned word in the other language."""
+pre-training went on over translated sentence pairs, and {exchange} in the other language."""
+EXCHANGES = {
+    "target": "the representation of each masked word predicted\nthat word and its aligned word",
+    "representation": "each masked word was predicted from its own context and through\nits aligned word",
+}
 TLM = """{base} trained further across {languages} by translation language modelling, which is WEAM with a
 cross-lingual weight of 0: pre-training went on over translated sentence pairs, and each masked word was predicted from
 its context in both languages."""
@@ -57,7 +60,8 @@ def _encoder(runs: Sequence[Evidence]) -> str:
     objective = model["objective"]
     if objective == "weam" and not model["cross_lingual_weight"]:
         objective = "tlm"
-    text = INTRODUCTIONS[objective].format(base=base, languages=_listed(first.languages))
+    exchange = EXCHANGES[model["exchange"]]
+    text = INTRODUCTIONS[objective].format(base=base, languages=_listed(first.languages), exchange=exchange)
     tested = {language for run in runs[1:] for language in run.languages}
     not_aligned = sorted(tested - set(first.languages))
     if not_aligned:
