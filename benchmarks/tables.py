@@ -141,7 +141,7 @@ def evidence() -> str:
     hours = run.trainings[0].seconds / 3600
     head = (
         f"### A joint model on real bitext\n\nMeasured {record['date']}. {record['note']} One model for en-de, en-es "
-        f"and en-zh, {run.trainings[0].steps:,} steps in {hours:.1f} hours on one thread of a shared processor: "
+        f"and en-zh, {run.settings['model']['exchange']} exchange, {run.trainings[0].steps:,} steps in {hours:.1f} hours on one thread of a shared processor: "
         f"`accelerate launch {run.command}`, then `{record['command']}`."
     )
     last = max(row["step"] for row in record["alignment"])
