@@ -141,8 +141,8 @@ def evidence() -> str:
     hours = run.trainings[0].seconds / 3600
     head = (
         f"### A joint model on real bitext\n\nMeasured {record['date']}. {record['note']} One model for en-de, en-es "
-        f"and en-zh, {run.settings['model']['exchange']} exchange, {run.trainings[0].steps:,} steps in {hours:.1f} hours on one thread of a shared processor: "
-        f"`accelerate launch {run.command}`, then `{record['command']}`."
+        f"and en-zh, {run.settings['model']['exchange']} exchange, {run.trainings[0].steps:,} steps in {hours:.1f} "
+        f"hours on one thread of a shared processor: `accelerate launch {run.command}`, then `{record['command']}`."
     )
     last = max(row["step"] for row in record["alignment"])
     found = {(row["gold_set"], row["layer"], row["step"]): row["alignment_error_rate"] for row in record["alignment"]}
