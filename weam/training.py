@@ -73,11 +73,17 @@ class LengthGroups(Sampler[int]):
         group = batches * self.batch_size
         generator = torch.Generator().manual_seed(_seed(self.seed, ORDER, self.epoch))
         drawn = torch.randperm(count, generator=generator).numpy()
-        order = drawn[np.lexsort((-self.lengths[drawn], np.arange(count) // group))]
-        longest = group * int(self.lengths[order[::group]].argmax())  # comes first: what is too large fails at once
-        order[[0, longest]] = order[[longest, 0]]
+        longest = int(self.lengths[drawn].argmax())  # comes first: what is too large fails at once
+        its_group = longest - longest % group
+        exchanged = {0: drawn[longest], its_group: self._sorted(drawn[:group])[0]}
         for start in range(0, count, group):
-            yield from order[start : start + group].tolist()
+            rows = self._sorted(drawn[start : start + group])
+            rows[0] = exchanged.get(start, rows[0])
+            yield from rows.tolist()
+
+    def _sorted(self, rows: np.ndarray) -> np.ndarray:
+        """Sort rows by length, the longest first."""
+        return rows[np.argsort(-self.lengths[rows], kind="stable")]
 
 
 class LengthGroupingTrainer(Trainer):
