@@ -12,14 +12,11 @@ Memory is read from /proc, so this needs Linux.
 import argparse
 import gzip
 import json
-import multiprocessing
 import os
 import platform
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -28,6 +25,7 @@ from typing import Any
 
 import transformers  # its classes load when they are used; the process that is measured uses none
 
+from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
 from weam.metrics import score_links
 from weam.word_alignment import (
     ALIGNERS,
@@ -125,7 +123,7 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def read_bitext(path: Path, swapped: bool, limit: int) -> list[tuple[str, str]]:
+def read_bitext(path: Path, swapped: bool = False, limit: int | None = None) -> list[tuple[str, str]]:
     """Return the first pairs of a TSV, sides swapped where the gold set has them the other way round."""
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
         pairs = [line.rstrip("\n").split("\t") for line in islice(file, limit)]
@@ -166,40 +164,10 @@ def make_corpus(
     return Corpus(pairs, word_numbers)
 
 
-class PeakMemory(threading.Thread):
-    """Watches the peak memory of this process's children.
-
-    `getrusage` does not serve: Linux counts what the parent held when it started a child as the child's.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.megabytes = 0.0
-
-    def run(self) -> None:
-        """Look a hundred times a second, until this process ends."""
-        while True:
-            self.megabytes = max(self.megabytes, children_peak_megabytes())
-            time.sleep(0.01)
-
-
-def children_peak_megabytes() -> float:
-    """Add up the peak memory of the children that live now."""
-    total = 0.0
-    for process in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        try:
-            status = Path(f"/proc/{process}/status").read_text()
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-        total += sum(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-    return total
-
-
 def measure(task: Task) -> tuple[Run, list[tuple[Links, Links]]]:
     """Train and align; meant for a fresh process, whose children are the aligner's alone."""
     load_average = os.getloadavg()
-    memory = PeakMemory()
-    memory.start()
+    memory = Peak(children_peak_megabytes)
     start = time.perf_counter()
     aligner = WordAligner.train(task.pairs, aligner=task.aligner, progress=False)
     trained = time.perf_counter()
@@ -212,16 +180,10 @@ def measure(task: Task) -> tuple[Run, list[tuple[Links, Links]]]:
         pairs=len(task.pairs),
         train_seconds=round(trained - start, 2),
         align_seconds=round(aligned - trained, 2),
-        peak_megabytes=round(memory.megabytes, 1),
+        peak_megabytes=round(memory.value, 1),
         load_average=load_average,
     )
     return run, directions
-
-
-def measure_apart(task: Task) -> tuple[Run, list[tuple[Links, Links]]]:
-    """Measure in a process of its own, for the peak memory of a process only ever grows."""
-    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, task).result()
 
 
 def score(run: Run, directions: list[tuple[Links, Links]], corpus: Corpus, gold: list[GoldSentence]) -> Iterator[Row]:
@@ -259,6 +221,11 @@ def markdown_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def machine() -> dict[str, Any]:
+    """Describe what it ran on."""
+    return {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
+
+
 def report(arguments: argparse.Namespace, runs: list[Run], rows: list[Row]) -> dict[str, Any]:
     """Gather what makes the figures reproducible, and the figures."""
     return {
@@ -269,7 +236,7 @@ def report(arguments: argparse.Namespace, runs: list[Run], rows: list[Row]) -> d
             "sil-thot": aligner_version(),
             "transformers": transformers.__version__,
         },
-        "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
+        "machine": machine(),
         "extra_pairs": arguments.extra_pairs,
         "note": NOTE,
         "runs": [asdict(run) for run in runs],
@@ -290,7 +257,7 @@ def main() -> None:
         for unit in UNITS:
             corpus = make_corpus(gold, bitext, unit, tokenizer)
             for aligner in ALIGNERS:
-                run, directions = measure_apart(Task(gold_set.name, aligner, unit, corpus.pairs))
+                run, directions = in_a_fresh_process(measure, Task(gold_set.name, aligner, unit, corpus.pairs))
                 print(run, file=sys.stderr)
                 runs.append(run)
                 rows += score(run, directions, corpus, gold)

@@ -10,11 +10,8 @@ needs Linux.
 """
 
 import argparse
-import gzip
 import json
-import multiprocessing
 import os
-import platform
 import random
 import resource
 import subprocess
@@ -22,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +26,8 @@ from pathlib import Path
 import transformers  # its classes load when they are used; the process that is measured uses none
 from tqdm.auto import tqdm
 
-from benchmarks.alignment import PeakMemory
+from benchmarks.alignment import machine, read_bitext
+from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
 from weam.word_alignment import SentencePair, WordAligner, aligner_version, format_pharaoh
 
 DIVIDER = " ||| "
@@ -70,12 +67,9 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_all_bitext(folder: Path) -> list[list[str]]:
+def read_all_bitext(folder: Path) -> list[tuple[str, str]]:
     """Read the pairs of all language pairs, shuffled."""
-    pairs = []
-    for path in sorted(folder.glob("*.tsv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            pairs += [line.rstrip("\n").split("\t") for line in file]
+    pairs = [pair for path in sorted(folder.glob("*.tsv.gz")) for pair in read_bitext(path)]
     random.Random(0).shuffle(pairs)
     return pairs
 
@@ -137,8 +131,7 @@ def align_original(program: Path, path: Path) -> None:
 
 def measure(program: Path | None, path: Path) -> Cost:
     """Align a file with the original program, or with ours where there is none; meant for a fresh process."""
-    memory = PeakMemory()
-    memory.start()
+    memory = Peak(children_peak_megabytes)
     start, training = time.perf_counter(), None
     if program is None:
         training = align_ours(path)
@@ -147,7 +140,7 @@ def measure(program: Path | None, path: Path) -> Cost:
     seconds = time.perf_counter() - start
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     processor = sum(own.ru_utime + own.ru_stime for own in usage)
-    return Cost(round(seconds, 1), training, round(processor, 1), round(memory.megabytes))
+    return Cost(round(seconds, 1), training, round(processor, 1), round(memory.value))
 
 
 def compare(pairs: int, program: Path, data_dir: Path) -> Row:
@@ -156,11 +149,7 @@ def compare(pairs: int, program: Path, data_dir: Path) -> Row:
         path = Path(folder) / "pieces.txt"
         write_pieces(pairs, data_dir, path)
         lengths = [(len(source), len(target)) for source, target in read_pieces(path)]
-        costs = []
-        for contender in (None, program):
-            with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
-                costs.append(pool.submit(measure, contender, path).result())
-    ours, original = costs
+        ours, original = (in_a_fresh_process(measure, contender, path) for contender in (None, program))
     return Row(
         pairs=pairs,
         pieces=sum(source + target for source, target in lengths),
@@ -184,7 +173,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "command": f"python -m benchmarks.alignment_growth --fast_align {arguments.fast_align.name}",
             "versions": {"sil-thot": aligner_version()},
-            "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
+            "machine": machine(),
             "rows": rows,
         }
         arguments.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

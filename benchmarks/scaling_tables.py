@@ -4,11 +4,9 @@ python -m benchmarks.tables
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.markdown import Record, read, table
-
-STOCK = "stock masked language model"
+from benchmarks.speed_step import STOCK
 
 # What the plan takes for granted; nothing of it was measured here.
 PLANNED_PAIRS = 100_000_000
@@ -132,8 +130,8 @@ class Unit:
 
 def unit() -> Unit:
     """Return the cost of a pair."""
-    aligned: dict[str, Any] = read("alignment_growth")["rows"][-1]
-    started: dict[str, Any] = read("start_up")["rows"][-1]
+    aligned = read("alignment_growth")["rows"][-1]
+    started = read("start_up")["rows"][-1]
     pieces = aligned["pieces"] / aligned["pairs"] + 3  # with special pieces
     scored = MASKED * (1 + LINKED)  # times a piece's vector or another's goes through the head
     training = aligned["ours"]["training_seconds"]

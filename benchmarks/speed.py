@@ -18,10 +18,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +32,7 @@ from tqdm.auto import tqdm
 from transformers import BertTokenizer
 
 from benchmarks.collator import encode_pairs
+from benchmarks.processes import in_a_fresh_process
 from benchmarks.speed_step import CONTENDERS, STOCK, Data, Measured, Shape, measure_step
 from benchmarks.speed_training import RECIPES, measure_training
 
@@ -68,12 +68,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2, help="Turns of each contender.")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/speed.json"))
     return parser.parse_args()
-
-
-def in_a_fresh_process(function: Callable[..., Measured], *arguments: object) -> Measured:
-    """Call a function in a process that has done nothing else."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def peak(contender: str, shape: Shape, data: Data) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
+from benchmarks.processes import process_status
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from weam.features import SPECIAL_PIECES, encode_pairs
@@ -124,10 +125,3 @@ def memory(device: torch.device) -> int:
 def peak_memory(device: torch.device) -> int:
     """Return the most bytes that were in use at any time."""
     return torch.cuda.max_memory_allocated() if device.type == "cuda" else process_status("VmHWM")
-
-
-def process_status(field: str) -> int:
-    """Return a figure, in bytes, that Linux keeps of this process."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (value,) = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
-    return 1024 * int(value)

@@ -14,18 +14,16 @@ import os
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 from transformers import BertConfig, BertTokenizer
 
+from benchmarks.processes import Peak, in_a_fresh_process, process_status
 from benchmarks.speed import machine
-from benchmarks.speed_step import process_status
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from weam.arguments import AlignmentArguments, BitextArguments, PreTrainingArguments
@@ -70,24 +68,9 @@ def write_bitext(folder: Path, vocabulary: Path, pairs: int) -> None:
             alignments.write(links)
 
 
-class PeakOwnMemory(threading.Thread):
-    """Watches the peak of what this process holds itself, mapped files left out."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.bytes = 0
-
-    def run(self) -> None:
-        """Look a hundred times a second, until this process ends."""
-        while True:
-            self.bytes = max(self.bytes, process_status("RssAnon"))
-            time.sleep(0.01)
-
-
-def start(folder: Path, vocabulary: Path) -> tuple[float, int]:
+def start(folder: Path, vocabulary: Path) -> tuple[float, float]:
     """Go from the settings to the first batch; return seconds and the most bytes in use."""
-    memory = PeakOwnMemory()
-    memory.start()
+    memory = Peak(lambda: process_status("RssAnon"))
     begun = time.perf_counter()
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
     bitext = BitextArguments(train_file=[f"en-de={folder / 'text.tsv'}"], cache_dir=str(folder / "cache"))
@@ -99,20 +82,17 @@ def start(folder: Path, vocabulary: Path) -> tuple[float, int]:
     args = PreTrainingArguments(output_dir=str(folder / "output"), use_cpu=True)
     trainer = make_trainer(model, args, DataCollatorForWordExchange(tokenizer), features)
     next(iter(trainer.get_train_dataloader()))
-    return time.perf_counter() - begun, memory.bytes
+    return time.perf_counter() - begun, memory.value
 
 
-def starts(pairs: int, vocabulary: Path) -> tuple[tuple[float, int], tuple[float, int], int]:
+def starts(pairs: int, vocabulary: Path) -> tuple[tuple[float, float], tuple[float, float], int]:
     """Start twice on new text; return both, and the bytes on disk."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_bitext(folder, vocabulary, pairs)
-        found = []
-        for _ in range(2):
-            with get_context("spawn").Pool(1) as pool:
-                found.append(pool.apply(start, (folder, vocabulary)))
+        first, again = (in_a_fresh_process(start, folder, vocabulary) for _ in range(2))
         size = sum(file.stat().st_size for file in (folder / "cache").rglob("*") if file.is_file())
-        return found[0], found[1], size
+        return first, again, size
 
 
 def measure(sizes: list[int], vocabulary: Path) -> Iterator[Row]:

@@ -26,6 +26,7 @@ from weam.align import pharaoh_lines
 from weam.arguments import AlignmentArguments
 from weam.bitext import Bitext, load_bitext_files, parse_bitext_file, read_lines
 from weam.checkpoint import load_tokenizer
+from weam.columns import read_rows
 from weam.links import AlignerSettings, align_bitext
 from weam.word_alignment import Links, WordAligner
 
@@ -143,8 +144,7 @@ def align_words(bitext: Bitext) -> Iterator[Links]:
         words = [word for word in text.replace("\t", " ").split(" ") if word]
         return [numbers.setdefault(word.casefold(), len(numbers)) for word in words]
 
-    sides = zip(bitext.pairs["source"], bitext.pairs["target"], strict=True)
-    pairs = [(encode(source), encode(target)) for source, target in sides]
+    pairs = [(encode(source), encode(target)) for source, target in read_rows(bitext.pairs, "source", "target")]
     aligner = WordAligner.train(pairs, aligner=AlignmentArguments.aligner, seed=SEED)
     yield from aligner.align(pairs, AlignmentArguments.symmetrization)
 

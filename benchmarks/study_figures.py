@@ -60,8 +60,20 @@ class Claim:
 
 ZERO, TRANSLATED = "xnli zero-shot", "xnli translate-train"
 REPRESENTATION = "weam-representation"
+
+
+def zero_shot(encoder: str, relation: str, *others: str) -> tuple[Contrast, ...]:
+    """Return the contrasts of an encoder with others on zero-shot XNLI."""
+    return tuple(Contrast(f"{encoder}/{ZERO}", relation, f"{other}/{ZERO}") for other in others)
+
+
+def below_translate_train(encoder: str) -> Contrast:
+    """Return the contrast of an encoder zero-shot with mBERT that is trained on each language."""
+    return Contrast(f"{encoder}/{ZERO}", "below", f"mbert/{TRANSLATED}")
+
+
 CLAIMS = (
-    Claim("a", "TLM is far above mBERT zero-shot", (Contrast(f"tlm/{ZERO}", "above", f"mbert/{ZERO}"),)),
+    Claim("a", "TLM is far above mBERT zero-shot", zero_shot("tlm", "above", "mbert")),
     Claim(
         "b", "TLM is below mBERT in translate-train", (Contrast(f"tlm/{TRANSLATED}", "below", f"mbert/{TRANSLATED}"),)
     ),
@@ -69,7 +81,7 @@ CLAIMS = (
         "c",
         "WEAM is above mBERT zero-shot and in translate-train",
         (
-            Contrast(f"weam/{ZERO}", "above", f"mbert/{ZERO}"),
+            *zero_shot("weam", "above", "mbert"),
             Contrast(f"weam/{TRANSLATED}", "above", f"mbert/{TRANSLATED}"),
         ),
     ),
@@ -77,30 +89,19 @@ CLAIMS = (
         "d",
         "On XNLI TLM and word-aligned mBERT are alike, both above mBERT",
         (
-            Contrast(f"tlm/{ZERO}", "like", f"word-alignment/{ZERO}"),
-            Contrast(f"tlm/{ZERO}", "above", f"mbert/{ZERO}"),
-            Contrast(f"word-alignment/{ZERO}", "above", f"mbert/{ZERO}"),
+            *zero_shot("tlm", "like", "word-alignment"),
+            *zero_shot("tlm", "above", "mbert"),
+            *zero_shot("word-alignment", "above", "mbert"),
         ),
     ),
-    Claim(
-        "e",
-        "WEAM is clearly above TLM and word-aligned mBERT",
-        (
-            Contrast(f"weam/{ZERO}", "above", f"tlm/{ZERO}"),
-            Contrast(f"weam/{ZERO}", "above", f"word-alignment/{ZERO}"),
-        ),
-    ),
-    Claim(
-        "f", "WEAM zero-shot is just below translate-train", (Contrast(f"weam/{ZERO}", "below", f"mbert/{TRANSLATED}"),)
-    ),
+    Claim("e", "WEAM is clearly above TLM and word-aligned mBERT", zero_shot("weam", "above", "tlm", "word-alignment")),
+    Claim("f", "WEAM zero-shot is just below translate-train", (below_translate_train("weam"),)),
     Claim(
         "c to f, the other reading",
         "WEAM with the representation exchange is above mBERT, TLM and word-aligned mBERT, below translate-train",
         (
-            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"mbert/{ZERO}"),
-            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"tlm/{ZERO}"),
-            Contrast(f"{REPRESENTATION}/{ZERO}", "above", f"word-alignment/{ZERO}"),
-            Contrast(f"{REPRESENTATION}/{ZERO}", "below", f"mbert/{TRANSLATED}"),
+            *zero_shot(REPRESENTATION, "above", "mbert", "tlm", "word-alignment"),
+            below_translate_train(REPRESENTATION),
         ),
     ),
 )

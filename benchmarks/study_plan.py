@@ -96,7 +96,8 @@ def bitext(pairs: Iterable[str]) -> list[str]:
 
 def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **settings: object) -> Step:
     """Return the training of one encoder; settings go before those of the scale."""
-    predicts = OBJECTIVES[str(settings.get("objective", "weam"))].predicts
+    objective = str(settings.get("objective", "weam"))
+    predicts = OBJECTIVES[objective].predicts
     ours: Settings = {
         "model_name_or_path": BACKBONE,
         "num_hidden_layers": scale.layers,
@@ -109,6 +110,7 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
         "logging_steps": 25,
         "save_strategy": "no" if scale.pairs else "steps",
         "cache_dir": "{cache}",
+        "exchange": "target" if objective.startswith("weam") else None,  # by name, so that a key says which was used
         **scale.launch,
         **settings,
     }
@@ -269,12 +271,12 @@ def space(encoder: str, scale: Scale) -> Step:
 SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is one more
     "mlm": {"objective": "mlm"},
     "tlm": {"objective": "tlm"},
-    "weam": {"exchange": "target"},  # the default
+    "weam": {},
     "weam-representation": {"exchange": "representation"},
     "word-alignment": {"objective": "word-alignment"},
     "translation-ranking": {"objective": "translation-ranking"},
     "simcse": {"objective": "simcse"},
-    "weam-ranking": {"objective": "weam-ranking", "exchange": "target"},
+    "weam-ranking": {"objective": "weam-ranking"},
 }
 PLACEBO: Settings = {
     "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
@@ -380,8 +382,7 @@ def ratios(scale: Scale) -> list[Step]:
                 name = f"{low} 1 to {ratio} alpha {alpha:g}"
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
-                # the files are cut already
-                settings |= {**SYSTEMS["weam"], "model_name_or_path": WIDE, "max_train_pairs": None}
+                settings |= {"model_name_or_path": WIDE, "max_train_pairs": None}  # the files are cut already
                 steps.append(pretraining(name, scale, tuple(sizes), **settings))
                 steps.append(tatoeba(name, scale, ("de", low[-2:])))
                 steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, ("en", "de", low[-2:])))
@@ -396,7 +397,7 @@ def languages(scale: Scale) -> list[Step]:
         for fixed, pairs in (("total", total // count), ("each", total // max(SIZES))):
             if (count, fixed) != (max(SIZES), "each"):  # there the two are the same
                 name = f"{count} languages, {fixed} fixed"
-                settings = {**SYSTEMS["weam"], "model_name_or_path": WIDE, "max_train_pairs": pairs}
+                settings = {"model_name_or_path": WIDE, "max_train_pairs": pairs}
                 steps.append(pretraining(name, scale, GROWING[:count], **settings))
                 steps.append(tatoeba(name, scale, WIDE_TATOEBA))
                 steps.append(xnli(name, scale, "zero-shot", scale.few_seeds, WIDE_XNLI))
@@ -410,7 +411,7 @@ def sizes(scale: Scale) -> list[Step]:
         if layers == (scale.layers or max(LAYERS)):
             continue  # question 1 has it
         names = [base(layers), f"weam {layers} layers"]
-        steps.append(pretraining(names[1], scale, **SYSTEMS["weam"], num_hidden_layers=layers))
+        steps.append(pretraining(names[1], scale, num_hidden_layers=layers))
         for name in names:
             steps += [tatoeba(name, scale), space(name, scale), udpos(name, scale, scale.few_seeds)]
             steps.append(xnli(name, scale, "zero-shot", scale.few_seeds))
@@ -421,8 +422,7 @@ def intermediate(scale: Scale) -> list[Step]:
     """Question 6: English NLI before alignment, after it, and on its own."""
     steps = [nli(name, scale, scale.few_seeds) for name in (MBERT, "weam")]
     learnt = "{" + f"{MBERT}/nli zero-shot/seed {scale.few_seeds[0]}" + "}"
-    own = {**SYSTEMS["weam"], "model_name_or_path": learnt, "num_hidden_layers": None}
-    steps.append(pretraining("nli then weam", scale, **own))
+    steps.append(pretraining("nli then weam", scale, model_name_or_path=learnt, num_hidden_layers=None))
     steps += [xnli("nli then weam", scale, "zero-shot", scale.few_seeds), space("nli then weam", scale)]
     for name in (MBERT, "weam"):
         step = xnli(name, scale, "zero-shot", scale.few_seeds)

@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 from weam.arguments import AlignmentArguments, BitextArguments
 from weam.bitext import Bitext, load_bitext_files, parse_bitext_file
 from weam.checkpoint import load_tokenizer
+from weam.columns import whole_column
 from weam.language_pairs import draw_pairs
 from weam.links import PiecePairs
 from weam.word_alignment import ALIGNERS, HEURISTICS, Links, WordAligner, format_pharaoh, shard
@@ -123,7 +124,7 @@ def apply(arguments: argparse.Namespace) -> None:
     check_trained_for(arguments.aligner_dir, bitext)
 
     lines = shard(bitext.report.read, *arguments.shard)
-    rows = bitext.pairs.with_format("numpy")["row"][:]  # (pairs,), ascending: the line of each pair
+    rows = whole_column(bitext.pairs, "row")  # (pairs,), ascending: the line of each pair
     first, last = np.searchsorted(rows, [lines.start, lines.stop])
     links = aligner.align(PiecePairs(bitext.pairs.select(range(first, last))), arguments.symmetrization)
     write_whole(pharaoh_lines(lines, rows[first:last], links), arguments.output)

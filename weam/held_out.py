@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,18 +111,16 @@ def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[i
     """
     sources = tqdm(read_rows(pairs, "source"), desc="choosing held-out pairs", unit=" pairs", total=len(pairs))
     held_out = [row for row, (source,) in enumerate(sources) if _share(sentence_key(source)) < fraction]
-    chosen = pairs.select(held_out)
-    keys = {sentence_key(text) for texts in read_rows(chosen, "source", "target") for text in texts}
-    rows = _without_repeats(held_out, chosen["source"], chosen["target"])
-    return rows[:limit], keys
+    chosen = read_rows(pairs.select(held_out), "source", "target")
+    keys = [{sentence_key(text) for text in texts} for texts in chosen]
+    return _without_repeats(held_out, keys)[:limit], set().union(*keys)
 
 
-def _without_repeats(rows: Sequence[int], sources: Iterable[str], targets: Iterable[str]) -> list[int]:
-    """Keep rows whose sentences are new on both sides, so that each has one right answer in retrieval."""
+def _without_repeats(rows: Sequence[int], sentence_keys: Sequence[set[str]]) -> list[int]:
+    """Keep rows whose sentences, by their keys, are new on both sides: each has one right answer in retrieval."""
     seen: set[str] = set()
     kept = []
-    for row, source, target in zip(rows, sources, targets, strict=True):
-        keys = {sentence_key(source), sentence_key(target)}
+    for row, keys in zip(rows, sentence_keys, strict=True):
         if not keys & seen:
             kept.append(row)
         seen |= keys

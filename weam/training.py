@@ -75,6 +75,7 @@ class LengthGroups(Sampler[int]):
         drawn = torch.randperm(count, generator=generator).numpy()
         longest = int(self.lengths[drawn].argmax())  # comes first: what is too large fails at once
         its_group = longest - longest % group
+        # Two groups change heads; where both are the first, the second entry leaves its head as it is.
         exchanged = {0: drawn[longest], its_group: self._sorted(drawn[:group])[0]}
         for start in range(0, count, group):
             rows = self._sorted(drawn[start : start + group])
