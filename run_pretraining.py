@@ -7,6 +7,7 @@ A YAML file holds any setting (`--help` lists them), the command line overrides 
 trains, scores held-out pairs before and after, and saves a checkpoint that the stock Auto classes load.
 """
 
+import gc
 import logging
 import time
 from dataclasses import asdict
@@ -71,6 +72,7 @@ def main() -> None:
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
+    gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     with args.main_process_first(desc="preparing the bitext"):
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
     for language_pair in language_pairs.values():

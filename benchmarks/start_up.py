@@ -9,6 +9,7 @@ pages of mapped files, which the system may take back at any time.
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -72,6 +73,7 @@ def start(folder: Path, vocabulary: Path) -> tuple[float, float]:
     """Go from the settings to the first batch; return seconds and the most bytes in use."""
     memory = Peak(lambda: process_status("RssAnon"))
     begun = time.perf_counter()
+    gc.freeze()  # as run_pretraining.py
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
     bitext = BitextArguments(train_file=[f"en-de={folder / 'text.tsv'}"], cache_dir=str(folder / "cache"))
     alignment = AlignmentArguments(alignments=[f"en-de={folder / 'links.txt'}"], alignments_unit="piece")

@@ -8,6 +8,7 @@
 
 Each step writes into a folder whose name ends in a hash of its program, its settings and the steps that it builds on:
 what was measured once under some settings is never measured again, and a changed setting never reads an old result.
+Another backbone needs another `--output_dir`.
 A step that was killed goes on from its last checkpoint.
 """
 
@@ -26,11 +27,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.packed_backbone import unpacked
+from benchmarks.packed_backbone import WEIGHTS_FILE, unpacked
 from benchmarks.study_plan import QUESTIONS, SCALES, Settings, Step, plan
+from weam.cache import file_fingerprint
 from weam.results import write_json
 
 FINISHED_FILE = "finished.json"
+BACKBONES_FILE = "backbones.json"
+BACKBONES = ("backbone", "wide")
 REFERENCE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -122,6 +126,26 @@ def needed(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
     for name in names:
         add(name)
     return list(found.values())
+
+
+def check_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -> None:
+    """Note which weights the steps of a folder begin with: no key holds them.
+
+    Raises:
+        ValueError: earlier steps began with others.
+    """
+    used = {name for step in steps for name in references(step.settings) if name in BACKBONES}
+    now = {name: file_fingerprint(fixed[name] / WEIGHTS_FILE) for name in sorted(used)}
+    noted = output_dir / BACKBONES_FILE
+    before = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
+    for name, fingerprint in now.items():
+        if before.get(name, fingerprint) != fingerprint:
+            raise ValueError(
+                f"the steps in {output_dir} began with other weights than those of {fixed[name]}, which --{name} "
+                "names; give another --output_dir"
+            )
+    output_dir.mkdir(parents=True, exist_ok=True)
+    write_json({**before, **now}, noted)
 
 
 def command(step: Step, place: Place, threads: int, launch_args: str) -> list[str]:
@@ -216,6 +240,7 @@ def main() -> None:
     print(describe(steps, found), flush=True)
     if arguments.dry_run:
         return
+    check_backbones(steps, fixed, arguments.output_dir)
     failed = run_all(steps, found, arguments.workers, arguments.launch_args)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

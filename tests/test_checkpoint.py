@@ -166,6 +166,18 @@ def test_only_the_lowest_layers_are_kept(tmp_path):
     assert same(without_pooler, {name: tensor for name, tensor in kept.items() if name.startswith("bert.")})
 
 
+@pytest.mark.parametrize(("hidden", "attention"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1)])
+def test_simcse_needs_dropout(hidden, attention, tmp_path):
+    """Without any, both views of a sentence are the same, and there is nothing to learn."""
+    small_config(hidden_dropout_prob=hidden, attention_probs_dropout_prob=attention).save_pretrained(tmp_path)
+    load_model(str(tmp_path), "main", WEAM, OBJECTIVES["translation-ranking"], from_scratch=True)
+    if hidden or attention:
+        load_model(str(tmp_path), "main", WEAM, OBJECTIVES["simcse"], from_scratch=True)
+    else:
+        with pytest.raises(ValueError, match=rf"{tmp_path} has no dropout.*set hidden_dropout_prob"):
+            load_model(str(tmp_path), "main", WEAM, OBJECTIVES["simcse"], from_scratch=True)
+
+
 @pytest.mark.parametrize("layers", [0, -1, 3])
 def test_layers_that_the_checkpoint_has_not_are_refused(layers, tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path)

@@ -338,6 +338,22 @@ def test_the_program_ends_with_the_names_of_what_failed(runs: Path, monkeypatch:
         typed(monkeypatch, [step("a", fails_with="no"), step("b", "a")], runs)
 
 
+def test_another_backbone_needs_another_folder(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that does not use it may run; the weights decide, not where they lie."""
+    uses, does_not = step("a"), step("b")
+    uses.settings["meets"] = "{backbone}"
+    monkeypatch.setattr(study, "run_all", lambda *arguments: [])
+    for name, weights in (("one", b"1"), ("same", b"1"), ("other", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(weights)
+    for name in ("one", "same"):
+        typed(monkeypatch, [uses], runs, "--backbone", str(tmp_path / name))
+    typed(monkeypatch, [does_not], runs, "--backbone", str(tmp_path / "other"))
+    with pytest.raises(ValueError, match=r"began with other weights than those of .*other.*another --output_dir"):
+        typed(monkeypatch, [uses], runs, "--backbone", str(tmp_path / "other"))
+    typed(monkeypatch, [uses], tmp_path / "new runs", "--backbone", str(tmp_path / "other"))
+
+
 @pytest.mark.parametrize("question", list(QUESTIONS))
 def test_a_question_can_be_asked_alone(
     question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -13,6 +13,7 @@ read the bitext once, when the aligner is trained.
 """
 
 import argparse
+import gc
 import gzip
 import json
 import logging
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train an aligner, or apply one."""
     arguments = parse_arguments(argv)
     logging.basicConfig(format="%(message)s", level=logging.INFO)
+    gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     if arguments.command == "train":
         train(arguments)
     else:

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from modeling_weam import BertForWEAMPreTraining
-from weam.baselines import OBJECTIVES, Objective
+from weam.baselines import OBJECTIVES, BertForSimCSE, Objective
 
 AUTO_MAP = {
     "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
@@ -144,13 +144,19 @@ def load_model(
         from_scratch: only the config is read; weights are drawn from torch's global generator.
 
     Raises:
-        ValueError: the architecture is not BERT's, or it has not so many layers.
+        ValueError: the architecture is not BERT's, it has not so many layers, or no dropout where SimCSE needs it.
     """
     config = read_config(name, revision, num_hidden_layers)
     if not isinstance(config, BertConfig):
         raise ValueError(
             f"{name} is a {config.model_type!r} model; WEAM continues BERT architectures (model_type 'bert'), such as "
             "google-bert/bert-base-multilingual-cased or intfloat/multilingual-e5-small"
+        )
+    dropout = config.hidden_dropout_prob or config.attention_probs_dropout_prob
+    if objective.model_class is BertForSimCSE and not dropout:
+        raise ValueError(
+            f"{name} has no dropout, by which alone SimCSE tells its two views of a sentence apart; set "
+            "hidden_dropout_prob in its config.json, to 0.1 for example"
         )
     config.weam = {**config.to_dict().get("weam", {}), **weam}
     config.__dict__.pop("auto_map", None)
