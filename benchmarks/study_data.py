@@ -4,7 +4,7 @@
 
     xnli-dev  XNLI's dev rows as a training set (667 premises with their 3 hypotheses) and one to select by (163)
     xquad     1,001 of XQuAD's questions as a training set, 189 to select by; no paragraph is in both
-    wikiann   16,000 of WikiANN's English training sentences, 4,000 to select by
+    wikiann   16,000 of WikiANN's English training sentences, the others to select by; none that its dev set has too
     bitext    so many pairs of language pairs, drawn: --sizes en-de=1000 en-sw=100
     links     the joint bitext's links shuffled within each pair (`shuffled.*`), and links of words (`words.*`)
 
@@ -66,8 +66,10 @@ def split_xnli(arguments: argparse.Namespace) -> None:
 
 
 def split_wikiann(arguments: argparse.Namespace) -> None:
-    """Write `train.en.jsonl` and `dev.en.jsonl`."""
-    rows = list(read_lines(arguments.data_dir / "xtreme_r" / "wikiann" / "train.en.jsonl.gz"))
+    """Write `train.en.jsonl` and `dev.en.jsonl`, without what the test set, WikiANN's dev, has as well."""
+    folder = arguments.data_dir / "xtreme_r" / "wikiann"
+    tested = {tuple(json.loads(row)["tokens"]) for row in read_lines(folder / "dev.en.jsonl.gz")}
+    rows = [row for row in read_lines(folder / "train.en.jsonl.gz") if tuple(json.loads(row)["tokens"]) not in tested]
     write_lines(arguments.output_dir / "train.en.jsonl", rows[:WIKIANN_TRAIN_ROWS])
     write_lines(arguments.output_dir / "dev.en.jsonl", rows[WIKIANN_TRAIN_ROWS:])
 

@@ -201,7 +201,7 @@ def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
 
 
 def panx(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
-    """Return names: trained on 16,000 English sentences, selected on the other 4,000, tested on the dev sets."""
+    """Return names: trained on 16,000 English sentences, selected on the others, tested on the dev sets."""
     languages = ["en", "de", "es", "zh"]
     settings = {
         **encoder_settings(encoder, scale),

@@ -118,9 +118,13 @@ def test_no_premise_of_xnli_is_on_both_sides(arguments: Namespace, research_data
         assert not premises[0] & premises[1]
 
 
-def test_wikiann_is_split_at_a_row(arguments: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wikiann_is_split_at_a_row_without_what_is_tested(
+    arguments: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [{"tokens": ["straße", str(number)], "ner_tags": ["O", "O"]} for number in range(5)]
-    write_json_lines(arguments.data_dir / "xtreme_r/wikiann/train.en.jsonl.gz", rows)
+    tested = {"tokens": ["straße", "tested"], "ner_tags": ["O", "O"]}
+    write_json_lines(arguments.data_dir / "xtreme_r/wikiann/train.en.jsonl.gz", [rows[0], tested, *rows[1:]])
+    write_json_lines(arguments.data_dir / "xtreme_r/wikiann/dev.en.jsonl.gz", [{**tested, "ner_tags": ["O", "B-LOC"]}])
     monkeypatch.setattr(study_data, "WIKIANN_TRAIN_ROWS", 3)
     split_wikiann(arguments)
     parts = {path.name: [json.loads(line) for line in lines(path)] for path in arguments.output_dir.iterdir()}
