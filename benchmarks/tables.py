@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/scaling.md from `benchmarks/results/*.json`.
+"""Write the tables of README.md, docs/results.md and docs/scaling.md from `benchmarks/results/*.json`.
 
     python -m benchmarks.tables
 
@@ -7,74 +7,20 @@ Every figure in them comes through here; a test sees to it that they are what th
 
 from pathlib import Path
 
-from benchmarks.markdown import RESULTS, ROOT, Record, fill, percent, read, table
-from benchmarks.scaling_tables import SECTIONS
+from benchmarks import results_tables, scaling_tables
+from benchmarks.markdown import RESULTS, ROOT, fill, percent, read, table
+from benchmarks.results_tables import difference, held_out_table
+from benchmarks.study_answers import placebo_answer
+from benchmarks.study_cells import LAST, encoder_table, layer_column, score_column
+from benchmarks.study_record import DEV_ROWS, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
+from benchmarks.study_tables import PLACEBO
 from weam.held_out import from_measurements
-from weam.results import Results, parse_results, read_results, summarise
+from weam.results import MEAN, parse_results, read_results
 
 README = ROOT / "README.md"
-SCALING = ROOT / "docs" / "scaling.md"
-
-READING = (
-    "How to read this: both losses fall on all language pairs. As a word aligner the encoder beats FastAlign and "
-    "Eflomal on the same sentences, but it did so before this training as well: multilingual E5 comes with aligned "
-    "languages. At the layer that `align_words` reads, WEAM lowers the error rate only a little, and all of that "
-    "within the first 375 steps; at the last layer, where E5 keeps sentences rather than words, it lowers it clearly. "
-    "Translation retrieval does not gain, and mostly loses."
-)
-
-TRANSFER_TITLES = {
-    "xnli": "XNLI, accuracy.",
-    "mlqa": "MLQA dev, contexts and questions in all pairs (context-question), EM and F1 by MLQA's rules.",
-    "xquad": "XQuAD, the same models, EM and F1 by SQuAD's rules.",
-    "udpos": "UDPOS, trained on LinES, tested on PUD, share of words with the right tag.",
-    "tatoeba": "Tatoeba, translation retrieval; the layer is chosen on other pairs.",
-}
-TRANSFER = tuple(TRANSFER_TITLES)
-TRANSFER_READING = (
-    "How to read this, always on a small backbone and with reduced training sets: on XNLI the languages that were "
-    "aligned gain 3 to 6 points, which is the direction of the paper's claim, English nearly 3; languages that were "
-    "not aligned lose or do not change. One seed: intervals are about test examples, and nothing is known of the "
-    "spread over seeds. On UDPOS Chinese and Arabic gain, English loses a little, the mean is undecided. On MLQA and "
-    "XQuAD, with 2,500 training questions and at most 200 test questions of a language pair, the means are undecided "
-    "and the few decided pairs point both ways. Tatoeba: where sentences seek their English translation, German and "
-    "Chinese lose 2 to 4 points and languages that were not aligned up to 20: training on three language pairs takes "
-    "from the others what the backbone, multilingual E5, was made for. Arabic and Hindi (one character a piece) and "
-    "Vietnamese (11 % of the pieces of XNLI's dev premises unknown) are hardly in the backbone's cut vocabulary, so "
-    "little can be said of them."
-)
-
-
-def training_of(record: Record, name: str) -> Results:
-    """Return a training that the evidence was taken from."""
-    return parse_results(record[name], f"{name} in evidence.json")
-
-
-def change(before: float | None, after: float | None, digits: int) -> str:
-    """Write a figure before and after; nothing where it was not measured.
-
-    >>> change(7.391, 1.95, 2)
-    '7.39 → 1.95'
-    """
-    return "" if before is None or after is None else f"{before:.{digits}f} → {after:.{digits}f}"
-
-
-def held_out_table(results: Results) -> str:
-    """Lay out the held-out scores of a training."""
-    rows = []
-    for before, after in zip(*from_measurements(results.measurements), strict=True):
-        error_rates = [scores.alignment_error_rate for scores in (before, after)]
-        old, new = [50 * (x.retrieval_source_to_target + x.retrieval_target_to_source) for x in (before, after)]
-        rows.append(
-            [
-                before.language_pair,
-                change(before.multilingual_loss, after.multilingual_loss, 2),
-                change(before.cross_lingual_loss, after.cross_lingual_loss, 2),
-                change(old, new, 1),
-                "" if None in error_rates else " → ".join(map(percent, error_rates)),
-            ]
-        )
-    return table(["held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"], rows)
+PAGES = {ROOT / "docs" / "results.md": results_tables.SECTIONS, ROOT / "docs" / "scaling.md": scaling_tables.SECTIONS}
+SUMMARISED = {"xnli": "accuracy", "mlqa": "f1", "xquad": "f1", "udpos": "accuracy", "tatoeba": "accuracy"}  # the metric
+ALIGNED = ("de", "es", "zh")  # with English, in the joint model
 
 
 def quickstart() -> str:
@@ -94,118 +40,51 @@ def quickstart() -> str:
 
 def results() -> str:
     """Write the section on results."""
-    return "\n\n".join([transfer(), evidence(), aligners(), speed(), collator()])
+    return "\n\n".join([systems(), transfer(), speed(), collator()])
+
+
+def systems() -> str:
+    """Write what the study has of each system, and what became of the paper's claims."""
+    study = read_study(RESULTS / "study.json")
+    columns = [
+        score_column(study, "XNLI zero-shot", ZERO_SHOT),
+        score_column(study, "UDPOS", TAGS),
+        score_column(study, "Tatoeba", RETRIEVAL),
+        layer_column(study, "AER de / zh (low is good)", ERROR_RATE, LAST),
+    ]
+    record, scale = study.record, study.scale
+    finished, left = len(record["finished"]), len(record["unfinished"])
+    head = (
+        f"### The systems side by side\n\nThe same small backbone, cut to {scale.layers} layers, before and after "
+        f"{scale.pairs:,} sentence pairs; means over German, Spanish and Chinese, of Tatoeba over eight languages; ± "
+        "is the standard deviation over seeds of fine-tuning. The last row is the placebo: WEAM with links drawn at "
+        f"random. {DEV_ROWS} Measured {record['date']}, {finished} of the {finished + left} steps of "
+        "`python -m benchmarks.study`; every figure and interval is in [docs/study.md](docs/study.md), and what each "
+        "system is."
+    )
+    claims = "\n".join(f"- {claim['letter']}. {claim['text']}: **{claim['verdict']}**" for claim in record["claims"])
+    rows = encoder_table("mean, %", [*study.encoders("systems"), PLACEBO], columns)
+    placebo = placebo_answer(study).replace("Answer:", "Does the gain come from the links?")
+    return f"{head}\n\n{rows}\n\n{placebo}\n\nThe claims of the paper, at this scale:\n\n{claims}"
 
 
 def transfer() -> str:
-    """Write what alignment does to zero-shot transfer."""
-    note = read(TRANSFER[0])["note"]
-    head = (
-        f"### Zero-shot transfer, before and after alignment\n\n{note} The model after alignment is the joint one of "
-        "the next section: German, Spanish and Chinese were aligned with English, the other languages were not. Mean "
-        "over seeds; differences with a 95 % interval (paired bootstrap over test examples, and seeds where there are "
-        "several)."
-    )
-    return "\n\n".join([head, *map(transfer_section, TRANSFER), TRANSFER_READING])
-
-
-def transfer_section(benchmark: str) -> str:
-    """Write a benchmark's table, its command and its plot."""
-    record = read(benchmark)
-    before, after = (parse_results(record[when], f"{when} in {benchmark}.json") for when in ("before", "after"))
-    trained = sum(row["count"] for row in after.data if row["split"] == "train")
-    seeds, steps = len({m.seed for m in after.measurements}), after.trainings[0].steps
-    training = (
-        f"{trained:,} English training examples, {steps} steps, {seeds} seed{'s' * (seeds > 1)}. " if trained else ""
-    )
-    metrics = list(dict.fromkeys(comparison.metric for comparison in after.comparisons))
-    old = {(s.language, s.metric): s.mean for s in summarise(before.measurements)}
-    new = {(s.language, s.metric): s.mean for s in summarise(after.measurements)}
-    found = {(c.language, c.metric): c for c in after.comparisons}
+    """Write what alignment does to zero-shot transfer, of every benchmark its languages that were aligned."""
     rows = []
-    for language in dict.fromkeys(comparison.language for comparison in after.comparisons):
-        row = [language]
-        for metric in metrics:
-            c = found[language, metric]
-            row.append(change(100 * old[language, metric], 100 * new[language, metric], 1))
-            row.append(f"{100 * c.difference:+.1f} [{100 * c.low:+.1f}, {100 * c.high:+.1f}]")
-        rows.append(row)
-    columns = [column for metric in metrics for column in (metric.replace("_", " ") + ", %", "difference")]
-    text = f"**{TRANSFER_TITLES[benchmark]}** {training}Measured {after.date}: `accelerate launch {after.command}`."
-    plot = f"![{benchmark} before and after](benchmarks/results/{benchmark}.svg)"
-    return f"{text}\n\n{table([benchmark, *columns], rows)}\n\n{plot}"
-
-
-def evidence() -> str:
-    """Write what the joint model on real bitext shows."""
-    record = read("evidence")
-    run = training_of(record, "training")
-    hours = run.trainings[0].seconds / 3600
+    for benchmark, metric in SUMMARISED.items():
+        after = parse_results(read(benchmark)["after"], f"after in {benchmark}.json")
+        found = {c.language: difference(c) for c in after.comparisons if c.metric == metric}
+        own = [
+            found[f"{language}-{language}" if f"{language}-{language}" in found else language] for language in ALIGNED
+        ]
+        rows.append([f"{benchmark}, {metric}", *own, f"{found[MEAN]} ({len(found) - 1})"])
     head = (
-        f"### A joint model on real bitext\n\nMeasured {record['date']}. {record['note']} One model for en-de, en-es "
-        f"and en-zh, {run.settings['model']['exchange']} exchange, {run.trainings[0].steps:,} steps in {hours:.1f} "
-        f"hours on one thread of a shared processor: `accelerate launch {run.command}`, then `{record['command']}`."
+        f"### Before and after the representation exchange\n\n{read('xnli')['note']} Points gained, with 95 % "
+        "intervals, by the joint model of German, Spanish and Chinese with English; the mean is over all languages "
+        "tested (their number), most of which were not aligned and lose. One or two seeds. Measured "
+        f"{after.date}; every language, score and command is in [docs/results.md](docs/results.md)."
     )
-    last = max(row["step"] for row in record["alignment"])
-    found = {(row["gold_set"], row["layer"], row["step"]): row["alignment_error_rate"] for row in record["alignment"]}
-    last_layer = max(row["layer"] for row in record["alignment"])
-    rows = []
-    for name in ("de-en", "zh-en"):
-        own = {}
-        for aligner in ("fast_align", "eflomal"):
-            rates = [row for row in record["aligners"] if (row["gold_set"], row["aligner"]) == (name, aligner)]
-            own[aligner] = percent(min(row["alignment_error_rate"] for row in rates))
-        for layer in (record["align_layer"], last_layer):
-            ends = [percent(found[name, layer, step]) for step in (0, last)]
-            rows.append([f"{name}, layer {layer}", *ends, own["fast_align"], own["eflomal"]])
-    error_rates = table(
-        ["AER on gold alignments, %", "before", "after", "FastAlign, same sentences", "Eflomal, same sentences"], rows
-    )
-    parts = [head, held_out_table(run), error_rates, READING, retrieval_table(record), head_warmup(record)]
-    picture = "![Losses, error rates and retrieval over steps and layers](benchmarks/results/evidence.svg)"
-    return "\n\n".join([*parts, picture])
-
-
-def head_warmup(record: Record) -> str:
-    """Write what the head warm-up changes in a short training."""
-    with_warmup, without = (training_of(record, f"{name}_head_warmup") for name in ("with", "without"))
-    text = (
-        f"The backbone comes without a prediction head. {with_warmup.trainings[0].steps} steps after a warm-up of "
-        f"{with_warmup.settings['model']['head_warmup_steps']} steps in which only the head learns (first table), "
-        "and without one (second table):"
-    )
-    return "\n\n".join([text, held_out_table(with_warmup), held_out_table(without)])
-
-
-def retrieval_table(record: Record) -> str:
-    """Lay out Tatoeba retrieval before and after, at the layer that aligns and at the last one."""
-    last_step, last_layer = (max(row[name] for row in record["retrieval"]) for name in ("step", "layer"))
-    languages = sorted({row["language"] for row in record["retrieval"]})
-    found = {
-        (row["language"], row["layer"], row["step"]): 50 * (row["from_english"] + row["to_english"])
-        for row in record["retrieval"]
-    }
-    rows = [
-        [f"layer {layer}", *(change(found[x, layer, 0], found[x, layer, last_step], 1) for x in languages)]
-        for layer in (record["align_layer"], last_layer)
-    ]
-    return table(["Tatoeba retrieval, mean of both directions, %", *(f"en-{x}" for x in languages)], rows)
-
-
-def aligners() -> str:
-    """Write how good the statistical aligners are."""
-    record = read("alignment")
-    head = (
-        "### Word aligners\n\nAlignment error rate in percent over mBERT's pieces, intersection of both directions, "
-        f"trained on the gold sentences and {record['extra_pairs']:,} other pairs. Measured {record['date']} with "
-        f"`{record['command']}`; all heuristics, words as units, time and memory are in "
-        "`benchmarks/results/alignment.json`."
-    )
-    wanted = [row for row in record["rows"] if (row["unit"], row["heuristic"]) == ("piece", "intersect")]
-    rates = {(row["gold_set"], row["aligner"]): row["alignment_error_rate"] for row in wanted}
-    names = sorted({name for name, _ in rates})
-    rows = [[name, percent(rates[name, "fast_align"]), percent(rates[name, "eflomal"])] for name in names]
-    return f"{head}\n\n{table(['gold set', 'FastAlign', 'Eflomal'], rows)}"
+    return f"{head}\n\n{table(['points', *ALIGNED, 'mean'], rows)}"
 
 
 def speed() -> str:
@@ -262,15 +141,12 @@ def collator() -> str:
 
 def filled_pages() -> dict[Path, str]:
     """Return the pages with all their tables."""
-    sections = {
-        README: {"quickstart": quickstart(), "results": results()},
-        SCALING: {name: write() for name, write in SECTIONS.items()},
-    }
-    pages = {page: page.read_text(encoding="utf-8") for page in sections}
-    for page, own in sections.items():
-        for name, section in own.items():
-            pages[page] = fill(pages[page], name, section)
-    return pages
+    filled = {}
+    for page, sections in {README: {"quickstart": quickstart, "results": results}, **PAGES}.items():
+        filled[page] = page.read_text(encoding="utf-8")
+        for name, write in sections.items():
+            filled[page] = fill(filled[page], name, write())
+    return filled
 
 
 def main() -> None:
