@@ -23,7 +23,7 @@ SHARDS = 16  # processes that align, on as many pairs of cores
 ENCODER_WEIGHTS = 12 * (4 * 768**2 + 2 * 768 * 3072)
 HEAD_WEIGHTS = 768**2 + 768 * 119_547
 PARAMETERS = 178_000_000
-MASKED, LINKED = 0.3, 0.8  # of the pieces; of the masked ones
+MASKED = 0.3  # of the pieces; each goes through the head once
 
 
 def growth() -> str:
@@ -133,11 +133,10 @@ def unit() -> Unit:
     aligned = read("alignment_growth")["rows"][-1]
     started = read("start_up")["rows"][-1]
     pieces = aligned["pieces"] / aligned["pairs"] + 3  # with special pieces
-    scored = MASKED * (1 + LINKED)  # times a piece's vector or another's goes through the head
     training = aligned["ours"]["training_seconds"]
     return Unit(
         pieces=pieces,
-        flops=6 * pieces * (ENCODER_WEIGHTS + scored * HEAD_WEIGHTS),
+        flops=6 * pieces * (ENCODER_WEIGHTS + MASKED * HEAD_WEIGHTS),
         prepare_seconds=started["first_seconds"] / started["pairs"],
         align_seconds=(aligned["ours"]["seconds"] - training) / aligned["pairs"],
         disk_bytes=1e9 * started["gigabytes_on_disk"] / started["pairs"],
@@ -162,12 +161,14 @@ def plan() -> str:
     training = [training_row(gpus, one) for gpus in PLANNED_GPUS]
     head = (
         f"{PLANNED_PAIRS:,} pairs of {one.pieces:.0f} pieces, {PLANNED_EPOCHS} epochs, mBERT's shape. First what needs "
-        f"no GPU, each time the measured cost of a pair times the pairs; on disk it comes to "
-        f"{PLANNED_PAIRS * one.disk_bytes / giga:.0f} GB. The memory of an aligner is an upper bound: its table grows "
-        "slower than the text."
+        "no GPU, each time the measured cost of a pair times the pairs; on disk it comes to "
+        f"{PLANNED_PAIRS * one.disk_bytes / giga:.0f} GB. Reading, disk and memory were measured on the shorter pairs "
+        "above, of eight words a side: expect more. The memory of an aligner is an upper bound: its table grows slower "
+        "than the text."
     )
     text = (
-        f"Then the training: a pair costs {one.flops / giga:.1f} GFLOP; {PAIRS_OF_A_GPU} pairs a GPU and step. "
+        f"Then the training, target exchange: a pair costs {one.flops / giga:.1f} GFLOP; {PAIRS_OF_A_GPU} pairs a GPU "
+        "and step. "
         f"**Assumed, not measured:** a GPU of {PEAK_FLOPS / 1e12:.0f} TFLOP/s (A100, bfloat16) used to "
         f"{100 * UTILISATION:.0f} %, and {8 * NETWORK / 1e9:.0f} Gbit/s between machines of eight, over which "
         f"{4 * PARAMETERS / 1e6:,.0f} MB of gradients go twice a step, in the worst case after everything is computed. "

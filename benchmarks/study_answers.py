@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from benchmarks.study_cells import percent, points, signed
-from benchmarks.study_figures import LIKE, baseline
+from benchmarks.study_figures import LIKE, REPRESENTATION, baseline
 from benchmarks.study_plan import MBERT, SIZES
 from benchmarks.study_record import (
     ERROR_RATE,
@@ -27,7 +27,7 @@ from benchmarks.study_record import (
     mixtures,
     own_steps,
 )
-from benchmarks.study_tables import ORDERS, PLACEBO, TASKS, in_points, placebo_gaps, plain, seeds_needed
+from benchmarks.study_tables import ORDERS, OTHER_PLACEBO, PLACEBO, TASKS, in_points, placebo_gaps, plain, seeds_needed
 from weam.results import MEAN
 
 
@@ -171,17 +171,32 @@ def placebo_answer(study: Study) -> str:
     """Say on which tests the links of WEAM are shown to matter, and on which they are not."""
     shown: list[str] = []
     not_shown: list[str] = []
+    above_tlm: list[str] = []
     for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
-        over_tlm, _, shuffled = placebo_gaps(study, evaluation)
+        over_tlm, placebo_over_tlm, shuffled = placebo_gaps(study, evaluation)
         if over_tlm is not None and shuffled is not None:
             (shown if over_tlm.side > 0 and shuffled.side < 0 else not_shown).append(TITLES[evaluation])
+        if placebo_over_tlm is not None and placebo_over_tlm.side > 0:
+            above_tlm.append(f"{TITLES[evaluation]} {points(placebo_over_tlm)}")
     if not shown + not_shown:
         return ""
     rates = {encoder: study.last(encoder, ERROR_RATE) for encoder in ("tlm", "weam", PLACEBO)}
     texts = [f"{percent(rate)} % with {encoder}" for encoder, rate in rates.items() if rate is not None]
     first = f"weam is above tlm, and shuffled links are below true ones, on: {listed(shown)}"
-    second = f"the alignment error rate at the last layer is {', '.join(texts)}"
-    return answer([f"{first}; not so on: {listed(not_shown)}", *([second] if texts else [])])
+    second = f"shuffled links are above tlm, too, on: {listed(above_tlm)}"
+    third = f"under the representation exchange, shuffled less true links: {listed(other_placebo(study))}"
+    fourth = f"the alignment error rate at the last layer is {', '.join(texts)}"
+    return answer([f"{first}; not so on: {listed(not_shown)}", second, third, *([fourth] if texts else [])])
+
+
+def other_placebo(study: Study) -> list[str]:
+    """Return, test by test, what shuffling the links does under the representation exchange."""
+    found = []
+    for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+        gap = study.gap(f"{OTHER_PLACEBO}/{evaluation}", f"{REPRESENTATION}/{evaluation}")
+        if gap is not None:
+            found.append(f"{TITLES[evaluation]} {points(gap)}")
+    return found
 
 
 def ratios_answer(study: Study) -> str:
@@ -260,10 +275,11 @@ def tasks_answer(study: Study) -> str:
 
 
 def space_answer(study: Study) -> str:
-    """Say which system aligns words best at the last layer, beside the backbone."""
+    """Say which encoder of that depth aligns words best at the last layer, placebos included, beside the backbone."""
+    names = dict.fromkeys([*study.encoders("systems"), *study.encoders("ablations")])
     sentences = []
     for metric, choose in ((ERROR_RATE, min), (WORD_RETRIEVAL, max)):
-        values = {name: study.last(name, metric) for name in study.encoders("systems")}
+        values = {name: study.last(name, metric) for name in names}
         known = {name: value for name, value in values.items() if value is not None}
         if known:
             best = choose(known, key=lambda name: known[name])

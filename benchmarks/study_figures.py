@@ -303,10 +303,11 @@ def at_full_depth(contrast: Contrast) -> Contrast:
     return Contrast(sides[0], contrast.relation, sides[1])
 
 
-def decisive(contrast: Contrast, found: Mapping[tuple[str, str], object]) -> Contrast:
-    """Return the contrast that decides: the headline's where it was measured, else that of the breadth."""
+def decisive(contrast: Contrast, found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Contrast:
+    """Return the contrast that decides: the headline's where it has the seeds to, else that of the breadth."""
     other = at_full_depth(contrast)
-    return other if (other.ours, other.theirs) in found else contrast
+    row = found.get((other.ours, other.theirs))
+    return other if row is not None and min(row["seeds"]) >= SEEDS_TO_DECIDE else contrast
 
 
 def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

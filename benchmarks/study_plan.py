@@ -313,7 +313,7 @@ def systems(scale: Scale) -> list[Step]:
     names = [MBERT, *SYSTEMS]
     steps += [step for name in names for step in (space(name, scale), tatoeba(name, scale))]
     steps += [xnli(name, scale, "zero-shot", scale.seeds) for name in CLAIMED]
-    steps += [xnli(name, scale, "translate-train", scale.few_seeds) for name in (MBERT, "tlm", "weam")]
+    steps += [xnli(name, scale, "translate-train", scale.seeds) for name in (MBERT, "tlm", "weam")]
     others = [name for name in names if name not in CLAIMED]
     return steps + [xnli(name, scale, "zero-shot", scale.few_seeds) for name in others]
 

@@ -104,7 +104,7 @@ def scale_words(scale: Scale) -> str:
     launch = ", ".join(f"{name} {value}" for name, value in scale.launch.items())
     more = f", headline rows on {scale.headline_pairs:,}" if scale.headline_pairs else ""
     examples = f"{scale.nli_train:,} English examples" if scale.nli_train else "all English examples"
-    seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else {len(scale.few_seeds)}"
+    seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else, as in headline rows, {len(scale.few_seeds)}"
     return (
         f"Each encoder is the backbone {layers}{deeper}, trained once for one epoch on {pairs}{more} "
         f"({', '.join(JOINT)} unless said otherwise). English NLI has {examples}. Fine-tunings have {seeds}; where "

@@ -45,7 +45,7 @@ from benchmarks.study_record import (
 from weam.results import MEAN
 
 POINT = 0.01
-PLACEBO = "weam shuffled links"
+PLACEBO, OTHER_PLACEBO = "weam shuffled links", "weam-representation shuffled links"
 TASKS = ("panx", "mlqa zero-shot", "mlqa translate-train")
 
 

@@ -20,6 +20,7 @@ from weam.results import MEAN, parse_results, read_results
 README = ROOT / "README.md"
 PAGES = {ROOT / "docs" / "results.md": results_tables.SECTIONS, ROOT / "docs" / "scaling.md": scaling_tables.SECTIONS}
 SUMMARISED = {"xnli": "accuracy", "mlqa": "f1", "xquad": "f1", "udpos": "accuracy", "tatoeba": "accuracy"}  # the metric
+TEST_SETS = {"mlqa": "mlqa dev"}  # where it is not the benchmark's test set
 ALIGNED = ("de", "es", "zh")  # with English, in the joint model
 
 
@@ -57,8 +58,8 @@ def systems() -> str:
     head = (
         f"### The systems side by side\n\nThe same small backbone, cut to {scale.layers} layers, before and after "
         f"{scale.pairs:,} sentence pairs; means over German, Spanish and Chinese, of Tatoeba over eight languages; ± "
-        "is the standard deviation over seeds of fine-tuning. The last row is the placebo: WEAM with links drawn at "
-        f"random. {DEV_ROWS} Measured {record['date']}, {finished} of the {finished + left} steps of "
+        "is the standard deviation over seeds of fine-tuning. The last row is the placebo: WEAM with the links of "
+        f"each pair shuffled. {DEV_ROWS} Measured {record['date']}, {finished} of the {finished + left} steps of "
         "`python -m benchmarks.study`; every figure and interval is in [docs/study.md](docs/study.md), and what each "
         "system is."
     )
@@ -77,11 +78,12 @@ def transfer() -> str:
         own = [
             found[f"{language}-{language}" if f"{language}-{language}" in found else language] for language in ALIGNED
         ]
-        rows.append([f"{benchmark}, {metric}", *own, f"{found[MEAN]} ({len(found) - 1})"])
+        rows.append([f"{TEST_SETS.get(benchmark, benchmark)}, {metric}", *own, f"{found[MEAN]} ({len(found) - 1})"])
     head = (
         f"### Before and after the representation exchange\n\n{read('xnli')['note']} Points gained, with 95 % "
         "intervals, by the joint model of German, Spanish and Chinese with English; the mean is over all languages "
-        "tested (their number), most of which were not aligned and lose. One or two seeds. Measured "
+        "that were tested, their number in brackets (MLQA: pairs of languages). Those that were not aligned lose on "
+        "Tatoeba, and most of them on XNLI. One or two seeds. Measured "
         f"{after.date}; every language, score and command is in [docs/results.md](docs/results.md)."
     )
     return f"{head}\n\n{table(['points', *ALIGNED, 'mean'], rows)}"

@@ -24,8 +24,8 @@ from weam.results import Comparison, Results, read_results, summarise
 
 BENCHMARKS = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")
 NOTE = (
-    "Our own numbers, on a small backbone (12 layers of 384, multilingual E5) and with reduced training sets: not the "
-    "paper's setting, and not comparable with published figures."
+    "Our own numbers, on a small backbone (12 layers of 384, multilingual E5 with 4-bit weights) and with reduced "
+    "training sets: not the paper's setting, and not comparable with published figures."
 )
 
 

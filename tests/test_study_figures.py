@@ -158,6 +158,17 @@ def test_the_headline_decides_where_it_was_measured() -> None:
     assert [judge([claim], rows)[0]["verdict"] for rows in ([breadth], [breadth, headline])] == [HOLDS, FAILS]
 
 
+def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
+    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
+    breadth = gap(WEAM, MBERT, 0.01, 0.02)
+    headline = {
+        **gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01),
+        "seeds": [1, 1],
+    }
+    assert judge([claim], [breadth, headline])[0]["verdict"] == HOLDS
+    assert judge([claim], [headline])[0]["verdict"] == MISSING
+
+
 def test_only_a_zero_shot_contrast_has_a_headline() -> None:
     """Translate-train is measured in the breadth alone: other layers, another training set."""
     contrast = Contrast(WEAM, "below", "mbert/xnli translate-train")

@@ -58,7 +58,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     training = commands.add_parser("train", help="Train an aligner on a bitext, or on a sample of it, and save it.")
     add_common_arguments(training)
     training.add_argument("--aligner", choices=ALIGNERS, default=AlignmentArguments.aligner, help="Which model.")
-    training.add_argument("--max_pairs", type=pair_count, default=5_000_000, help="Train on so many, drawn by id.")
+    training.add_argument(
+        "--max_pairs", type=pair_count, default=5_000_000, help="Train on so many, always the same ones."
+    )
     training.add_argument("--seed", type=int, default=42, help="Of Eflomal's sampling.")
 
     applying = commands.add_parser("apply", help="Align a bitext, or a shard of it, with a saved aligner.")

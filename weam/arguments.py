@@ -59,7 +59,11 @@ class ModelArguments(LoraArguments):
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
     num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
     objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
-    exchange: str = option("target", "Reading of the cross-lingual prediction (modeling_weam.py).", EXCHANGES)
+    exchange: str = option(
+        "target",
+        "target: a masked word's vector also predicts its aligned word; representation: that word's predicts it.",
+        EXCHANGES,
+    )
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
     head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
     head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
@@ -111,7 +115,7 @@ class BitextArguments:
     dataset_revision: str = option("main", "Branch, tag or commit of the data set.")
     validation_fraction: float = option(0.01, "Share of source sentences to hold out of training.")
     gold_alignments: list[str] = option([], "en-de=PREFIX of PREFIX.src-tgt and PREFIX.gold, for the error rate.")
-    max_train_pairs: int | None = option(None, "Train on so many pairs of each language pair, drawn by id.")
+    max_train_pairs: int | None = option(None, "Train on so many pairs of each language pair, always the same ones.")
     max_eval_pairs: int = option(1000, "Evaluate on at most so many held-out pairs of each language pair.")
     sampling_alpha: float = option(1.0, "Sample language pairs by size to this power: 1 natural, 0 uniform.")
     sampling_ratios: list[str] = option([], "Explicit ratios instead, like en-de=3 en-sw=1.")

@@ -36,12 +36,12 @@ class TransferArguments:
     setting: str = option(
         "zero-shot", "What is trained on: English, each language by itself, all, or nothing.", SETTINGS
     )
-    languages: list[str] = option([], "Languages to test. None: all of the benchmark.")
+    languages: list[str] = option([], "Languages to test; all of the benchmark unless given.")
     seeds: list[int] = option([42], "One fine-tuning for each.")
     compare_with: str | None = option(None, "results.json of another checkpoint, for intervals of the difference.")
     data_dir: str | None = option(None, "Folder of local files instead of the Hub, in the layout of weam/tasks.")
     train_file: list[str] = option([], "en=FILE: training examples of a language; several are joined.")
-    dev_file: list[str] = option([], "en=FILE: examples that select the best epoch.")
+    dev_file: list[str] = option([], "en=FILE: examples that select the best epoch (Tatoeba: the layer).")
     test_file: list[str] = option([], "de=FILE: test examples.")
     max_train_samples: int | None = option(None, "Train on so many examples of each language.")
     max_dev_samples: int | None = option(None, "Select on so many of each language.")
