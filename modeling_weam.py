@@ -210,8 +210,8 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
         own_rows = torch.arange(len(labels), device=labels.device)
         total, parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)
-        items = parts[:, 1].sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
-        return WEAMPreTrainingOutput(loss=total / items, loss_parts=parts, **extras)
+        items = parts[:, 1].sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        return WEAMPreTrainingOutput(loss=total / items.clamp(min=1), loss_parts=parts, **extras)
 
     def word_losses(
         self,

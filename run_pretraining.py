@@ -12,6 +12,7 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
@@ -42,18 +43,25 @@ from weam.held_out import (
 from weam.language_pairs import LanguagePair, prepare_language_pairs
 from weam.mixture import mix_language_pairs
 from weam.model_card import create_repository, push_model, write_model_card
-from weam.results import Measurement, Results, Training, command_line, write_results
+from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
 from weam.training import (
     HeadWarmup,
     check_output_dir,
+    check_settings,
+    clear_output_dir,
     find_checkpoint,
     leave_process_group,
     make_trainer,
+    run_training,
     warm_up_head,
 )
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()
+NAMES = {  # settings that only say where something is
+    *("model_name_or_path", "model_revision", "config_name", "tokenizer_name"),
+    *("train_file", "dataset_name", "dataset_config", "dataset_revision", "gold_alignments"),
+}
 
 
 def main() -> None:
@@ -66,6 +74,8 @@ def main() -> None:
     if args.process_index == 0:
         resuming = args.resume_from_checkpoint is not None
         check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
+        if not resuming:
+            clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE))
         if args.push_to_hub:
             repository = create_repository(args)
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
@@ -77,6 +87,8 @@ def main() -> None:
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
     for language_pair in language_pairs.values():
         logger.info(language_pair.report)
+    key = unchanging(arguments, loaded, language_pairs)
+    check_settings(key, Path(args.output_dir) / SETTINGS_FILE, is_main=args.process_index == 0)
     collator = DataCollatorForWordExchange(
         tokenizer, bitext_args.mlm_probability, bitext_args.max_length, bitext_args.pad_to_multiple_of, args.seed
     )
@@ -87,7 +99,7 @@ def main() -> None:
     save_weights(trainer, model_args.system, Path(args.output_dir))
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
-        saved = model_args.system.model_class.from_pretrained(args.output_dir).to(args.device)
+        saved = model_args.system.model_class.from_pretrained(args.output_dir, config=model.config).to(args.device)
         after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
         origin = Origin(args.seed, model_args.origin, loaded.fingerprint)
@@ -113,6 +125,20 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     if isinstance(loaded.model, BertForWordAlignment):
         loaded.model.remember(tokenizer)
     return tokenizer, loaded
+
+
+def unchanging(
+    arguments: Arguments, loaded: LoadedModel, language_pairs: dict[str, LanguagePair]
+) -> dict[str, dict[str, Any]]:
+    """Return what a run may not change when it goes on: not where its files lie, nor how long and where it trains."""
+    settings = pretraining_settings(arguments)
+    return {
+        "checkpoint": {"weights": loaded.fingerprint},
+        "model": {name: value for name, value in settings["model"].items() if name not in NAMES},
+        "bitext": {name: value for name, value in settings["bitext"].items() if name not in NAMES},
+        "data": {name: pair.prepared for name, pair in language_pairs.items()},
+        "training": {"seed": arguments[-1].seed},
+    }
 
 
 def score_before(
@@ -153,7 +179,7 @@ def train(
     if model_args.use_lora:
         model = add_adapters(model, model_args.lora)
     trainer = make_trainer(model, args, collator, mixture, held_out_features)
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    run_training(trainer, checkpoint)
     return trainer
 
 

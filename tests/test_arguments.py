@@ -13,7 +13,8 @@ import run_mlqa
 import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
-from weam.arguments import parse_arguments, parse_settings, pretraining_settings
+from weam.arguments import PreTrainingArguments, parse_arguments, parse_settings, pretraining_settings
+from weam.transfer_arguments import FineTuningArguments
 
 MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]
 NEEDED = [*MODEL, *BITEXT, *OUTPUT]
@@ -56,6 +57,13 @@ def test_the_defaults_are_the_recipe_of_the_paper():
     assert (training.learning_rate, training.num_train_epochs) == (5e-5, 2.0)
     assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 32
     assert not model.use_lora
+
+
+@pytest.mark.parametrize("arguments", [PreTrainingArguments, FineTuningArguments])
+def test_labels_are_not_smoothed(arguments, tmp_path):
+    """The Trainer would take its own loss in place of the model's, without a word."""
+    with pytest.raises(ValueError, match=r"--label_smoothing_factor is 0.1; no loss here is smoothed, give 0"):
+        arguments(str(tmp_path), use_cpu=True, label_smoothing_factor=0.1)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +251,9 @@ def test_the_recipe_holds_what_makes_a_difference():
         "lr_scheduler_type": "linear",
         "warmup_steps": 0,
         "optim": "adamw_torch_fused",
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_epsilon": 1e-8,
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
         "per_device_train_batch_size": 32,

@@ -26,6 +26,13 @@ def test_built_once_and_found_by_its_key(tmp_path):
     assert (first / "a").read_text() == "x"
 
 
+def test_others_may_read_what_they_may_read_around_it(tmp_path):
+    (tmp_path / "shared").mkdir(mode=0o755)
+    (tmp_path / "shared").chmod(0o755)
+    folder = cached_folder(tmp_path / "shared", "thing", {}, lambda folder: None)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_full_disk_leaves_nothing_and_says_where(tmp_path):
     def build(folder):
         (folder / "half").write_text("x")

@@ -56,7 +56,7 @@ def pretraining(base: str | None = MBERT, **model: object) -> Results:
                 **model,
             },
             "bitext": {"train_file": ["en-de=/abs/a.tsv"], "dataset_name": None, "max_train_pairs": None},
-            "alignment": {"aligner": "fast_align", "alignments": []},
+            "alignment": {"aligner": "fast_align", "alignments": [], "alignments_unit": "word"},
             "training": {"learning_rate": 5e-05, "seed": 42},
         },
         data=[
@@ -353,6 +353,13 @@ not comparable.
 - XNLI may be used for non-commercial purposes only (CC BY-NC 4.0).
 - A BERT reads a limited number of pieces at once; longer input is cut, or must be read in windows.
 """
+
+
+def test_links_from_a_file_are_not_called_those_of_our_aligner() -> None:
+    results = pretraining()
+    results.settings["alignment"]["alignments"] = ["en-de=links.txt"]
+    text = str(make_card(gather([results]), NAME))
+    assert "- alignment: links from a file, unit word" in text and "fast_align" not in text
 
 
 def test_the_whole_card_of_a_pretrained_encoder():

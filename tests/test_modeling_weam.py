@@ -194,6 +194,16 @@ def test_a_representation_that_predicts_two_words_passes_through_the_head_once(b
     assert seen == [int((batch["labels"] != -100).sum())]
 
 
+@pytest.mark.parametrize("items", [None, 0, torch.tensor(0)])
+def test_a_step_without_a_masked_token_moves_nothing(model, batch, items):
+    """A last batch of one short pair may have none; the Trainer then counts no items."""
+    batch["labels"] = torch.full_like(batch["labels"], -100)
+    loss = model.train()(**batch, num_items_in_batch=items).loss
+    loss.backward()
+    assert loss == 0
+    assert all((parameter.grad == 0).all() for parameter in model.parameters() if parameter.grad is not None)
+
+
 def test_without_labels_it_scores_every_position(model, batch):
     logits = model(input_ids=batch["input_ids"]).logits
     assert logits.shape == (*batch["input_ids"].shape, model.config.vocab_size)

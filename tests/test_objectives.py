@@ -12,7 +12,16 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, BertForMaskedLM, BertModel
 
-from tests.command_line import TWO_PROCESSES, Workspace, make_workspace, results, step_losses, training, weights
+from tests.command_line import (
+    TWO_PROCESSES,
+    Workspace,
+    held_out,
+    make_workspace,
+    results,
+    step_losses,
+    training,
+    weights,
+)
 from tests.conftest import NO_DROPOUT
 from weam.baselines import OBJECTIVES
 
@@ -156,6 +165,15 @@ def test_a_baseline_goes_on_from_ours_without_its_code(workspace: Workspace) -> 
     assert list(folder.glob("*.py")) == []
     ours_again = workspace.here("ours from mlm", "--max_steps", "1", "--model_name_or_path", str(folder))
     assert "auto_map" in config(ours_again) and (ours_again / "modeling_weam.py").exists()
+
+
+@pytest.mark.parametrize("objective", ["tlm", "weam-ranking", "weam-apart"])
+def test_before_and_after_are_measured_alike(workspace: Workspace, objective: str) -> None:
+    """A stock checkpoint knows of no exchange: what is saved is scored with the one that it was trained with."""
+    options = "--exchange representation --max_steps 1 --learning_rate 0".split()
+    folder = workspace.here(f"{objective} standing still", "--objective", objective, *options)
+    before, after = held_out(folder, 0), held_out(folder, 1)
+    assert after == pytest.approx(before) and ("en-de", "cross_lingual_loss") in before
 
 
 # One batch, shared out

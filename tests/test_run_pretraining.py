@@ -15,9 +15,11 @@ from tests.command_line import (
     held_out,
     make_workspace,
     results,
+    sentence_pairs,
     step_losses,
     training,
     weights,
+    write_tsv,
 )
 from tests.conftest import NO_DROPOUT
 
@@ -79,6 +81,43 @@ def test_adapters_resume_with_the_head_that_they_were_trained_with(workspace: Wo
     whole = workspace.run("adapters", *options)
     resumed = workspace.run("adapters resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
+
+
+def test_a_finished_training_that_goes_on_takes_no_further_step(workspace: Workspace) -> None:
+    """As one that was killed when it scored held-out pairs; the sixth step is within an epoch."""
+    options = "--max_steps 6 --save_steps 3 --learning_rate 1e-3 --lr_scheduler_type constant".split()
+    whole = workspace.run("finished", *options)
+    resumed = workspace.run("finished resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-6"))
+    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
+    assert results(resumed)["measurements"] == results(whole)["measurements"]
+    for name in ("steps", "tokens"):
+        assert training(resumed)[name] == training(whole)[name]
+
+
+def test_a_training_does_not_go_on_as_another_one(workspace: Workspace) -> None:
+    """Another weight of the loss, another seed or other text make another run; more steps do not."""
+    options = "--max_steps 3 --save_steps 3".split()
+    folder = workspace.here("first", *options)
+    other_text = write_tsv(workspace.folder / "other.tsv", sentence_pairs()[:200])
+    last = ["--resume_from_checkpoint", "last"]
+    for change, message in {
+        ("--cross_lingual_weight", "2"): r"another model \(cross_lingual_weight 1.0, now 2.0\)",
+        ("--seed", "7"): r"another training \(seed 42, now 7\)",
+        ("--train_file", f"en-de={other_text}"): r"another data \(en-de features-",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            workspace.here("first", *options, *last, *change)
+    workspace.here("first", "--max_steps", "5", "--save_steps", "3", *last)
+    assert training(folder)["steps"] == 5
+
+
+def test_a_folder_that_is_overwritten_leaves_nothing_to_go_on_from(workspace: Workspace) -> None:
+    folder = workspace.here("twice", "--max_steps", "4", "--save_steps", "2")
+    before = held_out(folder, 0)
+    smaller = ["--max_eval_pairs", "10", "--seed", "7", "--overwrite_output_dir"]
+    workspace.here("twice", "--max_steps", "2", "--save_steps", "2", *smaller)
+    assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-2"]
+    assert held_out(folder, 0) != before
 
 
 def test_one_command_gives_the_same_weights_twice_and_another_seed_others(workspace: Workspace) -> None:

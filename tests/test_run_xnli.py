@@ -1,5 +1,6 @@
 """Natural language inference through the real command line: results, laws, interruptions, settings, broken input."""
 
+import json
 import os
 import shutil
 import signal
@@ -337,6 +338,21 @@ def test_results_of_another_format_are_not_compared(workspace: Evaluation, tmp_p
     (tmp_path / "results.json").write_text('{"format": 1}')
     message = "results.json is of results format 1, this version reads 2"
     refuse(workspace, ValueError, message, "--compare_with", str(tmp_path / "results.json"))
+
+
+def test_a_head_with_its_classes_in_another_order_is_not_tested(
+    workspace: Evaluation, zero_shot: tuple[str, Path]
+) -> None:
+    """Its scores would be those of other classes; names that transformers made up say nothing."""
+    turned, unnamed = (shutil.copytree(zero_shot[1], workspace.folder / name) for name in ("turned", "unnamed"))
+    names = {turned: ["Contradiction", "Neutral", "Entailment"], unnamed: ["LABEL_0", "LABEL_1", "LABEL_2"]}
+    for folder, classes in names.items():
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "id2label": dict(enumerate(classes))}))
+    only = ["--setting", "test-only", "--model_name_or_path"]
+    message = "are Contradiction, Neutral, Entailment, those of xnli entailment, neutral, contradiction: bring the rows"
+    refuse(workspace, ValueError, message, *only, str(turned))
+    workspace.here("unnamed tested", *SHORT, "zh", *only, str(unnamed))
 
 
 def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> None:

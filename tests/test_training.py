@@ -30,6 +30,7 @@ from weam.training import (
     last_complete_checkpoint,
     make_trainer,
     mean_losses,
+    run_training,
     warm_up_head,
 )
 
@@ -299,10 +300,20 @@ def test_no_steps_of_warm_up_are_none(collator, train_features, settings):
 
 
 def test_the_warm_up_has_its_own_learning_rate_and_steps(collator, train_features, settings, capsys):
+    settings = replace(settings, warmup_steps=1000)  # the training's, not this one's
     warm_up_head(new_model(), settings, collator, train_features, HeadWarmup(2, 0.25))
     logged = [line for line in capsys.readouterr().out.splitlines() if "'learning_rate'" in line]
     assert [float(line.split("'learning_rate': '")[1].split("'")[0]) for line in logged] == [0.25, 0.125]
     assert (settings.learning_rate, settings.max_steps, settings.eval_strategy) == (1e-3, -1, "steps")
+
+
+@pytest.mark.parametrize("engine", ["is_fsdp_enabled", "is_deepspeed_enabled"])
+def test_adapters_are_refused_where_they_would_be_saved_unmerged(collator, train_features, settings, engine):
+    model = add_adapters(new_model(), LoraSettings(4, 8, 0.0, ("query",)))
+    trainer = make_trainer(model, settings, collator, train_features, {"en-de": train_features})
+    setattr(trainer, engine, True)
+    with pytest.raises(ValueError, match="FSDP and DeepSpeed would save adapters unmerged"):
+        run_training(trainer, None)
 
 
 # Folders

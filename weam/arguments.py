@@ -151,6 +151,16 @@ class OutputArguments:
     overwrite_output_dir: bool = option(False, "Write into an output directory that is not empty.")
 
 
+def refuse_label_smoothing(args: TrainingArguments) -> None:
+    """See that the loss is left to the model, or to the task: the Trainer's smoothed one would take its place, or none.
+
+    Raises:
+        ValueError: labels are to be smoothed.
+    """
+    if args.label_smoothing_factor:
+        raise ValueError(f"--label_smoothing_factor is {args.label_smoothing_factor}; no loss here is smoothed, give 0")
+
+
 @dataclass
 class PreTrainingArguments(TrainingArguments):
     """`TrainingArguments` with the recipe of Yang et al. 2021 and what our collator needs as defaults."""
@@ -173,6 +183,7 @@ class PreTrainingArguments(TrainingArguments):
         if self.remove_unused_columns:
             raise ValueError("--remove_unused_columns must stay off: it would drop the columns that the collator reads")
         super().__post_init__()
+        refuse_label_smoothing(self)
 
 
 # what parse_arguments returns

@@ -41,6 +41,7 @@ def cached_folder(cache_dir: Path, name: str, key: dict[str, Any], build: Callab
     try:
         build(unfinished)
         (unfinished / KEY_FILE).write_text(text, encoding="utf-8")
+        unfinished.chmod(cache_dir.stat().st_mode & 0o777)  # a temporary folder is its owner's alone
         if not folder.exists():  # else another process was faster
             os.replace(unfinished, folder)
     except OSError as error:

@@ -4,21 +4,15 @@ Refuses to put unlike figures side by side. Knows the benchmarks' names, licence
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from weam.results import Comparison, Measurement, Results
+from weam.results import Comparison, Measurement, Results, compared_settings
 
 PRETRAINING = "run_pretraining"
-NOT_COMPARED = {  # which checkpoint it is, where files lie (their content is compared), and what changes no figure
-    *("model.model_name_or_path", "model.model_revision", "model.config_name", "model.tokenizer_name"),
-    *("checkpoint.model_name_or_path", "checkpoint.model_revision", "checkpoint.tokenizer_name"),
-    *("transfer.data_dir", "transfer.train_file", "transfer.dev_file", "transfer.test_file", "transfer.languages"),
-    *("transfer.compare_with", "transfer.overwrite_output_dir"),
-}
 
 
 @dataclass(frozen=True)
@@ -211,7 +205,7 @@ def check_alike(ours: Evidence, theirs: Evidence) -> None:
         ValueError: they differ in settings or examples; names them.
     """
     remedy = "measure both alike, unlike figures are not shown side by side"
-    for kind, of in (("settings", _compared_settings), ("examples", _compared_examples)):
+    for kind, of in (("settings", lambda run: compared_settings(run.results)), ("examples", _compared_examples)):
         mine, its = of(ours), of(theirs)
         differing = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
         if differing:
@@ -219,26 +213,6 @@ def check_alike(ours: Evidence, theirs: Evidence) -> None:
             raise ValueError(
                 f"the baseline {theirs.checkpoint} was measured with other {kind} ({differences}); {remedy}"
             )
-
-
-def _compared_settings(run: Evidence) -> dict[str, Any]:
-    compared = {name: value for name, value in _flat(run.results.settings) if name not in NOT_COMPARED}
-    if compared.pop("task.dev accuracy by layer", None):
-        compared["task.layer"] = "chosen on dev"  # alike, though it may come out otherwise for another checkpoint
-    return compared
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (`concern.name`, value).
-
-    >>> dict(_flat({"training": {"seed": 1}}))
-    {'training.seed': 1}
-    """
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def _compared_examples(run: Evidence) -> dict[str, str]:

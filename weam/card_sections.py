@@ -287,10 +287,12 @@ def _settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Write the settings of each concern that are set, less those that name files, which the command has."""
     left_out = {"model_name_or_path", "model_revision", "tokenizer_name", "config_name", "compare_with", "data_dir"}
     left_out |= {"train_file", "dev_file", "test_file", "intermediate_task", "gold_alignments", "alignments"}
-    left_out |= {"overwrite_output_dir", "languages", "dataset_revision"}
+    left_out |= {"overwrite_output_dir", "languages", "dataset_revision", "alignments_unit"}
     texts = {}
     for concern, values in settings.items():
         adapted = values.get("use_lora", False)
+        if values.get("alignments"):  # then no aligner of ours was used
+            values = {"links": "from a file", "unit": values["alignments_unit"]}
         shown = {
             name: value for name, value in values.items() if name not in left_out and value not in (None, [], False)
         }

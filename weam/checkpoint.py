@@ -5,7 +5,7 @@ Says clearly what cannot be continued. It neither trains nor pushes.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,14 @@ class LoadedModel:
         model: in float32.
         fingerprint: of the weights that the checkpoint gave; a head drawn at random does not count.
         drawn: names of the modules that the checkpoint did not have, such as the head.
+        classes: what the checkpoint calls the classes of its head, in their order; transformers makes up LABEL_0 and so
+            on where it does not say.
     """
 
     model: PreTrainedModel
     fingerprint: str
     drawn: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> str:
@@ -208,6 +211,7 @@ def load_with_head(
     """
     config = read_config(name, revision, num_hidden_layers)
     config.__dict__.pop("auto_map", None)  # names a file that is not saved with a fine-tuned model
+    classes = tuple(config.id2label[number] for number in sorted(config.id2label))
     if labels is not None:
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: number for number, label in enumerate(labels)}
@@ -219,7 +223,7 @@ def load_with_head(
         ignore_mismatched_sizes=True,  # the head of another task
         output_loading_info=True,
     )
-    return _loaded(model, report)
+    return replace(_loaded(model, report), classes=classes)
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from weam.predictions import predictions_file, read_scores
-from weam.results import MEAN, Comparison, Results, read_results
+from weam.results import MEAN, Comparison, Results, compared_settings, read_results
 from weam.scores import Ratio, paired_bootstrap
 
 Test = tuple[str, str]  # (benchmark, language)
@@ -39,8 +39,15 @@ def check_comparable(other: Path, tests: Mapping[Test, str]) -> None:
         _all_scores(results, other.parent, benchmark, language)
 
 
+def unlike_settings(ours: Results, theirs: Results) -> list[str]:
+    """Name the settings in which two runs differ, beside the checkpoint."""
+    mine, its = compared_settings(ours), compared_settings(theirs)
+    names = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+    return [f"{name} {mine.get(name)}, there {its.get(name)}" for name in names]
+
+
 def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
-    """Compare every metric on every shared test set, and its mean over languages where there are several.
+    """Compare every metric on every shared test set, and its mean over languages where both have the same, several.
 
     Args:
         ours: this run.
@@ -52,13 +59,17 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
     comparisons = []
     for (benchmark, metric), paired in _paired_scores(ours, folder, theirs, other.parent).items():
         tests = {language: [both] for language, both in paired.items()}
-        if len(paired) > 1:
+        if len(paired) > 1 and set(paired) == _languages(ours, benchmark) == _languages(theirs, benchmark):
             tests[MEAN] = list(paired.values())
         for language, test in tests.items():
             difference = paired_bootstrap(test)
             interval = (difference.value, difference.low, difference.high)
             comparisons.append(Comparison(benchmark, language, metric, checkpoint, *interval))
     return comparisons
+
+
+def _languages(results: Results, benchmark: str) -> set[str]:
+    return {m.language for m in results.measurements if m.benchmark == benchmark}
 
 
 def _paired_scores(

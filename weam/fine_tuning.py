@@ -3,6 +3,7 @@
 Which fine-tunings there are, and what becomes of their scores, `weam/zero_shot.py` says.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +24,11 @@ from weam.checkpoint import (
     merge_adapters,
 )
 from weam.tasks.task import Scored, Task
-from weam.training import LengthGroupingTrainer, StepSeed, last_complete_checkpoint
+from weam.training import LengthGroupingTrainer, StepSeed, last_complete_checkpoint, run_training
 from weam.transfer_arguments import CheckpointArguments
 
 MODEL_FOLDER = "model"
+MADE_UP_CLASS = re.compile(r"label_\d+")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Base:
         tokenizer: its fast tokenizer.
         fingerprint: of its weights that are used.
         drawn: modules that it lacks, such as the head.
+        classes: of its head, as it calls them.
         lora: adapters to train instead of all weights.
         num_hidden_layers: layers to keep, the lowest; None: all.
     """
@@ -48,6 +51,7 @@ class Base:
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
     drawn: tuple[str, ...]
+    classes: tuple[str, ...]
     lora: LoraSettings | None
     num_hidden_layers: int | None
 
@@ -62,7 +66,26 @@ def load_base(task: Task, args: CheckpointArguments) -> Base:
     if args.use_lora:
         add_adapters(headed.model, args.lora)  # refuses impossible layers
     lora = args.lora if args.use_lora else None
-    return Base(name, revision, tokenizer, headed.fingerprint, headed.drawn, lora, args.num_hidden_layers)
+    loaded = (headed.fingerprint, headed.drawn, headed.classes)
+    return Base(name, revision, tokenizer, *loaded, lora, args.num_hidden_layers)
+
+
+def check_head(task: Task, base: Base) -> None:
+    """See that the checkpoint can be tested as it is.
+
+    Raises:
+        ValueError: it has no head for the task, or one whose classes stand in another order or are others.
+    """
+    if base.drawn:
+        raise ValueError(f"{base.name} has no trained head for {task.benchmark}: it lacks {', '.join(base.drawn)}")
+    names = [name.casefold() for name in base.classes]
+    if task.labels is None or all(MADE_UP_CLASS.fullmatch(name) for name in names):
+        return
+    if names != [label.casefold() for label in task.labels]:
+        raise ValueError(
+            f"the classes of {base.name} are {', '.join(base.classes)}, those of {task.benchmark} "
+            f"{', '.join(task.labels)}: bring the rows of its head and id2label in its config.json into this order"
+        )
 
 
 class FineTuner(LengthGroupingTrainer):
@@ -134,8 +157,7 @@ def fine_tune(
     )
     trainer.callback_handler.callbacks[:0] = [StepSeed()]
     if train:
-        interrupted = last_complete_checkpoint(Path(args.output_dir))
-        trainer.train(resume_from_checkpoint=None if interrupted is None else str(interrupted))
+        run_training(trainer, last_complete_checkpoint(Path(args.output_dir)))
         trainer.model = merge_adapters(trainer.model)
         trainer.save_model(str(Path(args.output_dir) / MODEL_FOLDER))
         trainer.accelerator.wait_for_everyone()  # all processes may load it next

@@ -187,7 +187,7 @@ def held_out_losses(
     for start in range(0, len(by_length), BATCH_SIZE):
         batch = collator(list(features.select(by_length[start : start + BATCH_SIZE])))
         outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
-        sums += outputs.loss_parts.sum(dim=0).double().cpu()
+        sums += outputs.loss_parts.sum(dim=0).cpu()
     return mean_losses(sums.tolist(), model.loss_names)
 
 

@@ -40,6 +40,11 @@ class LanguagePair:
     held_out: HeldOut
     report: BitextReport
 
+    @property
+    def prepared(self) -> str:
+        """The name of the folder of its features in the cache: another one for other text, pieces or links."""
+        return Path(self.train.cache_files[0]["filename"]).parent.name
+
 
 def prepare_language_pairs(
     bitext_args: BitextArguments,

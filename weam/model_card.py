@@ -21,9 +21,10 @@ from weam.baselines import OBJECTIVES
 from weam.card_evidence import PRETRAINING, Evidence, gather, hub_name
 from weam.card_sections import data, figures, introduction, limits, recipe, sections
 from weam.card_usage import usage
-from weam.results import MEAN, RESULTS_FILE, Results, read_results, summarise
+from weam.results import MEAN, RESULTS_FILE, SETTINGS_FILE, Results, read_results, summarise
 
-NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", "*.bin", "*.unfinished"]  # weights are safetensors only
+# What a continued run needs, and the Trainer's pickles: weights are safetensors only.
+NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", SETTINGS_FILE, "*.bin", "*.unfinished"]
 TEMPLATE = """---
 {front_matter}
 ---

@@ -20,7 +20,7 @@ import platform
 import shlex
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from typing import Any
 from transformers import TrainingArguments
 
 RESULTS_FILE = "results.json"
+SETTINGS_FILE = "settings.json"  # of a run that may have to go on
 FORMAT = 2
 MEAN = "mean"  # in place of a language: over the languages of a benchmark
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "peft", "sil-thot", "numpy")
@@ -38,6 +39,9 @@ RECIPE = (  # what of TrainingArguments makes a difference to the result
     "lr_scheduler_type",
     "warmup_steps",
     "optim",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
     "weight_decay",
     "max_grad_norm",
     "per_device_train_batch_size",
@@ -49,6 +53,14 @@ RECIPE = (  # what of TrainingArguments makes a difference to the result
     "fp16",
     "seed",
 )
+
+SELECTION = ("load_best_model_at_end", "eval_strategy", "eval_steps")  # likewise, where the best checkpoint is chosen
+NOT_COMPARED = {  # which checkpoint it is, where files lie (their content is compared), and what changes no figure
+    *("model.model_name_or_path", "model.model_revision", "model.config_name", "model.tokenizer_name"),
+    *("checkpoint.model_name_or_path", "checkpoint.model_revision", "checkpoint.tokenizer_name"),
+    *("transfer.data_dir", "transfer.train_file", "transfer.dev_file", "transfer.test_file", "transfer.languages"),
+    *("transfer.compare_with", "transfer.overwrite_output_dir"),
+}
 
 
 @dataclass(frozen=True)
@@ -148,7 +160,29 @@ def versions() -> dict[str, str]:
 
 def training_recipe(args: TrainingArguments) -> dict[str, Any]:
     """Return what of the training arguments makes a difference to the result; no folders, no tokens."""
-    return {**{name: value for name, value in args.to_dict().items() if name in RECIPE}, "world_size": args.world_size}
+    names = RECIPE + (SELECTION if args.load_best_model_at_end else ())
+    return {**{name: value for name, value in args.to_dict().items() if name in names}, "world_size": args.world_size}
+
+
+def compared_settings(results: Results) -> dict[str, Any]:
+    """Return the settings of a run that must be another's for their figures to stand side by side: `concern.name`."""
+    compared = {name: value for name, value in _flat(results.settings) if name not in NOT_COMPARED}
+    if compared.pop("task.dev accuracy by layer", None):
+        compared["task.layer"] = "chosen on dev"  # alike, though it may come out otherwise for another checkpoint
+    return compared
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (`concern.name`, value).
+
+    >>> dict(_flat({"training": {"seed": 1}}))
+    {'training.seed': 1}
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def command_line(token: str | None = None) -> str:

@@ -37,6 +37,8 @@ def evaluate_retrieval(
     """
     if transfer_args.setting not in ("zero-shot", NAME) or checkpoint_args.use_lora or transfer_args.intermediate_task:
         raise ValueError("tatoeba trains nothing: leave --setting, --use_lora and --intermediate_task out")
+    if args.push_to_hub:
+        raise ValueError("tatoeba trains nothing, so there is nothing to push; leave --push_to_hub out")
     repository = prepare_output(args, transfer_args.overwrite_output_dir)
     dev, test = read_pairs(transfer_args, chooses=layer is None)
     other = Path(transfer_args.compare_with) if transfer_args.compare_with else None

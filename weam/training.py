@@ -8,15 +8,17 @@ import gc
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from datasets import Dataset
+from peft import PeftModel
 from torch import nn
 from torch.utils.data import Sampler
 from transformers import (
@@ -33,10 +35,12 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from modeling_weam import WEAMPreTrainingOutput
 from weam.columns import whole_column
+from weam.results import write_json
 
 SEED_LIMIT = 2**32
 ORDER, DROPOUT = range(2)  # what is drawn
 BATCHES_SORTED_TOGETHER = 50
+STATE_FILE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ class LossParts(TrainerCallback):
     def _collect(self, model: nn.Module, args: tuple[object, ...], output: WEAMPreTrainingOutput) -> None:
         if model.training and output.loss_parts is not None:
             parts = output.loss_parts.sum(dim=0)  # (2 * names,)
-            self.sums = self.sums.to(parts.device) + parts  # stays on the device: reading it would stop a GPU
+            precision = torch.float32 if parts.device.type == "mps" else torch.float64  # all that Apple's GPUs have
+            self.sums = self.sums.to(parts.device, precision) + parts  # stays there: reading it would stop a GPU
 
     def on_log(
         self,
@@ -243,6 +248,7 @@ def warm_up_head(
         args,
         max_steps=settings.steps,
         learning_rate=settings.learning_rate,
+        warmup_steps=0,  # the training's may be longer than all of this
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
@@ -252,6 +258,28 @@ def warm_up_head(
     model.bert.requires_grad_(False)
     make_trainer(model, warmup_args, collator, train_dataset).train()
     model.bert.requires_grad_(True)
+
+
+def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
+    """Train, or go on from a checkpoint; one with all steps is only loaded, for the Trainer would take one more.
+
+    Raises:
+        ValueError: adapters are to be trained under FSDP or DeepSpeed, which would save them unmerged.
+    """
+    in_shards = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if in_shards and isinstance(trainer.model, PeftModel):
+        raise ValueError("--use_lora is for plain data parallelism: FSDP and DeepSpeed would save adapters unmerged")
+    if checkpoint is None:
+        trainer.train()
+        return
+    state = TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+    if in_shards or not 0 < trainer.args.max_steps <= state.global_step:
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+        return
+    trainer.state = state
+    trainer._load_from_checkpoint(str(checkpoint))
+    if trainer.args.load_best_model_at_end and state.best_model_checkpoint is not None:
+        trainer._load_best_model()
 
 
 def last_complete_checkpoint(output_dir: Path) -> Path | None:
@@ -269,7 +297,7 @@ def last_complete_checkpoint(output_dir: Path) -> Path | None:
 
 def _is_complete(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return False
     return True
@@ -305,6 +333,52 @@ def check_output_dir(output_dir: Path, resuming: bool, overwrite: bool) -> None:
         f"{output_dir} is not empty; continue it with --resume_from_checkpoint last, choose another --output_dir, "
         "or write into it with --overwrite_output_dir"
     )
+
+
+def clear_output_dir(output_dir: Path, others: Sequence[str]) -> None:
+    """Remove what a continued run would take for its own: checkpoints, and `others`, files or folders."""
+    for path in [*output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), *(output_dir / name for name in others)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def check_settings(key: dict[str, Any], path: Path, is_main: bool) -> None:
+    """See that a continued run is the one that was interrupted; a new one leaves its settings for that.
+
+    Args:
+        key: all that may not change, by concern; JSON-serialisable.
+        path: where a new run leaves it.
+        is_main: whether this process writes.
+
+    Raises:
+        ValueError: it was started with other settings, data or checkpoint; says which.
+    """
+    if path.exists():
+        changes = changed(json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(key)))
+        if changes:
+            raise ValueError(f"{path}: this run was started with {' and '.join(changes)}; choose another --output_dir")
+    elif is_main:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(key, path)
+
+
+def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Name what differs.
+
+    >>> changed({"checkpoint": "a1", "training": {"seed": 1}}, {"checkpoint": "b2", "training": {"seed": 2}})
+    ['another checkpoint', 'another training (seed 1, now 2)']
+    """
+    changes = []
+    for concern, value in now.items():
+        old, details = before[concern], ""
+        if isinstance(old, dict) and isinstance(value, dict):
+            names = [name for name in value if value[name] != old.get(name)]
+            details = ", ".join(f"{name} {old.get(name)}, now {value[name]}" for name in names)
+        if old != value:
+            changes.append(f"another {concern}" + (f" ({details})" if details else ""))
+    return changes
 
 
 def leave_process_group() -> None:

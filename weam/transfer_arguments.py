@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers import TrainingArguments
 
-from weam.arguments import LoraArguments, option
+from weam.arguments import LoraArguments, option, refuse_label_smoothing
 from weam.tasks.files import SPLITS, DataFiles, parse_named_files
 
 SETTINGS = ("zero-shot", "translate-train", "translate-train-all", "test-only")
@@ -87,3 +87,8 @@ class FineTuningArguments(TrainingArguments):
     include_num_input_tokens_seen: str = option(
         "non_padding", "Which pieces the log counts.", ("non_padding", "all", "no")
     )
+
+    def __post_init__(self) -> None:
+        """Refuse another loss than the task's."""
+        super().__post_init__()
+        refuse_label_smoothing(self)

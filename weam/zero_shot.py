@@ -16,28 +16,29 @@ from typing import Any
 
 from transformers import Trainer, TrainingArguments
 
-from weam.comparison import check_comparable, compare
-from weam.fine_tuning import MODEL_FOLDER, Base, fine_tune, load_base, predict, stage_arguments
+from weam.comparison import check_comparable, compare, unlike_settings
+from weam.fine_tuning import MODEL_FOLDER, Base, check_head, fine_tune, load_base, predict, stage_arguments
 from weam.model_card import create_repository, push_model, write_model_card
 from weam.predictions import PREDICTIONS_FOLDER, predictions_file, write_predictions
 from weam.results import (
+    SETTINGS_FILE,
     Measurement,
     Results,
     Training,
     command_line,
+    read_results,
     scores_table,
     training_recipe,
     write_json,
     write_results,
 )
 from weam.tasks.task import ENGLISH, Task, fingerprint, subset
-from weam.training import check_output_dir
+from weam.training import check_output_dir, check_settings, clear_output_dir
 from weam.transfer_arguments import CheckpointArguments, TransferArguments
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()
 FINISHED_FILE = "finished.json"
-SETTINGS_FILE = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def run_jobs(jobs: Sequence[Job], task: Task, base: Base, examples: Examples, ar
         "training": {name: value for name, value in training_recipe(args).items() if name != "seed"},
         "data": examples.summary(),
     }
-    check_settings(key, args)
+    check_settings(key, Path(args.output_dir) / "runs" / SETTINGS_FILE, is_main=args.process_index == 0)
     outcomes = []
     for number, job in enumerate(jobs, start=1):
         finished = Path(args.output_dir) / "runs" / job.name / FINISHED_FILE
@@ -173,39 +174,6 @@ def run_jobs(jobs: Sequence[Job], task: Task, base: Base, examples: Examples, ar
         if args.process_index == 0:
             write_json(asdict(outcomes[-1]), finished)
     return outcomes
-
-
-def check_settings(key: dict[str, Any], args: TrainingArguments) -> None:
-    """See that a continued run is the one that was interrupted; a new one leaves its settings for that.
-
-    Raises:
-        ValueError: it was started with other settings, data or checkpoint; says which.
-    """
-    path = Path(args.output_dir) / "runs" / SETTINGS_FILE
-    if path.exists():
-        changes = changed(json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(key)))
-        if changes:
-            raise ValueError(f"{path}: this run was started with {' and '.join(changes)}; choose another --output_dir")
-    elif args.process_index == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(key, path)
-
-
-def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Name what differs.
-
-    >>> changed({"checkpoint": "a1", "training": {"seed": 1}}, {"checkpoint": "b2", "training": {"seed": 2}})
-    ['another checkpoint', 'another training (seed 1, now 2)']
-    """
-    changes = []
-    for concern, value in now.items():
-        old, details = before[concern], ""
-        if isinstance(old, dict) and isinstance(value, dict):
-            names = [name for name in value if value[name] != old.get(name)]
-            details = ", ".join(f"{name} {old.get(name)}, now {value[name]}" for name in names)
-        if old != value:
-            changes.append(f"another {concern}" + (f" ({details})" if details else ""))
-    return changes
 
 
 def read_outcome(path: Path) -> Outcome:
@@ -290,8 +258,8 @@ def evaluate_transfer(
     repository = prepare_output(args, transfer_args.overwrite_output_dir)
     jobs = plan_jobs(transfer_args.setting, choose_languages(task, transfer_args.languages), transfer_args.seeds)
     base = load_base(task, checkpoint_args)
-    if base.drawn and not trains:
-        raise ValueError(f"{base.name} has no trained head for {task.benchmark}: it lacks {', '.join(base.drawn)}")
+    if not trains:
+        check_head(task, base)
     examples = read_examples(task, jobs, transfer_args, selects=args.eval_strategy != "no")
     data = examples.summary() + check_examples(task, base, examples)
     other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
@@ -334,8 +302,8 @@ def prepare_output(args: TrainingArguments, overwrite: bool) -> str | None:
             return None
         resuming = args.resume_from_checkpoint is not None
         check_output_dir(Path(args.output_dir), resuming, overwrite)
-        for folder in () if resuming else ("runs", PREDICTIONS_FOLDER):
-            shutil.rmtree(Path(args.output_dir) / folder, ignore_errors=True)
+        if not resuming:
+            clear_output_dir(Path(args.output_dir), ("runs", PREDICTIONS_FOLDER))
         return create_repository(args) if args.push_to_hub else None
 
 
@@ -344,6 +312,8 @@ def finish(results: Results, args: TrainingArguments, other: Path | None, reposi
     output_dir = Path(args.output_dir)
     if other is not None:
         results = replace(results, comparisons=compare(results, output_dir, other))
+        for difference in unlike_settings(results, read_results(other)):
+            logger.warning("%s was measured with another setting: %s", other, difference)
     write_results(results, output_dir)
     write_model_card(output_dir)
     logger.info("\n%s\n\nsaved to %s", scores_table(results), output_dir)
