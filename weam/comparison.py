@@ -47,7 +47,7 @@ def unlike_settings(ours: Results, theirs: Results) -> list[str]:
 
 
 def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
-    """Compare every metric on every shared test set, and its mean over languages where both have the same, several.
+    """Compare every metric on every shared test set, and its mean over languages if all of ours are.
 
     Args:
         ours: this run.
@@ -59,17 +59,13 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
     comparisons = []
     for (benchmark, metric), paired in _paired_scores(ours, folder, theirs, other.parent).items():
         tests = {language: [both] for language, both in paired.items()}
-        if len(paired) > 1 and set(paired) == _languages(ours, benchmark) == _languages(theirs, benchmark):
+        if len(paired) > 1 and set(paired) == {m.language for m in ours.measurements if m.benchmark == benchmark}:
             tests[MEAN] = list(paired.values())
         for language, test in tests.items():
             difference = paired_bootstrap(test)
             interval = (difference.value, difference.low, difference.high)
             comparisons.append(Comparison(benchmark, language, metric, checkpoint, *interval))
     return comparisons
-
-
-def _languages(results: Results, benchmark: str) -> set[str]:
-    return {m.language for m in results.measurements if m.benchmark == benchmark}
 
 
 def _paired_scores(
