@@ -372,7 +372,7 @@ def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """
     changes = []
     for concern, value in now.items():
-        old, details = before[concern], ""
+        old, details = before.get(concern), ""
         if isinstance(old, dict) and isinstance(value, dict):
             names = [name for name in value if value[name] != old.get(name)]
             details = ", ".join(f"{name} {old.get(name)}, now {value[name]}" for name in names)

@@ -16,6 +16,7 @@ from typing import Any
 
 from transformers import Trainer, TrainingArguments
 
+from weam.cache import tokenizer_fingerprint
 from weam.comparison import check_comparable, compare, unlike_settings
 from weam.fine_tuning import MODEL_FOLDER, Base, check_head, fine_tune, load_base, predict, stage_arguments
 from weam.model_card import create_repository, push_model, write_model_card
@@ -157,6 +158,7 @@ def run_jobs(jobs: Sequence[Job], task: Task, base: Base, examples: Examples, ar
     """Run the fine-tunings one after another; finished ones are read instead. Every process calls this."""
     key = {
         "checkpoint": base.fingerprint,
+        "tokenizer": tokenizer_fingerprint(base.tokenizer),
         "adapters": None if base.lora is None else asdict(base.lora),
         "task": task.settings(),
         "training": {name: value for name, value in training_recipe(args).items() if name != "seed"},
