@@ -210,8 +210,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
         own_rows = torch.arange(len(labels), device=labels.device)
         total, parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)
-        items = parts[:, 1].sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
-        return WEAMPreTrainingOutput(loss=total / items.clamp(min=1), loss_parts=parts, **extras)
+        return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts, **extras)
 
     def word_losses(
         self,
@@ -257,6 +256,12 @@ class BertForWEAMPreTraining(BertForMaskedLM):
         parts = [*_per_row(losses[: len(own)], rows, len(labels))]
         parts += _per_row(losses[len(own) :], rows[linked], len(labels))
         return total, torch.stack(parts, dim=1)
+
+
+def items_of_step(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
+    """Return () what the loss of a batch is divided by: the masked tokens of its optimiser step, at least 1."""
+    items = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+    return items.clamp(min=1)  # a small step may have no masked token and has a loss all the same
 
 
 def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:

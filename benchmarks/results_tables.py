@@ -4,6 +4,8 @@ python -m benchmarks.tables
 """
 
 from benchmarks.markdown import Record, percent, read, table
+from benchmarks.study_cells import points
+from benchmarks.study_record import Gap
 from weam.held_out import from_measurements
 from weam.results import Comparison, Results, parse_results, summarise
 
@@ -139,7 +141,7 @@ def change(before: float | None, after: float | None, digits: int) -> str:
 
 def difference(comparison: Comparison) -> str:
     """Write a difference in points, with its interval."""
-    return f"{100 * comparison.difference:+.1f} [{100 * comparison.low:+.1f}, {100 * comparison.high:+.1f}]"
+    return points(Gap(comparison.difference, comparison.low, comparison.high))
 
 
 def aligners() -> str:

@@ -15,7 +15,7 @@ from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
 
-from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMModel, WEAMPreTrainingOutput
+from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMModel, WEAMPreTrainingOutput, items_of_step
 
 TEMPERATURE = 0.05  # SimCSE's; LaBSE's scale of the cosine is of this order
 MARGIN = 0.3  # LaBSE's
@@ -132,7 +132,7 @@ class BertForWEAMApart(BertForWEAMPreTraining):
         other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
         total, parts = self.word_losses(hidden, sides.labels, sides.originals, sides.aligned_positions, other_rows)
         parts = parts.view(2, -1, 4).sum(dim=0)  # (B, 4)
-        return WEAMPreTrainingOutput(loss=total / _items(labels, num_items_in_batch), loss_parts=parts)
+        return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts)
 
 
 class BertForWordAlignment(BertPreTrainedModel):
@@ -198,7 +198,7 @@ class BertForWordAlignment(BertPreTrainedModel):
         words, w = ends[:pairs].nonzero(as_tuple=True)  # (W,)
         drift = _squared_distance(hidden[words, w], kept_in_place[words, w])  # (W,)
 
-        loss = (distances.sum() + drift.sum()) / _items(labels, num_items_in_batch)
+        loss = (distances.sum() + drift.sum()) / items_of_step(labels, num_items_in_batch)
         parts = [*_row_sums(distances, rows, pairs), *_row_sums(drift, words, pairs)]
         return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1))
 
@@ -412,18 +412,13 @@ def _pair_weight(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | 
     if _in_parallel():
         torch.distributed.all_reduce(masked_and_pairs)
     masked, pairs = masked_and_pairs
-    return masked.clamp(min=1) / pairs / _items(labels, num_items_in_batch)
+    return masked.clamp(min=1) / pairs / items_of_step(labels, num_items_in_batch)
 
 
 def _with_counts(losses: torch.Tensor) -> torch.Tensor:
     """Return (B, 2) float32, detached: (B,) losses and ones."""
     losses = losses.detach().float()
     return torch.stack([losses, torch.ones_like(losses)], dim=1)
-
-
-def _items(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
-    items = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
-    return items.clamp(min=1)  # a small step may have no masked token and has a loss all the same
 
 
 def _row_sums(values: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:

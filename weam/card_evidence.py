@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from weam.results import Comparison, Measurement, Results, compared_settings
+from weam.results import Comparison, Measurement, Results, compared_settings, differing
 
 PRETRAINING = "run_pretraining"
 
@@ -207,9 +207,9 @@ def check_alike(ours: Evidence, theirs: Evidence) -> None:
     remedy = "measure both alike, unlike figures are not shown side by side"
     for kind, of in (("settings", lambda run: compared_settings(run.results)), ("examples", _compared_examples)):
         mine, its = of(ours), of(theirs)
-        differing = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
-        if differing:
-            differences = "; ".join(f"{name}: {its.get(name)}, not {mine.get(name)}" for name in differing)
+        names = differing(mine, its)
+        if names:
+            differences = "; ".join(f"{name}: {its.get(name)}, not {mine.get(name)}" for name in names)
             raise ValueError(
                 f"the baseline {theirs.checkpoint} was measured with other {kind} ({differences}); {remedy}"
             )

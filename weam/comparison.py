@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from weam.predictions import predictions_file, read_scores
-from weam.results import MEAN, Comparison, Results, compared_settings, read_results
+from weam.results import MEAN, Comparison, Results, compared_settings, differing, read_results
 from weam.scores import Ratio, paired_bootstrap
 
 Test = tuple[str, str]  # (benchmark, language)
@@ -42,8 +42,7 @@ def check_comparable(other: Path, tests: Mapping[Test, str]) -> None:
 def unlike_settings(ours: Results, theirs: Results) -> list[str]:
     """Name the settings in which two runs differ, beside the checkpoint."""
     mine, its = compared_settings(ours), compared_settings(theirs)
-    names = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
-    return [f"{name} {mine.get(name)}, there {its.get(name)}" for name in names]
+    return [f"{name} {mine.get(name)}, there {its.get(name)}" for name in differing(mine, its)]
 
 
 def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:

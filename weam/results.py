@@ -172,6 +172,15 @@ def compared_settings(results: Results) -> dict[str, Any]:
     return compared
 
 
+def differing(mine: Mapping[str, Any], its: Mapping[str, Any]) -> list[str]:
+    """Name what two runs have not alike, in order.
+
+    >>> differing({"seed": 1, "bf16": True}, {"seed": 2, "bf16": True, "fp16": False})
+    ['seed', 'fp16']
+    """
+    return [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+
+
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (`concern.name`, value).
 

@@ -30,6 +30,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
@@ -40,7 +41,6 @@ from weam.results import write_json
 SEED_LIMIT = 2**32
 ORDER, DROPOUT = range(2)  # what is drawn
 BATCHES_SORTED_TOGETHER = 50
-STATE_FILE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
     if checkpoint is None:
         trainer.train()
         return
-    state = TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+    state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
     if in_shards or not 0 < trainer.args.max_steps <= state.global_step:
         trainer.train(resume_from_checkpoint=str(checkpoint))
         return
@@ -297,7 +297,7 @@ def last_complete_checkpoint(output_dir: Path) -> Path | None:
 
 def _is_complete(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return False
     return True
