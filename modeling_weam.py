@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
@@ -198,7 +199,10 @@ class BertForWEAMPreTraining(BertForMaskedLM):
                 None: those of this batch.
             **kwargs: handed to the encoder (`position_ids`, `output_hidden_states`, ...).
         """
-        outputs = self.bert(input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, **kwargs)
+        vectors, matrix = self.look_up(input_ids)
+        outputs = self.bert(
+            inputs_embeds=vectors, attention_mask=attention_mask, token_type_ids=token_type_ids, **kwargs
+        )
         hidden = outputs.last_hidden_state  # (B, L, H)
         extras = {"hidden_states": outputs.hidden_states, "attentions": outputs.attentions}
         if labels is None:
@@ -209,12 +213,23 @@ class BertForWEAMPreTraining(BertForMaskedLM):
             aligned_positions = torch.full_like(labels, -1)
         originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
         own_rows = torch.arange(len(labels), device=labels.device)
-        total, parts = self.word_losses(hidden, labels, originals, aligned_positions, own_rows)
+        total, parts = self.word_losses(hidden, matrix, labels, originals, aligned_positions, own_rows)
         return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts, **extras)
+
+    def look_up(self, input_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (B, L, H) word embeddings and the (V, H) matrix of the head, which is the same one unless untied.
+
+        What reads the matrix after this should read what is returned: then both gradients share one (V, H) tensor.
+        """
+        table, matrix = self.bert.embeddings.word_embeddings, self.cls.predictions.decoder.weight
+        if torch.is_grad_enabled() and type(table) is nn.Embedding and table.weight is matrix:
+            return _look_up(matrix, input_ids, table.padding_idx)
+        return table(input_ids), matrix
 
     def word_losses(
         self,
         hidden: torch.Tensor,
+        matrix: torch.Tensor,
         labels: torch.Tensor,
         originals: torch.Tensor,
         aligned_positions: torch.Tensor,
@@ -226,6 +241,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
 
         Args:
             hidden: (B, L, H), the output of the encoder.
+            matrix: (V, H) of the head, as `look_up` returned it.
             labels: (B, L) int64, as in `forward`.
             originals: (B, L) int64, the pieces before masking.
             aligned_positions: (B, L) int64, as in `forward`.
@@ -252,7 +268,7 @@ class BertForWEAMPreTraining(BertForMaskedLM):
 
         head = self.cls.predictions
         vectors = head.transform(hidden.flatten(0, 1)[places])  # (R, H)
-        total, losses = _score_words(vectors, head.decoder.weight, head.decoder.bias, vector, words, weights)
+        total, losses = _score_words(vectors, matrix, head.decoder.bias, vector, words, weights)
         parts = [*_per_row(losses[: len(own)], rows, len(labels))]
         parts += _per_row(losses[len(own) :], rows[linked], len(labels))
         return total, torch.stack(parts, dim=1)
@@ -268,6 +284,51 @@ def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple
     """Sum (M,) losses by their rows: (B,) sums and (B,) counts."""
     zeros = torch.zeros(batch_size, device=rows.device)
     return zeros.index_add(0, rows, losses), zeros.index_add(0, rows, torch.ones_like(losses))
+
+
+@torch.compiler.disable  # its backward pass adds in place
+def _look_up(matrix: torch.Tensor, rows: torch.Tensor, padding: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    return _LookUp.apply(matrix, rows, padding)
+
+
+class _LookUp(torch.autograd.Function):
+    """Rows of a matrix, and the matrix itself for another use, with one gradient for both.
+
+    Autograd would make the gradient of the rows as large as the matrix, nearly all of it zeros, and then add it to that
+    of the other use. Here the gradients of the rows are added to where they belong.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        matrix: torch.Tensor,
+        rows: torch.Tensor,
+        padding: int | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (B, L, H) rows of a (V, H) matrix, and the matrix.
+
+        Args:
+            ctx: keeps the numbers of the rows.
+            matrix: (V, H) float.
+            rows: (B, L) int64.
+            padding: the row that learns nothing by being looked up, if there is one.
+        """
+        ctx.save_for_backward(rows)
+        ctx.padding = padding
+        return functional.embedding(rows, matrix), matrix.view_as(matrix)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        of_vectors: torch.Tensor,
+        of_matrix: torch.Tensor,
+    ) -> tuple[torch.Tensor, None, None]:
+        """Add those of the vectors, (B, L, H), to the rows of the gradient (V, H) of the other use, in place."""
+        (rows,) = ctx.saved_tensors
+        if ctx.padding is not None:
+            of_vectors = of_vectors.masked_fill((rows == ctx.padding)[..., None], 0.0)
+        return of_matrix.index_put_((rows,), of_vectors, accumulate=True), None, None
 
 
 @torch.compiler.disable  # how often its loop runs depends on how many tokens are masked
@@ -327,6 +388,7 @@ class _WordLosses(torch.autograd.Function):
                     counts = scores.new_zeros(end - start).index_add_(0, cells[0], word_weights[own])  # (C,)
                     scores.exp_().mul_(counts[:, None]).index_put_(cells, -word_weights[own], accumulate=True)
                     _add_gradients(gradients, scores.to(dtype), (inputs, matrix), slice(start, end))
+                del scores  # else it would stay until those of the next chunk are complete
         ctx.mark_non_differentiable(losses)
         ctx.save_for_backward(
             *(g if g is None else g.to(values.dtype) for g, values in zip(gradients, parameters, strict=True))

@@ -185,6 +185,51 @@ def test_no_tensor_has_the_vocabulary_for_more_than_a_chunk_of_vectors(model, ba
     assert all(shape.numel() <= 3 * vocabulary for shape in seen.shapes if vocabulary in shape and 32 not in shape)
 
 
+class MatricesMade(TorchDispatchMode):
+    """Keeps the memory of what operations return in one shape, so that no place is used twice."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape, self.made = shape, []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        made = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor) and x.shape == self.shape]
+        self.made += [x.detach() for x in made]  # autograd copies a gradient that someone else holds
+        return result
+
+
+def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(model, batch):
+    """That of the look-up is as large and nearly all zeros where autograd makes it."""
+    matrix = model.bert.embeddings.word_embeddings.weight
+    with MatricesMade(matrix.shape) as seen:
+        model.train()(**batch).loss.backward()
+    assert {x.data_ptr() for x in seen.made} == {matrix.data_ptr(), matrix.grad.data_ptr()}
+
+
+@pytest.mark.parametrize("change", ["another class", "no padding", "untied"])
+def test_gradients_are_those_of_stock_look_up_and_head(batch, change):
+    """Compared with stock BERT, whose loss of masked tokens is WEAM's without the exchange."""
+    torch.manual_seed(0)
+    model = BertForWEAMPreTraining(small_config(weam={"cross_lingual_weight": 0.0}, **NO_DROPOUT)).train()
+    stock = BertForMaskedLM(model.config).train()
+    stock.load_state_dict(model.state_dict())
+    for one in (model, stock):
+        embeddings = one.bert.embeddings.word_embeddings
+        if change == "another class":
+            embeddings.__class__ = type("Embeddings", (torch.nn.Embedding,), {})
+        elif change == "no padding":
+            embeddings.padding_idx = None
+        else:
+            one.cls.predictions.decoder.weight = torch.nn.Parameter(embeddings.weight.detach().clone())
+    assert (batch["input_ids"] == model.config.pad_token_id).any()
+    fast = gradients_of(model, model(**batch).loss)
+    slow = gradients_of(stock, stock(**{key: batch[key] for key in batch if key != "aligned_positions"}).loss)
+    assert fast.keys() == slow.keys()
+    for name, gradient in fast.items():
+        torch.testing.assert_close(gradient, slow[name], msg=name)
+
+
 def test_a_representation_that_predicts_two_words_passes_through_the_head_once(batch):
     """Under the target exchange both words come from the masked word's own representation."""
     model = BertForWEAMPreTraining(small_config(weam={"exchange": "target"})).eval()

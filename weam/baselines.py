@@ -128,9 +128,12 @@ class BertForWEAMApart(BertForWEAMPreTraining):
     ) -> WEAMPreTrainingOutput:
         """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
         sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
-        hidden = self.bert(sides.input_ids, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        vectors, matrix = self.look_up(sides.input_ids)
+        hidden = self.bert(inputs_embeds=vectors, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
         other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
-        total, parts = self.word_losses(hidden, sides.labels, sides.originals, sides.aligned_positions, other_rows)
+        total, parts = self.word_losses(
+            hidden, matrix, sides.labels, sides.originals, sides.aligned_positions, other_rows
+        )
         parts = parts.view(2, -1, 4).sum(dim=0)  # (B, 4)
         return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts)
 
