@@ -1,10 +1,12 @@
-"""Measure how fast batches are made: our collator beside the stock one for masked language modelling.
+"""Measure how fast pairs are encoded, and how fast batches are made: our collator beside the stock one.
 
     python -m benchmarks.collator
 
-Both get the same real sentence pairs, already encoded: ours as features with links, the stock one as rows
-`[CLS] source [SEP] target [SEP]` with their segments, with and without a precomputed mask of the special pieces. Both
-mask 30 % and return tensors, on one thread. They take turns, so that what else the machine does meets all alike.
+Encoding turns pairs of piece numbers and their links, both read from disk, into features on disk. Both collators, ours
+and the stock one for masked language modelling, get the same real sentence pairs, already encoded: ours as features,
+the stock one as rows `[CLS] source [SEP] target [SEP]` with their segments, with and without a precomputed mask of the
+special pieces. Both mask 30 % and return tensors, on one thread. They take turns, so that what else the machine does
+meets all alike.
 """
 
 import argparse
@@ -27,10 +29,10 @@ import transformers
 from transformers import BertTokenizer, DataCollatorForLanguageModeling, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
-from weam.bitext import load_bitext_files, parse_bitext_file
+from weam.bitext import Bitext, load_bitext_files, parse_bitext_file
 from weam.features import cache_features
 from weam.language_pairs import draw_pairs
-from weam.links import AlignerSettings, align_bitext
+from weam.links import AlignerSettings, BitextLinks, align_bitext
 
 MASKED_SHARE = 0.3
 MAX_LENGTH = 128
@@ -76,15 +78,32 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def encode_pairs(data_dir: Path, count: int, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Take `count` real pairs through stages 1 to 3."""
+def aligned_pairs(
+    data_dir: Path, count: int, tokenizer: PreTrainedTokenizerBase, cache_dir: Path
+) -> tuple[Bitext, BitextLinks]:
+    """Take `count` real pairs through stages 1 and 2."""
     file = parse_bitext_file(f"en-de={data_dir / 'bitext' / 'en-de.tatoeba.tsv.gz'}")
+    bitext = load_bitext_files([file], tokenizer, cache_dir)
+    bitext = replace(bitext, pairs=draw_pairs(bitext.pairs, count), key={**bitext.key, "drawn": count})
+    return bitext, align_bitext(bitext, SETTINGS, cache_dir)
+
+
+def encoded_pairs(data_dir: Path, count: int, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
+    """Take `count` real pairs through stages 1 to 3."""
     with tempfile.TemporaryDirectory() as folder:
         cache_dir = Path(folder)
-        bitext = load_bitext_files([file], tokenizer, cache_dir)
-        bitext = replace(bitext, pairs=draw_pairs(bitext.pairs, count), key={**bitext.key, "drawn": count})
-        links = align_bitext(bitext, SETTINGS, cache_dir)
-        return cache_features(bitext, links, MAX_LENGTH, cache_dir).to_list()
+        return cache_features(*aligned_pairs(data_dir, count, tokenizer, cache_dir), MAX_LENGTH, cache_dir).to_list()
+
+
+def measure_encoding(bitext: Bitext, links: BitextLinks, repetitions: int) -> list[float]:
+    """Return the pairs per second of every pass of stage 3."""
+    speeds = []
+    for _ in range(repetitions):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.process_time()
+            features = cache_features(bitext, links, MAX_LENGTH, Path(folder))
+            speeds.append(len(features) / (time.process_time() - start))
+    return speeds
 
 
 def stock_example(feature: Example, tokenizer: PreTrainedTokenizerBase) -> Example:
@@ -130,7 +149,9 @@ def compare(contenders: list[Contender], batch_size: int, repetitions: int) -> I
         yield Row(name, batch_size, round(median(found)), round(min(found)), round(max(found)), ratio)
 
 
-def report(arguments: argparse.Namespace, features: list[Example], rows: list[Row]) -> dict[str, Any]:
+def report(
+    arguments: argparse.Namespace, features: list[Example], encoding: list[float], rows: list[Row]
+) -> dict[str, Any]:
     """Gather what makes the figures reproducible, and the figures."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -148,6 +169,11 @@ def report(arguments: argparse.Namespace, features: list[Example], rows: list[Ro
         "pieces_per_pair": round(mean(feature["length"] for feature in features), 1),  # with the special ones
         "links_per_pair": round(mean(len(feature["links"]) for feature in features), 1),
         "repetitions": arguments.repetitions,
+        "encoding": {  # pairs per second
+            "median": round(median(encoding)),
+            "slowest": round(min(encoding)),
+            "fastest": round(max(encoding)),
+        },
         "rows": [asdict(row) for row in rows],
     }
 
@@ -167,11 +193,16 @@ def main() -> None:
     torch.manual_seed(0)
     vocabulary = arguments.data_dir / "tokenizer" / "mbert-vocab.txt"
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False, strip_accents=False)
-    features = encode_pairs(arguments.data_dir, arguments.pairs, tokenizer)
+    with tempfile.TemporaryDirectory() as folder:
+        bitext, links = aligned_pairs(arguments.data_dir, arguments.pairs, tokenizer, Path(folder))
+        encoding = measure_encoding(bitext, links, arguments.repetitions)
+        features = cache_features(bitext, links, MAX_LENGTH, Path(folder)).to_list()
     contenders = make_contenders(features, tokenizer)
     rows = [row for size in BATCH_SIZES for row in compare(contenders, size, arguments.repetitions)]
+    found = report(arguments, features, encoding, rows)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report(arguments, features, rows), indent=1) + "\n", encoding="utf-8")
+    arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"encoding: {found['encoding']['median']:,} pairs/s")
     print(markdown_table(rows))
 
 

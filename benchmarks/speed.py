@@ -31,7 +31,7 @@ import transformers
 from tqdm.auto import tqdm
 from transformers import BertTokenizer
 
-from benchmarks.collator import encode_pairs
+from benchmarks.collator import encoded_pairs
 from benchmarks.processes import in_a_fresh_process
 from benchmarks.speed_step import CONTENDERS, STOCK, Data, Measured, Shape, measure_step
 from benchmarks.speed_training import RECIPES, measure_training
@@ -112,7 +112,7 @@ def conditions(base: Shape) -> Iterator[Shape]:
 def measure_all(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Row]]]:
     """Yield the rows of each part that was asked for."""
     vocabulary = arguments.data_dir / "tokenizer" / "mbert-vocab.txt"
-    features = encode_pairs(arguments.data_dir, 20_000, BertTokenizer(vocab=str(vocabulary), do_lower_case=False))
+    features = encoded_pairs(arguments.data_dir, 20_000, BertTokenizer(vocab=str(vocabulary), do_lower_case=False))
     data, settings = (features, vocabulary), (arguments.rounds, arguments.steps)
     shape = Shape(arguments.layers, 119_547, arguments.batch_size, 128, 0.3)
     small = replace(shape, layers=arguments.layers // 3, batch_size=arguments.batch_size // 4)

@@ -128,10 +128,12 @@ def speed() -> str:
 
 
 def collator() -> str:
-    """Write how fast batches are made."""
+    """Write how fast pairs are encoded and batches are made."""
     record = read("collator")
+    encoding = record["encoding"]
     head = (
-        f"### Speed of the collator\n\nPairs per second of processor time on the same {record['pairs']:,} pairs. "
+        f"### Speed of the collator\n\nPairs per second of processor time on the same {record['pairs']:,} pairs, which "
+        f"were encoded at {encoding['median']:,} ({encoding['slowest']:,} to {encoding['fastest']:,}) a second before. "
         f"Measured {record['date']} with `{record['command']}`."
     )
     rows = [

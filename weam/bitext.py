@@ -316,7 +316,7 @@ def cache_bitext(
 def write_pairs(pairs: Iterable[Pair], path: Path) -> int:
     """Write pairs as they come, whatever their number; return it."""
     written, pairs = 0, iter(pairs)
-    with ArrowWriter(path=str(path), features=FEATURES) as writer:
+    with ArrowWriter(path=str(path), features=FEATURES, writer_batch_size=WRITTEN_AT_ONCE) as writer:
         while batch := list(islice(pairs, WRITTEN_AT_ONCE)):
             columns = dict(zip(FEATURES, zip(*batch, strict=True), strict=True))
             writer.write_table(pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema))

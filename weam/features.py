@@ -27,7 +27,7 @@ FEATURES = Features(
         "source_ids": List(Value("int32")),
         "target_ids": List(Value("int32")),
         "links": List(List(Value("int16"))),
-        "length": Value("int32"),  # with special pieces; the Trainer groups by it
+        "length": Value("int16"),  # with special pieces; the Trainer groups by it
     }
 )
 
@@ -106,13 +106,14 @@ def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_di
     Raises:
         ValueError: there are more or fewer lists of links than pairs.
     """
-    key = {"stage": "features 1", "bitext": bitext.key, "links": links.key, "max_length": max_length}
+    key = {"stage": "features 2", "bitext": bitext.key, "links": links.key, "max_length": max_length}
 
     def build(folder: Path) -> None:
         of_pairs = iter(links)
         columns = bitext.pairs.select_columns(["id", "source_ids", "target_ids"]).with_format("arrow")
         progress = tqdm(total=len(columns), desc=f"encoding {bitext.language_pair}", unit=" pairs")
-        with progress, ArrowWriter(path=str(folder / "features.arrow"), features=FEATURES) as writer:
+        path = str(folder / "features.arrow")
+        with progress, ArrowWriter(path=path, features=FEATURES, writer_batch_size=ENCODED_AT_ONCE) as writer:
             for pairs in columns.iter(ENCODED_AT_ONCE):
                 pairs_links = list(islice(of_pairs, len(pairs)))
                 if len(pairs_links) < len(pairs):

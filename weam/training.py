@@ -76,7 +76,8 @@ class LengthGroups(Sampler[int]):
         batches = max(1, min(count // (4 * self.batch_size), BATCHES_SORTED_TOGETHER))
         group = batches * self.batch_size
         generator = torch.Generator().manual_seed(_seed(self.seed, ORDER, self.epoch))
-        drawn = torch.randperm(count, generator=generator).numpy()
+        kind = torch.int32 if count < 2**31 else torch.int64  # every process holds as many as there are examples
+        drawn = torch.randperm(count, generator=generator, dtype=kind).numpy()
         longest = int(self.lengths[drawn].argmax())  # comes first: what is too large fails at once
         its_group = longest - longest % group
         # Two groups change heads; where both are the first, the second entry leaves its head as it is.
