@@ -470,6 +470,8 @@ def test_every_test_set_is_there(steps: list[Step], research_data: Path) -> None
         files = TransferArguments(data_dir=str(research_data), test_file=named).files
         patterns, tests = looked_for(one)
         assert [test for test in tests if not files.find("test", test, patterns)] == []
+        if patterns == tatoeba.PATTERNS:
+            assert set(tests) <= set(tatoeba.CODES)  # a file alone is not enough: the program must know the language
 
 
 def looked_for(one: Step) -> tuple[tuple[str, ...], list[str]]:
