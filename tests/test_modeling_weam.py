@@ -254,6 +254,18 @@ def test_without_labels_it_scores_every_position(model, batch):
     assert logits.shape == (*batch["input_ids"].shape, model.config.vocab_size)
 
 
+def test_gradients_of_the_logits_are_those_of_stock_bert(model, batch):
+    """Nothing reads the matrix that the look-up returns: its own gradient is all there is."""
+    stock = BertForMaskedLM(model.config)
+    stock.load_state_dict(model.state_dict())
+    ours, theirs = (
+        gradients_of(one, one.eval()(input_ids=batch["input_ids"]).logits.square().mean()) for one in (model, stock)
+    )
+    assert ours.keys() == theirs.keys()
+    for name, gradient in ours.items():
+        torch.testing.assert_close(gradient, theirs[name], msg=name)
+
+
 def test_gradient_checkpointing_changes_nothing(batch):
     gradients = []
     for checkpointing in (False, True):
