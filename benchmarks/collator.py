@@ -88,22 +88,20 @@ def aligned_pairs(
     return bitext, align_bitext(bitext, SETTINGS, cache_dir)
 
 
+def encode(bitext: Bitext, links: BitextLinks) -> tuple[list[Example], float]:
+    """Take pairs through stage 3; return their features, and pairs per second."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
+        features = cache_features(bitext, links, MAX_LENGTH, Path(folder))
+        speed = len(features) / (time.process_time() - start)
+        return features.to_list(), speed
+
+
 def encoded_pairs(data_dir: Path, count: int, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
     """Take `count` real pairs through stages 1 to 3."""
     with tempfile.TemporaryDirectory() as folder:
-        cache_dir = Path(folder)
-        return cache_features(*aligned_pairs(data_dir, count, tokenizer, cache_dir), MAX_LENGTH, cache_dir).to_list()
-
-
-def measure_encoding(bitext: Bitext, links: BitextLinks, repetitions: int) -> list[float]:
-    """Return the pairs per second of every pass of stage 3."""
-    speeds = []
-    for _ in range(repetitions):
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.process_time()
-            features = cache_features(bitext, links, MAX_LENGTH, Path(folder))
-            speeds.append(len(features) / (time.process_time() - start))
-    return speeds
+        features, _ = encode(*aligned_pairs(data_dir, count, tokenizer, Path(folder)))
+        return features
 
 
 def stock_example(feature: Example, tokenizer: PreTrainedTokenizerBase) -> Example:
@@ -195,8 +193,8 @@ def main() -> None:
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False, strip_accents=False)
     with tempfile.TemporaryDirectory() as folder:
         bitext, links = aligned_pairs(arguments.data_dir, arguments.pairs, tokenizer, Path(folder))
-        encoding = measure_encoding(bitext, links, arguments.repetitions)
-        features = cache_features(bitext, links, MAX_LENGTH, Path(folder)).to_list()
+        passes = [encode(bitext, links) for _ in range(arguments.repetitions)]
+    features, encoding = passes[0][0], [speed for _, speed in passes]
     contenders = make_contenders(features, tokenizer)
     rows = [row for size in BATCH_SIZES for row in compare(contenders, size, arguments.repetitions)]
     found = report(arguments, features, encoding, rows)
