@@ -1,14 +1,16 @@
 """Run the study: every system under the same conditions, one command after another.
 
     python -m benchmarks.study --dry_run                 # the plan and what it costs
-    python -m benchmarks.study --workers 2               # about a day on two cores; goes on where it stopped
+    python -m benchmarks.study --workers 2               # what is left of about a day on two cores
     python -m benchmarks.study --questions beyond        # a part of it, with what that builds on
     python -m benchmarks.study --plan full --launch_args="--num_processes 1"   # with a GPU: all layers, all pairs
     python -m benchmarks.study_figures                   # what was measured -> benchmarks/results, docs/study.md
 
-Each step writes into a folder whose name ends in a hash of its program, its settings and the steps that it builds on:
-what was measured once under some settings is never measured again, and a changed setting never reads an old result.
-Another backbone needs another `--output_dir`.
+Each step writes into a folder whose name ends in a key, a hash of its program, its settings and the steps that it
+builds on: what was measured once under some settings is never measured again, and a changed setting never reads an old
+result. What `study_figures` has put on record counts as measured too, so that a study goes on from a fresh clone: of
+old steps it repeats only the trainings that new ones build on. `--only` measures what it names again.
+Another backbone needs another `--output_dir` and another `--record`.
 A step that was killed goes on from its last checkpoint.
 """
 
@@ -26,6 +28,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.packed_backbone import WEIGHTS_FILE, unpacked
 from benchmarks.study_plan import QUESTIONS, SCALES, Settings, Step, plan
@@ -35,6 +38,7 @@ from weam.results import write_json
 FINISHED_FILE = "finished.json"
 BACKBONES_FILE = "backbones.json"
 BACKBONES = ("backbone", "wide")
+RECORD_FILE = Path("benchmarks/results/study.json")
 REFERENCE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -49,6 +53,15 @@ class Place:
     def is_finished(self) -> bool:
         """Whether the step came to its end."""
         return (self.folder / FINISHED_FILE).exists()
+
+    @property
+    def key(self) -> str:
+        """The hash of what the step is."""
+        return self.folder.name.rpartition("-")[2]
+
+    def is_in(self, record: Mapping[str, Any], name: str) -> bool:
+        """Whether a record of `study_figures` has the step of this name as it is now."""
+        return bool(record.get("finished", {}).get(name, {}).get("key") == self.key)
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -65,6 +78,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/study"), help="A folder for each step.")
     parser.add_argument("--cache_dir", type=Path, default=Path("outputs/cache"), help="Prepared bitext.")
+    parser.add_argument(
+        "--record", type=Path, default=RECORD_FILE, help="What was measured already, here or elsewhere."
+    )
     return parser.parse_args(argv)
 
 
@@ -128,22 +144,32 @@ def needed(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
     return list(found.values())
 
 
-def check_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -> None:
+def read_record(path: Path) -> dict[str, Any]:
+    """Read JSON; what does not exist yet is empty."""
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return record
+
+
+def note_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path, record: Path) -> None:
     """Note which weights the steps of a folder begin with: no key holds them.
 
     Raises:
-        ValueError: earlier steps began with others.
+        ValueError: earlier steps, or those on record, began with others.
     """
     used = {name for step in steps for name in references(step.settings) if name in BACKBONES}
     now = {name: file_fingerprint(fixed[name] / WEIGHTS_FILE) for name in sorted(used)}
     noted = output_dir / BACKBONES_FILE
-    before = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
-    for name, fingerprint in now.items():
-        if before.get(name, fingerprint) != fingerprint:
-            raise ValueError(
-                f"the steps in {output_dir} began with other weights than those of {fixed[name]}, which --{name} "
-                "names; give another --output_dir"
-            )
+    before = read_record(noted)
+    for option, place, known in (
+        ("output_dir", output_dir, before),
+        ("record", record, read_record(record).get("backbones", {})),
+    ):
+        for name, fingerprint in now.items():
+            if known.get(name, fingerprint) != fingerprint:
+                raise ValueError(
+                    f"the steps in {place} began with other weights than those of {fixed[name]}, which --{name} "
+                    f"names; give another --{option}"
+                )
     output_dir.mkdir(parents=True, exist_ok=True)
     write_json({**before, **now}, noted)
 
@@ -214,11 +240,17 @@ def run_all(steps: Sequence[Step], found: Mapping[str, Place], workers: int, lau
     return failed
 
 
-def describe(steps: Sequence[Step], found: Mapping[str, Place]) -> str:
+def unmeasured(steps: Sequence[Step], found: Mapping[str, Place], record: Mapping[str, Any]) -> list[Step]:
+    """Return the steps that are neither finished here nor on record, and what they build on."""
+    names = [step.name for step in steps if not found[step.name].is_finished]
+    return needed(steps, [name for name in names if not found[name].is_in(record, name)])
+
+
+def describe(steps: Sequence[Step], found: Mapping[str, Place], to_run: Sequence[Step]) -> str:
     """Lay out the plan: what is done, and what the rest costs."""
     lines, left = [], 0.0
     for step in steps:
-        done = found[step.name].is_finished
+        done = step not in to_run or found[step.name].is_finished
         left += 0 if done else step.minutes
         lines.append(f"{'done' if done else f'{step.minutes:5.1f}':>6}  {step.name}")
     return "\n".join([*lines, f"{left / 60:.1f} hours of one core are left (estimated), {len(steps)} steps in all"])
@@ -237,11 +269,12 @@ def main() -> None:
         "cache": arguments.cache_dir,
     }
     found = places(steps, fixed, arguments.output_dir)
-    print(describe(steps, found), flush=True)
+    to_run = steps if arguments.only else unmeasured(steps, found, read_record(arguments.record))
+    print(describe(steps, found, to_run), flush=True)
     if arguments.dry_run:
         return
-    check_backbones(steps, fixed, arguments.output_dir)
-    failed = run_all(steps, found, arguments.workers, arguments.launch_args)
+    note_backbones(to_run, fixed, arguments.output_dir, arguments.record)
+    failed = run_all(to_run, found, arguments.workers, arguments.launch_args)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -4,14 +4,13 @@
     python -m benchmarks.study_figures
     python -m benchmarks.study_report
 
-The second command reads the finished steps of a plan, writes `benchmarks/results/study/<step>.json` for each, and
+The second command puts what was finished since it last ran on record (`benchmarks/study_results.py`) and writes
 `benchmarks/results/study.json`, which the third command lays out. Intervals are paired bootstraps over test examples
-and seeds (`weam/scores.py`). Nothing is measured here; what is not finished is listed as such.
+and seeds (`weam/scores.py`), drawn once for each pair of measurements. Nothing is measured here; what is not finished
+is listed as such.
 """
 
 import argparse
-import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,17 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study import FINISHED_FILE, Place, places
-from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, plan
-from weam.predictions import predictions_file, read_scores
-from weam.results import MEAN, RESULTS_FILE, Results, read_results, versions, write_json
+from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, places, read_record
+from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, Step, plan
+from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
+from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
 
 ENGLISH = "en"
 SPACE = "space"
-METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "mlqa": "f1", "tatoeba": "accuracy"}  # compared
 SEEDS_TO_DECIDE = 3
-DRAWS = 2000  # of each bootstrap: there are many comparisons
+DRAWS = 2000  # of each bootstrap: there are many comparisons; those on record keep theirs
 LIKE = 0.01  # systems within a point of each other are alike
 
 
@@ -142,20 +140,14 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_finished(found: Mapping[str, Place]) -> dict[str, Results]:
-    """Read the results of every finished step that has some."""
-    paths = {name: place.folder / RESULTS_FILE for name, place in found.items() if place.is_finished}
-    return {name: read_results(path) for name, path in paths.items() if path.exists()}
-
-
-def by_evaluation(results: Mapping[str, Results]) -> dict[str, list[str]]:
+def by_evaluation(names: Iterable[str]) -> dict[str, list[str]]:
     """Return for each `encoder/evaluation` its steps, one for each seed.
 
     >>> by_evaluation({"tlm/udpos/seed 1": None, "tlm/udpos/seed 2": None, "tlm": None, "tlm/space": None})
     {'tlm/udpos': ['tlm/udpos/seed 1', 'tlm/udpos/seed 2']}
     """
     steps: dict[str, list[str]] = {}
-    for name in results:
+    for name in names:
         evaluation = name.partition("/seed ")[0]
         if evaluation.partition("/")[2] not in ("", SPACE):
             steps.setdefault(evaluation, []).append(name)
@@ -204,55 +196,74 @@ def is_foreign(language: str) -> bool:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The finished steps of an evaluation, one for each seed: their results and where their predictions are."""
+    """The finished steps of an evaluation, by seed."""
 
-    steps: list[tuple[Results, Path]]
+    by_seed: dict[int, Measured]
 
     @property
     def tests(self) -> dict[tuple[str, str], str]:
         """Return (benchmark, language) -> fingerprint of the examples."""
-        return {(m.benchmark, m.language): m.data_fingerprint for result, _ in self.steps for m in result.measurements}
-
-    def ratios(self, benchmark: str, language: str, metric: str) -> dict[int, Ratio]:
-        """Return the scores of every training on one test set, by seed."""
-        trainings = [(folder, training) for result, folder in self.steps for training in result.trainings]
-        paths = [(t.seed, predictions_file(folder, t.name, benchmark, language)) for folder, t in trainings]
-        return {seed: read_scores(path)[metric] for seed, path in paths if path.exists()}
+        rows = [m for one in self.by_seed.values() for m in one.results.measurements]
+        return {(m.benchmark, m.language): m.data_fingerprint for m in rows}
 
 
-def evaluations(results: Mapping[str, Results], found: Mapping[str, Place]) -> dict[str, Evaluation]:
+def evaluations(measured: Mapping[str, Measured]) -> dict[str, Evaluation]:
     """Return the evaluations that have finished steps."""
     return {
-        name: Evaluation([(results[step], found[step].folder) for step in steps])
-        for name, steps in by_evaluation(results).items()
+        name: Evaluation(
+            {training.seed: measured[step] for step in steps for training in measured[step].results.trainings}
+        )
+        for name, steps in by_evaluation(measured).items()
     }
 
 
-def compare(ours: str, theirs: str, known: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
-    """Compare two evaluations on the test sets that they share, and on their mean without English."""
-    both = known[ours], known[theirs]
-    shared = [test for test, data in both[0].tests.items() if both[1].tests.get(test) == data]
+def compare(
+    ours: str, theirs: str, known: Mapping[str, Evaluation], drawn: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Compare two evaluations on the test sets that they share, and on their mean without English.
+
+    Args:
+        ours: an evaluation.
+        theirs: another.
+        known: all of them.
+        drawn: how they were compared before; it stands where neither side was measured again since. Seeds without
+            scores of examples are left out.
+    """
+    sides = with_equal_seeds(known[ours].by_seed, known[theirs].by_seed)
+    if drawn and all(row["measured"] == dates(sides) for row in drawn):
+        return [dict(row) for row in drawn]
+    sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.has_scores} for side in sides))
+    if not all(sides):
+        return []
+    both = [Evaluation(side).tests for side in sides]
     rows, foreign = [], []
-    for benchmark, language in shared:
-        metric = METRICS[benchmark.removesuffix("-dev")]
-        pair = with_equal_seeds(*(side.ratios(benchmark, language, metric) for side in both))
+    for benchmark, language in (test for test, data in both[0].items() if both[1].get(test) == data):
+        metric = compared_metric(benchmark)
+        pair = [{seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides]
         rows.append(difference(ours, theirs, language, metric, [pair]))
         foreign += [pair] if is_foreign(language) else []
     if len(foreign) > 1:
         rows.append(difference(ours, theirs, MEAN, metric, foreign))
-    return rows
+    return [{**row, "measured": dates(sides)} for row in rows]
 
 
-def with_equal_seeds(ours: dict[int, Ratio], theirs: dict[int, Ratio]) -> tuple[dict[int, Ratio], dict[int, Ratio]]:
+def with_equal_seeds(
+    ours: Mapping[int, Measured], theirs: Mapping[int, Measured]
+) -> tuple[dict[int, Measured], dict[int, Measured]]:
     """Leave out the seeds that only one side has; where they share none, all stay."""
     shared = set(ours) & set(theirs)
     if not shared:
-        return ours, theirs
+        return dict(ours), dict(theirs)
     return {seed: ours[seed] for seed in sorted(shared)}, {seed: theirs[seed] for seed in sorted(shared)}
 
 
+def dates(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
+    """Return when the measurements of both sides ended: one that was made again has another date."""
+    return [", ".join(one.date for one in side.values()) for side in sides]
+
+
 def difference(
-    ours: str, theirs: str, language: str, metric: str, tests: Sequence[tuple[dict[int, Ratio], ...]]
+    ours: str, theirs: str, language: str, metric: str, tests: Sequence[Sequence[dict[int, Ratio]]]
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""
     found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS)
@@ -362,7 +373,7 @@ def correlations(figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[
                 row["encoder"]: float(np.mean(row["values"]))
                 for row in figures
                 if (row["evaluation"], row["language"]) == (evaluation, MEAN)
-                and row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]
+                and row["metric"] == compared_metric(row["benchmark"])
             }
             both = [encoder for encoder in last if encoder in scored]
             if len(both) > 3:
@@ -424,63 +435,85 @@ def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def as_typed(command: str) -> str:
-    """Leave out where this machine keeps its Python.
+def same_backbones(runs: Path, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fingerprints of the weights that all steps began with.
 
-    >>> as_typed("/opt/venv/bin/python3.11 -m accelerate.commands.launch run_xnli.py --seeds 1")
-    'accelerate launch run_xnli.py --seeds 1'
-    >>> as_typed("/opt/venv/bin/python -m benchmarks.study_data xquad")
-    'python -m benchmarks.study_data xquad'
+    Raises:
+        ValueError: those on record began with others than those of this machine.
     """
-    return re.sub(r"^\S*python\S* ", "python ", command).replace(
-        "python -m accelerate.commands.launch", "accelerate launch"
-    )
+    now, before = read_record(runs / BACKBONES_FILE), record.get("backbones", {})
+    differing = [name for name in now if before.get(name, now[name]) != now[name]]
+    if differing:
+        raise ValueError(
+            f"the steps on record began with other weights ({', '.join(differing)}) than those in {runs}; give another "
+            "--output"
+        )
+    return {**before, **now}
 
 
-def gather(plan_name: str, runs: Path) -> tuple[dict[str, Any], dict[str, Results]]:
-    """Return the record of a plan, and the results it is made of."""
-    steps = plan(SCALES[plan_name], list(QUESTIONS))
-    fixed = {name: Path() for name in ("backbone", "wide", "data", "cache")}
-    found = places(steps, fixed, runs)
-    results = read_finished(found)
+def gather(
+    steps: Sequence[Step],
+    finished: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, Measured],
+    drawn: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return all figures of the finished steps of a plan, and what is not finished.
+
+    Args:
+        steps: of the plan.
+        finished: what is known of each that is finished.
+        measured: what each measured.
+        drawn: differences that were computed before.
+    """
+    results = {name: one.results for name, one in measured.items()}
     figures, spaces = list(scores(results)), list(space(results))
-    known = evaluations(results, found)
-    differences = [row for pair in wanted_comparisons(known) for row in compare(*pair, known)]
-    finished = {}
-    for step in steps:
-        if found[step.name].is_finished:
-            record = json.loads((found[step.name].folder / FINISHED_FILE).read_text(encoding="utf-8"))
-            kept = {key: record[key] for key in ("seconds", "threads", "date")}
-            finished[step.name] = {"command": as_typed(record["command"]), **kept}
-    record = {
-        "plan": plan_name,
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m benchmarks.study_figures", *sys.argv[1:]]),
-        "versions": versions(),
-        "questions": {question: [step.name for step in plan(SCALES[plan_name], [question])] for question in QUESTIONS},
-        "finished": finished,
+    before: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in drawn:
+        before.setdefault((row["ours"], row["theirs"]), []).append(row)
+    known = evaluations(measured)
+    compared = {pair: compare(*pair, known, before.get(pair, [])) for pair in wanted_comparisons(known)}
+    differences = [row for rows in compared.values() for row in rows]
+    return {
+        "finished": dict(finished),
         "unfinished": {step.name: step.minutes for step in steps if step.name not in finished},
         "seed_spread": seed_spread(figures),
         "claims": judge(CLAIMS, differences),
         "encoders": encoders(results),
         "scores": figures,
         "differences": differences,
+        "not_compared": [list(pair) for pair, rows in compared.items() if not rows],
         "space": spaces,
         "correlations": correlations(figures, spaces),
     }
-    return record, results
 
 
 def main() -> None:
-    """Gather and write."""
+    """Put on record what is new, gather and write."""
     arguments = parse_arguments()
-    record, results = gather(arguments.plan, arguments.runs)
-    folder = arguments.output / "study"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, result in results.items():
-        write_json(asdict(result), folder / f"{name.replace('/', ' - ').replace(' ', '-')}.json")
-    write_json(record, arguments.output / "study.json")
-    print(f"{len(record['finished'])} steps are finished, {len(record['unfinished'])} are not")
+    folder, record_file = arguments.output / "study", arguments.output / RECORD_FILE.name
+    before, scale = read_record(record_file), SCALES[arguments.plan]
+    backbones = same_backbones(arguments.runs, before)
+    steps = plan(scale, list(QUESTIONS))
+    found = places(steps, dict.fromkeys((*BACKBONES, "data", "cache"), Path()), arguments.runs)
+    finished = finished_steps(found, before)
+    for name, step in finished.items():
+        if step != before.get("finished", {}).get(name):
+            keep(name, found[name], folder)
+    record = {
+        "plan": arguments.plan,
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": " ".join(["python -m benchmarks.study_figures", *sys.argv[1:]]),
+        "versions": versions(),
+        "backbones": backbones,
+        "questions": {question: [step.name for step in plan(scale, [question])] for question in QUESTIONS},
+        **gather(steps, finished, read_measured(finished, folder), before.get("differences", [])),
+    }
+    write_json(record, record_file)
+    print(f"{len(finished)} steps are finished, {len(record['unfinished'])} are not")
+    for ours, theirs in record["not_compared"]:
+        print(
+            f"{ours} is not compared with {theirs}: no test set in common, or one has no scores of examples on record"
+        )
 
 
 if __name__ == "__main__":

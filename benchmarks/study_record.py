@@ -12,8 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.study_data import XNLI_TRAIN_ROWS
-from benchmarks.study_figures import ENGLISH, METRICS
+from benchmarks.study_figures import ENGLISH
 from benchmarks.study_plan import GROWING, LAYERS, MBERT, SCALES, Scale
+from benchmarks.study_results import compared_metric
 from weam.results import MEAN
 
 ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
@@ -126,7 +127,7 @@ def parse_study(record: dict[str, Any]) -> Study:
     """Make a record ready to look things up in."""
     scores, compared = {}, {}
     for row in record["scores"]:
-        if row["metric"] == METRICS[row["benchmark"].removesuffix("-dev")]:
+        if row["metric"] == compared_metric(row["benchmark"]):
             scores[f"{row['encoder']}/{row['evaluation']}", row["language"]] = row["values"]
             compared[row["evaluation"]] = row["metric"]
     gaps = {}

@@ -301,19 +301,27 @@ def test_the_plan_is_described_with_what_is_left(tmp_path: Path) -> None:
     found = places(CHAIN, FIXED, tmp_path)
     found["text"].folder.mkdir()
     (found["text"].folder / "finished.json").write_text("{}")
-    assert describe(CHAIN, found).splitlines() == [
+    assert describe(CHAIN, found, CHAIN[:2]).splitlines() == [
         "  done  text",
         "   5.0  weam",
-        "  10.0  weam/xnli zero-shot",
-        "0.2 hours of one core are left (estimated), 3 steps in all",
+        "  done  weam/xnli zero-shot",
+        "0.1 hours of one core are left (estimated), 3 steps in all",
     ]
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, steps: list[Step], runs: Path, *words: str) -> None:
     """Run the program with a plan of these steps."""
     monkeypatch.setattr(study, "plan", lambda scale, questions: steps)
-    monkeypatch.setattr(sys, "argv", ["study.py", "--output_dir", str(runs), *words])
+    record = ["--record", str(runs.parent / "study.json")]
+    monkeypatch.setattr(sys, "argv", ["study.py", "--output_dir", str(runs), *record, *words])
     main()
+
+
+def put_on_record(steps: Sequence[Step], runs: Path, *names: str, **more: object) -> None:
+    """Leave the record of another machine that measured some of the steps."""
+    found = places(steps, {}, runs)
+    finished = {name: {"key": found[name].key} for name in names}
+    (runs.parent / "study.json").write_text(json.dumps({"finished": finished, **more}))
 
 
 def test_a_dry_run_runs_nothing(
@@ -331,6 +339,41 @@ def test_a_dry_run_runs_nothing(
 def test_only_named_steps_are_run_with_what_they_need(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed(monkeypatch, [step("a"), step("b"), step("c", "b")], runs, "--only", "c")
     assert started(runs) == ["b", "c"]
+
+
+def test_what_is_on_record_is_repeated_only_where_something_new_builds_on_it(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [
+        step("text"),
+        step("weam", "text"),
+        step("weam/xnli", "weam"),
+        step("tlm", "text"),
+        step("tlm/xnli", "tlm"),
+    ]
+    put_on_record(steps, runs, "text", "weam", "weam/xnli", "tlm")
+    typed(monkeypatch, steps, runs)
+    assert started(runs) == ["text", "tlm", "tlm-xnli"]
+    assert capsys.readouterr().out.splitlines()[:6] == [
+        "  30.0  text",
+        "  done  weam",
+        "  done  weam/xnli",
+        "  30.0  tlm",
+        "  30.0  tlm/xnli",
+        "1.5 hours of one core are left (estimated), 5 steps in all",
+    ]
+
+
+def test_what_is_named_is_measured_again(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_on_record([step("a"), step("b")], runs, "a", "b")
+    typed(monkeypatch, [step("a"), step("b")], runs, "--only", "b")
+    assert started(runs) == ["b"]
+
+
+def test_a_record_of_other_settings_counts_for_nothing(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_on_record([step("a"), step("b")], runs, "a", "b")
+    typed(monkeypatch, [step("a", meets=None), step("b")], runs)
+    assert started(runs) == ["a"]
 
 
 def test_the_program_ends_with_the_names_of_what_failed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,6 +395,19 @@ def test_another_backbone_needs_another_folder(runs: Path, tmp_path: Path, monke
     with pytest.raises(ValueError, match=r"began with other weights than those of .*other.*another --output_dir"):
         typed(monkeypatch, [uses], runs, "--backbone", str(tmp_path / "other"))
     typed(monkeypatch, [uses], tmp_path / "new runs", "--backbone", str(tmp_path / "other"))
+
+
+def test_another_backbone_needs_another_record(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = step("a")
+    uses.settings["meets"] = "{backbone}"
+    monkeypatch.setattr(study, "run_all", lambda *arguments: [])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.safetensors").write_bytes(b"2")
+    put_on_record([], runs, backbones={"backbone": "f" * 16})
+    with pytest.raises(
+        ValueError, match=r"study\.json began with other weights than those of .*other.*another --record"
+    ):
+        typed(monkeypatch, [uses], runs, "--backbone", str(tmp_path / "other"))
 
 
 @pytest.mark.parametrize("question", list(QUESTIONS))

@@ -3,8 +3,10 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import study_figures
@@ -26,7 +28,7 @@ from benchmarks.study_figures import (
     judge,
     judged,
     main,
-    read_finished,
+    same_backbones,
     scores,
     seed_spread,
     space,
@@ -35,6 +37,7 @@ from benchmarks.study_figures import (
     wanted_comparisons,
 )
 from benchmarks.study_plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study_results import Measured, example_scores, finished_steps, read_measured
 from weam.predictions import predictions_file, write_predictions
 from weam.results import Measurement, Results, Training, read_results, write_results
 from weam.scores import Ratio
@@ -55,9 +58,9 @@ def run_of(*measurements: Measurement, program: str = "run_xnli", trainings: Seq
     return Results(program, program, {}, [], list(trainings), list(measurements), 1.0)
 
 
-def evaluate(
+def leave(
     folder: Path, right: dict[str, list[float]], seed: int = 1, metric: str = "accuracy", benchmark: str = "xnli"
-) -> Evaluation:
+) -> Results:
     """Write results and predictions of one seed: for each language whether each example is right."""
     measurements, training = [], Training(f"seed-{seed}", seed, 10, 100, 1.0, [])
     for language, values in right.items():
@@ -67,7 +70,16 @@ def evaluate(
         measurements.append(measured(language, ratio.value, seed, metric, benchmark, len(values)))
     results = run_of(*measurements, trainings=[training])
     write_results(results, folder)
-    return Evaluation([(results, folder)])
+    return results
+
+
+def evaluate(
+    folder: Path, right: dict[str, list[float]], seed: int = 1, metric: str = "accuracy", benchmark: str = "xnli"
+) -> Evaluation:
+    """Measure one seed and put it on record."""
+    results = leave(folder, right, seed, metric, benchmark)
+    np.savez_compressed(folder / "scores.npz", **example_scores(results, folder))
+    return Evaluation({seed: Measured(results, folder / "scores.npz", f"{folder.name} {seed}")})
 
 
 def evaluations_of(scale: str) -> set[str]:
@@ -293,11 +305,11 @@ def test_one_language_but_english_has_no_mean(tmp_path: Path) -> None:
 
 
 def test_other_examples_are_not_compared(tmp_path: Path) -> None:
-    results, folder = evaluate(tmp_path / "theirs", {"de": WRONG}).steps[0]
+    theirs = evaluate(tmp_path / "theirs", {"de": WRONG}).by_seed[1]
     other = Measurement("xnli", "de", "accuracy", 0.0, 6, 1, 10, "base", "b" * 16, "other examples")
     known = {
         WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}),
-        MBERT: Evaluation([(run_of(other, trainings=results.trainings), folder)]),
+        MBERT: Evaluation({1: replace(theirs, results=run_of(other, trainings=theirs.results.trainings))}),
     }
     assert compare(WEAM, MBERT, known) == []
 
@@ -306,7 +318,7 @@ def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
     """One seed of ours right everywhere, one nowhere: both are drawn twice as often as either alone."""
     ours = [evaluate(tmp_path / f"ours {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
     known = {
-        WEAM: Evaluation([step for one in ours for step in one.steps]),
+        WEAM: Evaluation({seed: step for one in ours for seed, step in one.by_seed.items()}),
         MBERT: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
         "tlm/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
     }
@@ -330,6 +342,26 @@ def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mea
         ("de-de", "f1", 0.5, 0.5, 0.5),
         ("mean", "f1", 0.75, 0.75, 0.75),
     ]
+
+
+def test_a_comparison_on_record_stands_until_a_side_is_measured_again(tmp_path: Path) -> None:
+    """Without the scores of a side as with them: another machine may have had them."""
+    known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), MBERT: evaluate(tmp_path / "theirs", {"de": WRONG})}
+    drawn = [{**row, "low": 0.9} for row in compare(WEAM, MBERT, known)]
+    assert compare(WEAM, MBERT, known, drawn) == drawn
+    (tmp_path / "theirs" / "scores.npz").unlink()
+    assert compare(WEAM, MBERT, known, drawn) == drawn
+    assert compare(WEAM, MBERT, known) == []
+    known[MBERT] = evaluate(tmp_path / "again", {"de": RIGHT})
+    assert differences(compare(WEAM, MBERT, known, drawn)) == [("de", "accuracy", 0, 0, 0)]
+
+
+def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> None:
+    ours = {seed: evaluate(tmp_path / f"ours {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
+    theirs = {seed: evaluate(tmp_path / f"theirs {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
+    ours[1].scores_file.unlink()
+    (row,) = compare(WEAM, MBERT, {WEAM: Evaluation(ours), MBERT: Evaluation(theirs)})
+    assert row["seeds"] == [1, 1] and row["measured"] == ["ours 2 2", "theirs 2 2"]
 
 
 @pytest.mark.parametrize(
@@ -474,10 +506,10 @@ STEPS = [
 ]
 
 
-def finish(place: Place) -> None:
+def finish(place: Place, date: str = "2026-01-31") -> None:
     """Leave what a finished step leaves."""
     place.folder.mkdir(parents=True, exist_ok=True)
-    record = {"step": {}, "command": place.folder.name, "seconds": 1.5, "threads": 2, "date": "2026-01-31"}
+    record = {"step": {}, "command": place.folder.name, "seconds": 1.5, "threads": 2, "date": date}
     (place.folder / "finished.json").write_text(json.dumps(record))
 
 
@@ -488,25 +520,38 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
     monkeypatch.setattr(study_figures, "QUESTIONS", {"systems": None})
     found = places(STEPS, {}, tmp_path / "runs")
     for seed in (1, 2):
-        evaluate(found[f"{MBERT}/seed {seed}"].folder, {"de": WRONG, "zh": WRONG}, seed)
-        evaluate(found[f"{WEAM}/seed {seed}"].folder, {"de": RIGHT, "zh": RIGHT}, seed)
+        leave(found[f"{MBERT}/seed {seed}"].folder, {"de": WRONG, "zh": WRONG}, seed)
+        leave(found[f"{WEAM}/seed {seed}"].folder, {"de": RIGHT, "zh": RIGHT}, seed)
     for name in ("text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"):
         finish(found[name])
     return found
 
 
-def test_only_finished_steps_are_read(runs: dict[str, Place]) -> None:
-    results = read_finished(runs)
-    assert list(results) == [f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
-    known = evaluations(results, runs)
-    assert {name: len(one.steps) for name, one in known.items()} == {MBERT: 2, WEAM: 1}
+def write_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: str = "runs") -> dict:
+    """Run the program, return what it wrote."""
+    folders = ["--runs", str(tmp_path / runs), "--output", str(tmp_path / "results")]
+    monkeypatch.setattr(sys, "argv", ["study_figures.py", *folders])
+    main()
+    return json.loads((tmp_path / "results" / "study.json").read_text())
 
 
-def test_a_record_has_what_was_measured_and_what_was_not(runs: dict[str, Place], tmp_path: Path) -> None:
-    record, results = gather("small", tmp_path / "runs")
-    assert record["plan"] == "small" and list(results) == list(read_finished(runs))
-    assert record["questions"] == {"systems": [step.name for step in STEPS]}
+def test_only_finished_steps_are_on_record(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = write_record(tmp_path, monkeypatch)
+    assert list(record["finished"]) == ["text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
+    known = evaluations(read_measured(record["finished"], tmp_path / "results" / "study"))
+    assert {name: list(one.by_seed) for name, one in known.items()} == {MBERT: [1, 2], WEAM: [1]}
+
+
+def test_a_record_has_what_was_measured_and_what_was_not(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = write_record(tmp_path, monkeypatch)
+    assert capsys.readouterr().out == "4 steps are finished, 3 are not\n"
+    assert record["plan"] == "small" and record["questions"] == {"systems": [step.name for step in STEPS]}
     assert record["finished"]["text"] == {
+        "key": runs["text"].key,
         "command": runs["text"].folder.name,
         "seconds": 1.5,
         "threads": 2,
@@ -521,23 +566,74 @@ def test_a_record_has_what_was_measured_and_what_was_not(runs: dict[str, Place],
     assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
 
 
-def test_the_record_and_every_run_are_written(
+def test_every_run_is_written_with_the_scores_of_its_examples(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(tmp_path, monkeypatch)
+    written = sorted((tmp_path / "results" / "study").iterdir())
+    assert [path.name.partition("---")[2] for path in written] == [
+        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
+        *("xnli-zero-shot---seed-2.json", "xnli-zero-shot---seed-2.npz"),
+        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
+    ]
+    assert read_results(written[-2]) == read_results(runs[f"{WEAM}/seed 1"].folder / "results.json")
+    with np.load(written[-1]) as scores_of_examples:
+        assert {name: values.tolist() for name, values in scores_of_examples.items()} == {
+            f"xnli.{language}": [RIGHT, [1.0] * 6] for language in ("de", "zh")
+        }
+
+
+def test_another_machine_goes_on_with_the_record(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finishes WEAM's second seed, and sets it beside the backbone's, which it never ran."""
+    write_record(tmp_path, monkeypatch)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "study").iterdir()}
+    place = places(STEPS, {}, tmp_path / "elsewhere")[f"{WEAM}/seed 2"]
+    leave(place.folder, {"de": RIGHT, "zh": WRONG}, 2)
+    finish(place, "2026-02-28")
+    record = write_record(tmp_path, monkeypatch, "elsewhere")
+    ours = [row for row in record["differences"] if row["ours"] == WEAM]
+    assert [(row["language"], row["difference"], row["seeds"]) for row in ours] == [
+        *(("de", 1, [2, 2]), ("zh", 0.5, [2, 2]), ("mean", 0.75, [2, 2])),
+    ]
+    assert ours[0]["measured"] == ["2026-01-31, 2026-02-28", "2026-01-31, 2026-01-31"]
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}  # what was on record is not written again
+
+
+def test_a_step_whose_settings_changed_is_on_record_no_longer(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_record(tmp_path, monkeypatch)
+    steps = [
+        replace(step, settings={**step.settings, "bf16": "yes"}) if "weam/" in step.name else step for step in STEPS
+    ]
+    found = places(steps, {}, tmp_path / "elsewhere")
+    assert [name for name in before["finished"] if name not in finished_steps(found, before)] == [f"{WEAM}/seed 1"]
+
+
+def test_a_comparison_that_cannot_be_made_is_named(
     runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folders = ["--runs", str(tmp_path / "runs"), "--output", str(tmp_path / "results")]
-    monkeypatch.setattr(sys, "argv", ["study_figures.py", *folders])
-    main()
-    assert capsys.readouterr().out == "4 steps are finished, 3 are not\n"
-    written = json.loads((tmp_path / "results" / "study.json").read_text())
-    record, _ = gather("small", tmp_path / "runs")
-    assert written == json.loads(json.dumps(record))
-    place = runs[f"{WEAM}/seed 1"]
-    read = [read_results(path) for path in sorted((tmp_path / "results" / "study").iterdir())]
-    assert len(read) == 3 and read_results(place.folder / "results.json") in read
+    write_record(tmp_path, monkeypatch)
+    for path in (tmp_path / "results" / "study").glob("mbert*.npz"):
+        path.unlink()
+    finish(runs[f"{WEAM}/seed 1"], "2026-02-28")
+    assert write_record(tmp_path, monkeypatch)["not_compared"] == [[WEAM, MBERT], [MBERT, WEAM]]
+    assert f"{WEAM} is not compared with {MBERT}: no test set in common" in capsys.readouterr().out
 
 
-def test_a_study_that_has_not_begun_has_a_record_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record, results = gather("small", tmp_path)
-    assert results == {} and record["finished"] == {} and record["differences"] == []
+def test_steps_of_another_backbone_do_not_join_a_record(tmp_path: Path) -> None:
+    (tmp_path / "backbones.json").write_text(json.dumps({"backbone": "a" * 16}))
+    wide = {"wide": "b" * 16}
+    assert same_backbones(tmp_path, {"backbones": wide}) == {**wide, "backbone": "a" * 16}
+    with pytest.raises(ValueError, match=r"other weights \(backbone\) than those in .*; give another --output"):
+        same_backbones(tmp_path, {"backbones": {"backbone": "c" * 16}})
+
+
+def test_a_study_that_has_not_begun_has_a_record_too(tmp_path: Path) -> None:
+    steps = plan(SCALES["small"], list(QUESTIONS))
+    record = gather(steps, {}, {})
+    assert record["finished"] == {} and record["differences"] == []
     assert {claim["verdict"] for claim in record["claims"]} == {MISSING}
-    assert len(record["unfinished"]) == len(plan(SCALES["small"], list(QUESTIONS)))
+    assert len(record["unfinished"]) == len(steps)
