@@ -226,11 +226,11 @@ def compare(
         ours: an evaluation.
         theirs: another.
         known: all of them.
-        drawn: how they were compared before; it stands where neither side was measured again since. Seeds without
-            scores of examples are left out.
+        drawn: how they were compared before; it stands as long as no side is measured again with another outcome.
+            What is drawn anew leaves out seeds whose examples have no scores.
     """
     sides = with_equal_seeds(known[ours].by_seed, known[theirs].by_seed)
-    if drawn and all(row["measured"] == dates(sides) for row in drawn):
+    if drawn and all(row["measured"] == fingerprints(sides) for row in drawn):
         return [dict(row) for row in drawn]
     sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.has_scores} for side in sides))
     if not all(sides):
@@ -244,7 +244,7 @@ def compare(
         foreign += [pair] if is_foreign(language) else []
     if len(foreign) > 1:
         rows.append(difference(ours, theirs, MEAN, metric, foreign))
-    return [{**row, "measured": dates(sides)} for row in rows]
+    return [{**row, "measured": fingerprints(sides)} for row in rows]
 
 
 def with_equal_seeds(
@@ -257,9 +257,9 @@ def with_equal_seeds(
     return {seed: ours[seed] for seed in sorted(shared)}, {seed: theirs[seed] for seed in sorted(shared)}
 
 
-def dates(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
-    """Return when the measurements of both sides ended: one that was made again has another date."""
-    return [", ".join(one.date for one in side.values()) for side in sides]
+def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
+    """Return what identifies the measurements of each side, by which their comparison is known again."""
+    return [" ".join(one.fingerprint for one in side.values()) for side in sides]
 
 
 def difference(

@@ -8,9 +8,10 @@ With these a study goes on from a fresh clone: what was measured stays measured,
 ones example by example.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,16 @@ def results_file(folder: Path, step: str) -> Path:
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished step: its results, where the scores of its examples are kept, and when it ended."""
+    """One finished step: its results, and where the scores of its examples are kept."""
 
     results: Results
     scores_file: Path
-    date: str
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all figures: a step that is measured again with another outcome has another one."""
+        figures = [(m.benchmark, m.language, m.metric, m.value, m.data_fingerprint) for m in self.results.measurements]
+        return hashlib.sha256(json.dumps(figures).encode()).hexdigest()[:8]
 
     @property
     def has_scores(self) -> bool:
@@ -114,11 +120,9 @@ def example_scores(results: Results, folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def read_measured(finished: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, Measured]:
+def read_measured(finished: Iterable[str], folder: Path) -> dict[str, Measured]:
     """Read the kept results of every finished step that has some."""
     paths = {name: results_file(folder, name) for name in finished}
     return {
-        name: Measured(read_results(path), path.with_suffix(".npz"), finished[name]["date"])
-        for name, path in paths.items()
-        if path.exists()
+        name: Measured(read_results(path), path.with_suffix(".npz")) for name, path in paths.items() if path.exists()
     }
