@@ -23,6 +23,7 @@ from tests.command_line import (
 from tests.conftest import NO_DROPOUT
 from tests.evaluation_data import write_json_lines, write_xnli, xnli_rows
 from weam.results import read_results, scores_table
+from weam.zero_shot import remove_models
 
 LABELS = ("entailment", "neutral", "contradiction")
 SHORT = "--max_length 32 --per_device_train_batch_size 8 --learning_rate 2e-3 --languages en de".split()
@@ -223,9 +224,33 @@ def test_a_second_start_is_refused_and_overwrites_nothing(workspace: Evaluation,
 
 def test_overwriting_starts_anew(workspace: Evaluation) -> None:
     first = workspace.here("overwritten", *ONE_EPOCH, "--max_test_samples", "5")
-    workspace.here("overwritten", *ONE_EPOCH[:-2], "--max_steps", "2", "--languages", "de", "--overwrite_output_dir")
+    other = [*ONE_EPOCH[:-2], "--max_steps", "2", "--languages", "de", "--setting", "translate-train"]
+    workspace.here("overwritten", *other, "--overwrite_output_dir")
     assert [(m["language"], m["steps"], m["count"]) for m in results(first)["measurements"]] == [("de", 2, 30)]
     assert [path.name for path in (first / "predictions").rglob("*.jsonl")] == ["xnli.de.jsonl"]
+    assert [path.parent.name for path in first.glob("**/model.safetensors") if "runs" not in path.parts] == ["de"]
+
+
+def test_a_folder_is_not_overwritten_by_a_run_that_begins_with_what_it_holds(
+    workspace: Evaluation, zero_shot: tuple[str, Path]
+) -> None:
+    before = files(zero_shot[1])
+    inside = ["--model_name_or_path", str(zero_shot[1] / "runs" / "seed-1" / "model")]
+    with pytest.raises(ValueError, match="lies in .*zero-shot, which --overwrite_output_dir clears"):
+        workspace.here("zero-shot", *TWO_SEEDS, *inside, "--overwrite_output_dir")
+    assert files(zero_shot[1]) == before
+
+
+def test_models_of_an_earlier_run_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in ("notes.txt", "de/mine.txt", "runs/de-seed-1/model/config.json")]
+    left = [tmp_path / name for name in ("config.json", "de/config.json", "zh/config.json")]
+    copied = [tmp_path / "runs" / job / "model" / "config.json" for job in ("seed-1", "de-seed-1", "zh-seed-2")]
+    for path in (*kept, *left, *copied):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    remove_models(tmp_path)
+    assert all(path.exists() for path in (*kept, *copied))
+    assert not any(path.exists() for path in left) and not (tmp_path / "zh").exists()
 
 
 def test_translate_train_has_a_model_for_each_language(workspace: Evaluation) -> None:

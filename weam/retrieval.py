@@ -39,7 +39,7 @@ def evaluate_retrieval(
         raise ValueError("tatoeba trains nothing: leave --setting, --use_lora and --intermediate_task out")
     if args.push_to_hub:
         raise ValueError("tatoeba trains nothing, so there is nothing to push; leave --push_to_hub out")
-    repository = prepare_output(args, transfer_args.overwrite_output_dir)
+    repository = prepare_output(args, transfer_args.overwrite_output_dir, checkpoint_args.model_name_or_path)
     dev, test = read_pairs(transfer_args, chooses=layer is None)
     other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
     if other is not None:

@@ -7,6 +7,7 @@ once. A run of several fine-tunings goes on where it was interrupted.
 
 import json
 import logging
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -55,7 +56,16 @@ class Job:
     @property
     def model_folder(self) -> str:
         """Where in the output directory its model belongs: translate-train has one for each language."""
-        return self.name.removesuffix(f"seed-{self.seed}").rstrip("-")
+        return model_folder(self.name)
+
+
+def model_folder(job: str) -> str:
+    """Return where the model of a job belongs, by the job's name.
+
+    >>> [model_folder(name) for name in ("seed-1", "de-seed-42")]
+    ['', 'de']
+    """
+    return re.sub(r"-?seed-\d+$", "", job)
 
 
 @dataclass(frozen=True)
@@ -242,6 +252,16 @@ def save_models(jobs: Sequence[Job], outcomes: Sequence[Outcome], output_dir: Pa
         shutil.copytree(model, output_dir / folder, ignore=left, dirs_exist_ok=True)
 
 
+def remove_models(output_dir: Path) -> None:
+    """Remove what `save_models` copied for an earlier run: beside the models of another setting it would be loaded."""
+    for model in output_dir.glob(f"runs/*/{MODEL_FOLDER}"):
+        folder = output_dir / model_folder(model.parent.name)
+        for file in model.iterdir():
+            (folder / file.name).unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def evaluate_transfer(
     program: str,
     task: Task,
@@ -257,7 +277,7 @@ def evaluate_transfer(
     trains = transfer_args.setting != "test-only"
     if args.push_to_hub and not trains:
         raise ValueError("test-only trains nothing, so there is nothing to push; leave --push_to_hub out")
-    repository = prepare_output(args, transfer_args.overwrite_output_dir)
+    repository = prepare_output(args, transfer_args.overwrite_output_dir, checkpoint_args.model_name_or_path)
     jobs = plan_jobs(transfer_args.setting, choose_languages(task, transfer_args.languages), transfer_args.seeds)
     base = load_base(task, checkpoint_args)
     if not trains:
@@ -292,11 +312,20 @@ def evaluate_transfer(
     finish(results, args, other, repository)
 
 
-def prepare_output(args: TrainingArguments, overwrite: bool) -> str | None:
+def prepare_output(args: TrainingArguments, overwrite: bool, checkpoint: str) -> str | None:
     """Refuse an output directory that holds something, and create the Hub repository if there is to be one.
 
-    A directory that is to be overwritten loses what a continued run would take for its own.
+    A directory that is to be overwritten loses the models of the run that it holds, and what a continued run would take
+    for its own.
+
+    Raises:
+        ValueError: a checkpoint to resume from is named, or the one to begin with would be overwritten.
+        FileExistsError: the directory is not empty.
     """
+    if overwrite and Path(checkpoint).resolve().is_relative_to(Path(args.output_dir).resolve()):
+        raise ValueError(
+            f"{checkpoint} lies in {args.output_dir}, which --overwrite_output_dir clears; choose another --output_dir"
+        )
     if args.resume_from_checkpoint not in (None, "last"):
         raise ValueError("a run of several trainings goes on with --resume_from_checkpoint last, and nothing else")
     with args.main_process_first(local=False):
@@ -305,6 +334,7 @@ def prepare_output(args: TrainingArguments, overwrite: bool) -> str | None:
         resuming = args.resume_from_checkpoint is not None
         check_output_dir(Path(args.output_dir), resuming, overwrite)
         if not resuming:
+            remove_models(Path(args.output_dir))
             clear_output_dir(Path(args.output_dir), ("runs", PREDICTIONS_FOLDER))
         return create_repository(args) if args.push_to_hub else None
 
