@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, places, read_record
-from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, Step, plan
+from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, WIDE_MBERT, Step, plan
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
@@ -273,13 +273,17 @@ def difference(
 
 
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name."""
+    """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name.
+
+    With another vocabulary an encoder is compared with what it began with alone.
+    """
     known = list(names)
     claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
     pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, at_full_depth(contrast))]
     for name in known:
         encoder, _, evaluation = name.partition("/")
-        others = dict.fromkeys((MBERT, "weam", "tlm", encoder.split()[0], baseline(encoder)))
+        begun = baseline(encoder)
+        others = (begun,) if begun == WIDE_MBERT else (MBERT, "weam", "tlm", encoder.split()[0], begun)
         pairs += [(name, f"{other}/{evaluation}") for other in others]
     kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
     return kept
@@ -295,7 +299,7 @@ def baseline(encoder: str) -> str:
         return f"{MBERT} {max(LAYERS)} layers"
     if encoder.endswith(" layers"):
         return f"{MBERT} {encoder.split()[-2]} layers"
-    return f"{MBERT} wide" if " to " in encoder or "languages," in encoder else MBERT
+    return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT
 
 
 def at_full_depth(contrast: Contrast) -> Contrast:

@@ -117,7 +117,7 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
     ours = {name: value for name, value in ours.items() if value is not None}
     layers = ours.get("num_hidden_layers", max(LAYERS))
     steps = ours.get("max_steps", ours.get("max_train_pairs", 50_000) * len(pairs) / 32)
-    minutes = steps * (0.25 + 0.08 * layers) / 60 + 1
+    minutes = steps * (0.35 + 0.14 * layers) / 60 + 1
     return Step(name, "run_pretraining.py", ours, round(minutes, 1))
 
 
@@ -162,7 +162,7 @@ def xnli(
         **scale.launch,
     }
     trainings = len(seeds) * len(trained)
-    return Step(f"{encoder}/xnli {setting}", "run_xnli.py", settings, 5.5 * trainings)
+    return Step(f"{encoder}/xnli {setting}", "run_xnli.py", settings, 9.0 * trainings)
 
 
 def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
@@ -181,7 +181,7 @@ def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_strategy": "no",
         **scale.launch,
     }
-    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 5.5 * len(seeds))
+    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 7.0 * len(seeds))
 
 
 def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
@@ -197,7 +197,7 @@ def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/udpos", "run_xtreme_r.py", settings, 2.5 * len(seeds))
+    return Step(f"{encoder}/udpos", "run_xtreme_r.py", settings, 4.5 * len(seeds))
 
 
 def panx(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
@@ -220,7 +220,7 @@ def panx(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/panx", "run_xtreme_r.py", settings, 3.0 * len(seeds))
+    return Step(f"{encoder}/panx", "run_xtreme_r.py", settings, 5.0 * len(seeds))
 
 
 def answers(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
@@ -245,7 +245,7 @@ def answers(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> S
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/mlqa {setting}", "run_mlqa.py", settings, 12.0 * len(seeds) * len(trained))
+    return Step(f"{encoder}/mlqa {setting}", "run_mlqa.py", settings, 20.0 * len(seeds) * len(trained))
 
 
 def tatoeba(encoder: str, scale: Scale, languages: Sequence[str] = TATOEBA) -> Step:
@@ -259,13 +259,13 @@ def tatoeba(encoder: str, scale: Scale, languages: Sequence[str] = TATOEBA) -> S
         "max_dev_samples": 500,
         **{name: value for name, value in scale.launch.items() if name == "use_cpu"},
     }
-    return Step(f"{encoder}/tatoeba", "run_xtreme_r.py", settings, 1.0)
+    return Step(f"{encoder}/tatoeba", "run_xtreme_r.py", settings, 2.0)
 
 
 def space(encoder: str, scale: Scale) -> Step:
     """Return the alignment of the space, layer by layer."""
     settings = {**encoder_settings(encoder, scale), "data_dir": DATA, "max_sentences": 100 if scale.pairs else None}
-    return Step(f"{encoder}/space", "benchmarks.study_space", settings, 1.0)
+    return Step(f"{encoder}/space", "benchmarks.study_space", settings, 1.5)
 
 
 SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is one more

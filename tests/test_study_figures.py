@@ -404,6 +404,12 @@ def test_evaluations_are_compared_with_the_backbone_weam_and_tlm_where_both_are_
     assert "weam/panx" not in [name for pair in pairs for name in pair]
 
 
+def test_an_encoder_with_another_vocabulary_is_compared_with_what_it_began_with_alone() -> None:
+    names = ["mbert/tatoeba", "weam/tatoeba", "mbert wide/tatoeba", "3 languages, total fixed/tatoeba"]
+    pairs = [pair for pair in wanted_comparisons(names) if "weam/tatoeba" not in pair]
+    assert pairs == [("3 languages, total fixed/tatoeba", "mbert wide/tatoeba")]
+
+
 def test_what_a_claim_sets_side_by_side_is_compared() -> None:
     """Claim f: zero-shot beside translate-train."""
     names = [WEAM, "mbert/xnli translate-train"]
