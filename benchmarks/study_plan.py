@@ -294,6 +294,8 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
     "weam apart": {"objective": "weam-apart"},
     "weam-representation apart": {"objective": "weam-apart"},
     "weam cold head": {"head_warmup_steps": 0},
+    "weam warm head": {"head_warmup_steps": 1000},
+    "tlm warm head": {"head_warmup_steps": 1000},
     "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
     "tlm learning rate 2e-4": {"learning_rate": 2e-4},
     "weam words": {
