@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, places, read_record
-from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, WIDE_MBERT, Step, plan
+from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, SHUFFLED, WIDE_MBERT, Step, plan
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
@@ -283,10 +283,20 @@ def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
     for name in known:
         encoder, _, evaluation = name.partition("/")
         begun = baseline(encoder)
-        others = (begun,) if begun == WIDE_MBERT else (MBERT, "weam", "tlm", encoder.split()[0], begun)
+        others = [begun] if begun == WIDE_MBERT else [MBERT, "weam", "tlm", begun, *relatives(encoder)]
         pairs += [(name, f"{other}/{evaluation}") for other in others]
     kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
     return kept
+
+
+def relatives(encoder: str) -> list[str]:
+    """Return what an encoder differs from in one thing: in its ablation, in its links, in having none.
+
+    >>> relatives("weam warm head shuffled links")
+    ['weam', 'weam warm head', 'tlm warm head']
+    """
+    with_links = encoder.removesuffix(SHUFFLED)
+    return [encoder.split()[0], with_links, with_links.replace("weam", "tlm", 1)]
 
 
 def baseline(encoder: str) -> str:

@@ -278,6 +278,7 @@ SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is 
     "simcse": {"objective": "simcse"},
     "weam-ranking": {"objective": "weam-ranking"},
 }
+SHUFFLED = " shuffled links"  # ends the name of each placebo
 PLACEBO: Settings = {
     "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
     "alignments_unit": "piece",
@@ -296,6 +297,8 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
     "weam cold head": {"head_warmup_steps": 0},
     "weam warm head": {"head_warmup_steps": 1000},
     "tlm warm head": {"head_warmup_steps": 1000},
+    "weam warm head shuffled links": {**PLACEBO, "head_warmup_steps": 1000},
+    "weam hot head": {"head_warmup_steps": 3000},
     "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
     "tlm learning rate 2e-4": {"learning_rate": 2e-4},
     "weam words": {

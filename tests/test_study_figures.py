@@ -410,6 +410,13 @@ def test_an_encoder_with_another_vocabulary_is_compared_with_what_it_began_with_
     assert pairs == [("3 languages, total fixed/tatoeba", "mbert wide/tatoeba")]
 
 
+def test_an_ablation_is_compared_with_what_differs_from_it_in_one_thing() -> None:
+    names = [f"{name}/tatoeba" for name in ("weam warm head shuffled links", "weam warm head", "tlm warm head", "weam")]
+    pairs = wanted_comparisons(names)
+    assert [theirs for ours, theirs in pairs if ours == names[0]] == [names[3], names[1], names[2]]
+    assert [theirs for ours, theirs in pairs if ours == names[1]] == [names[3], names[2]]
+
+
 def test_what_a_claim_sets_side_by_side_is_compared() -> None:
     """Claim f: zero-shot beside translate-train."""
     names = [WEAM, "mbert/xnli translate-train"]

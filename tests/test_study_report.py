@@ -3,6 +3,7 @@
 import copy
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 
@@ -321,6 +322,15 @@ links |
 | Tatoeba | -2.0 [-3.0, -1.0] | – | – | not measured yet |
 | AER, last layer (low is good) | -2.0 | +7.5 | +9.5 | no interval |"""
     assert placebo_table(study) == expected
+
+
+def test_the_placebo_of_a_variant_has_rows_where_it_was_measured(study):
+    encoders = ("weam warm head", "tlm warm head", "weam warm head shuffled links")
+    weam, tlm, shuffled = (f"{encoder}/tatoeba" for encoder in encoders)
+    gaps = {(weam, tlm, "mean"): Gap(0.02, 0.01, 0.03), (shuffled, weam, "mean"): Gap(-0.01, -0.02, 0.0)}
+    *_, row, _ = placebo_table(replace(study, gaps={**study.gaps, **gaps})).splitlines()
+    expected = "| +2.0 [+1.0, +3.0] | – | -1.0 [-2.0, +0.0] | weam above tlm; shuffled links not told apart |"
+    assert row == f"| Tatoeba, warm head {expected}"
 
 
 def test_ablations_differ_from_what_they_are_named_after(study):
