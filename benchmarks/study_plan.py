@@ -298,7 +298,6 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
     "weam warm head": {"head_warmup_steps": 1000},
     "tlm warm head": {"head_warmup_steps": 1000},
     "weam warm head shuffled links": {**PLACEBO, "head_warmup_steps": 1000},
-    "weam hot head": {"head_warmup_steps": 3000},
     "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
     "tlm learning rate 2e-4": {"learning_rate": 2e-4},
     "weam words": {
