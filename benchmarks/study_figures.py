@@ -449,6 +449,16 @@ def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def check_plan(plan_name: str, record: Mapping[str, Any]) -> None:
+    """See that a record is of the plan that is gathered.
+
+    Raises:
+        ValueError: it is of another, whose steps would be lost.
+    """
+    if record.get("plan", plan_name) != plan_name:
+        raise ValueError(f"the record is of the plan {record['plan']}, not {plan_name}; give another --output")
+
+
 def same_backbones(runs: Path, record: Mapping[str, Any]) -> dict[str, str]:
     """Return the fingerprints of the weights that all steps began with.
 
@@ -506,6 +516,7 @@ def main() -> None:
     arguments = parse_arguments()
     folder, record_file = arguments.output / "study", arguments.output / RECORD_FILE.name
     before, scale = read_record(record_file), SCALES[arguments.plan]
+    check_plan(arguments.plan, before)
     backbones = same_backbones(arguments.runs, before)
     steps = plan(scale, list(QUESTIONS))
     found = places(steps, dict.fromkeys((*BACKBONES, "data", "cache"), Path()), arguments.runs)
@@ -524,6 +535,8 @@ def main() -> None:
     }
     write_json(record, record_file)
     print(f"{len(finished)} steps are finished, {len(record['unfinished'])} are not")
+    for name in sorted(set(before.get("finished", {})) - set(finished)):
+        print(f"{name} is on record no longer: the plan has it with other settings, or not at all")
     for ours, theirs in record["not_compared"]:
         print(
             f"{ours} is not compared with {theirs}: no test set in common, or one has no scores of examples on record"

@@ -71,15 +71,16 @@ class Measured:
 
 
 def finished_steps(found: Mapping[str, Place], record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is known of every finished step, in the order of the plan: of this machine, else of the record."""
+    """Return what is known of every finished step, in the order of the plan: the last that is here or on record."""
     finished = {}
     for name, place in found.items():
+        known = [record["finished"][name]] if place.is_in(record, name) else []
         if place.is_finished:
             left = json.loads((place.folder / FINISHED_FILE).read_text(encoding="utf-8"))
             command = {"key": place.key, "command": as_typed(left["command"])}
-            finished[name] = {**command, **{key: left[key] for key in KEPT}}
-        elif place.is_in(record, name):
-            finished[name] = record["finished"][name]
+            known.append({**command, **{key: left[key] for key in KEPT}})
+        if known:
+            finished[name] = max(known, key=lambda step: str(step["date"]))
     return finished
 
 

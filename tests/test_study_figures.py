@@ -616,7 +616,7 @@ def test_another_machine_goes_on_with_the_record(
 
 
 def test_a_step_whose_settings_changed_is_on_record_no_longer(
-    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = write_record(tmp_path, monkeypatch)
     steps = [
@@ -624,6 +624,31 @@ def test_a_step_whose_settings_changed_is_on_record_no_longer(
     ]
     found = places(steps, {}, tmp_path / "elsewhere")
     assert [name for name in before["finished"] if name not in finished_steps(found, before)] == [f"{WEAM}/seed 1"]
+    monkeypatch.setattr(study_figures, "plan", lambda scale, questions: steps)
+    assert f"{WEAM}/seed 1" not in write_record(tmp_path, monkeypatch, "elsewhere")["finished"]
+    assert f"{WEAM}/seed 1 is on record no longer: the plan has it with other settings" in capsys.readouterr().out
+
+
+def test_what_was_measured_last_counts(runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here, and on a machine that has it from before."""
+    write_record(tmp_path, monkeypatch)
+    for folder, date, values in (("newer", "2026-02-28", WRONG), ("older", "2025-12-31", RIGHT)):
+        place = places(STEPS, {}, tmp_path / folder)[f"{WEAM}/seed 1"]
+        leave(place.folder, {"de": values, "zh": values})
+        finish(place, date)
+        record = write_record(tmp_path, monkeypatch, folder)
+        assert record["finished"][f"{WEAM}/seed 1"]["date"] == "2026-02-28"
+        assert [row["difference"] for row in record["differences"] if row["ours"] == WEAM] == [0, 0, 0]
+
+
+def test_the_record_of_another_plan_is_not_lost(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_record(tmp_path, monkeypatch)
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--plan", "full"])
+    with pytest.raises(ValueError, match="the record is of the plan small, not full; give another --output"):
+        main()
+    assert json.loads((tmp_path / "results" / "study.json").read_text()) == before
 
 
 def test_a_comparison_that_cannot_be_made_is_named(
