@@ -81,9 +81,10 @@ def level(study: Study, language: str, system: str, over: Sequence[int]) -> list
 
 
 def drawn(curves: Sequence[Curve]) -> list[Curve]:
-    """Return the curves that have points; none if nothing is left but the backbone's."""
+    """Return the curves that have points, of panels that have more than the backbone's."""
     found = [curve for curve in curves if curve.points]
-    return found if any(not is_baseline(curve.name) for curve in found) else []
+    panels = {curve.panel for curve in found if not is_baseline(curve.name)}
+    return [curve for curve in found if curve.panel in panels]
 
 
 def is_baseline(name: str) -> bool:

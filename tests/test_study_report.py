@@ -25,7 +25,7 @@ from benchmarks.study_answers import (
     systems_answer,
     tasks_answer,
 )
-from benchmarks.study_curves import PLOTS, available, forest_rows
+from benchmarks.study_curves import PLOTS, Curve, available, drawn, forest_rows
 from benchmarks.study_figures import FAILS, HOLDS, NOT_MEASURED, UNDECIDED
 from benchmarks.study_plots import write_plots
 from benchmarks.study_record import DEV_ROWS, Gap, parse_study, read_study
@@ -786,6 +786,12 @@ def test_a_plot_without_data_is_not_written_and_an_old_one_goes(record, nothing,
     only_space = {**record, "scores": [], "differences": [], "encoders": {}}
     assert write_plots(parse_study(only_space), tmp_path) == ["layers"]
     assert [path.name for path in tmp_path.iterdir()] == ["study_layers.svg"]
+
+
+def test_a_panel_with_the_backbone_alone_is_left_out():
+    lines = [Curve("XNLI", "%", "mbert wide", [(1, 50.0)]), Curve("XNLI", "%", "alpha 1", [])]
+    measured = [Curve("Tatoeba", "%", name, [(1, 70.0)]) for name in ("mbert wide", "alpha 1")]
+    assert drawn([*lines, *measured]) == measured and drawn(lines) == []
 
 
 def test_the_backbone_alone_is_no_plot(record):
