@@ -150,6 +150,15 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
+def changed_backbones(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    """Name the backbones whose fingerprints were others before; one that was not used before may be any.
+
+    >>> changed_backbones({"backbone": "a", "wide": "b"}, {"backbone": "c"})
+    ['backbone']
+    """
+    return [name for name, fingerprint in now.items() if before.get(name, fingerprint) != fingerprint]
+
+
 def note_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path, record: Path) -> None:
     """Note which weights the steps of a folder begin with: no key holds them.
 
@@ -164,12 +173,11 @@ def note_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir:
         ("output_dir", output_dir, before),
         ("record", record, read_record(record).get("backbones", {})),
     ):
-        for name, fingerprint in now.items():
-            if known.get(name, fingerprint) != fingerprint:
-                raise ValueError(
-                    f"the steps in {place} began with other weights than those of {fixed[name]}, which --{name} "
-                    f"names; give another --{option}"
-                )
+        for name in changed_backbones(now, known):
+            raise ValueError(
+                f"the steps in {place} began with other weights than those of {fixed[name]}, which --{name} names; "
+                f"give another --{option}"
+            )
     output_dir.mkdir(parents=True, exist_ok=True)
     write_json({**before, **now}, noted)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, places, read_record
+from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
 from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, SHUFFLED, WIDE_MBERT, Step, plan
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
@@ -466,10 +466,10 @@ def same_backbones(runs: Path, record: Mapping[str, Any]) -> dict[str, str]:
         ValueError: those on record began with others than those of this machine.
     """
     now, before = read_record(runs / BACKBONES_FILE), record.get("backbones", {})
-    differing = [name for name in now if before.get(name, now[name]) != now[name]]
-    if differing:
+    changed = changed_backbones(now, before)
+    if changed:
         raise ValueError(
-            f"the steps on record began with other weights ({', '.join(differing)}) than those in {runs}; give another "
+            f"the steps on record began with other weights ({', '.join(changed)}) than those in {runs}; give another "
             "--output"
         )
     return {**before, **now}

@@ -205,7 +205,7 @@ def placebo_table(study: Study) -> str:
         for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
             gaps = placebo_gaps(study, evaluation, variant)
             if not variant or any(gaps):
-                title = ",".join([TITLES[evaluation], variant]).rstrip(",")
+                title = f"{TITLES[evaluation]},{variant}" if variant else TITLES[evaluation]
                 rows.append([title, *map(points, gaps), placebo_reading(gaps[0], gaps[2])])
     weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
     if weam is not None and tlm is not None and shuffled is not None:
