@@ -18,7 +18,13 @@ from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
-from weam.arguments import Arguments, ModelArguments, parse_arguments, pretraining_settings
+from weam.arguments import (
+    NEW_HEAD_WARMUP_STEPS,
+    Arguments,
+    ModelArguments,
+    parse_arguments,
+    pretraining_settings,
+)
 from weam.baselines import BertForWordAlignment, Objective
 from weam.checkpoint import (
     LoadedModel,
@@ -82,6 +88,7 @@ def main() -> None:
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
+    model_args.head_warmup_steps = head_warmup_steps(model_args, loaded)  # results say what it came to
     gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     with args.main_process_first(desc="preparing the bitext"):
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
@@ -125,6 +132,20 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     if isinstance(loaded.model, BertForWordAlignment):
         loaded.model.remember(tokenizer)
     return tokenizer, loaded
+
+
+def head_warmup_steps(args: ModelArguments, loaded: LoadedModel) -> int:
+    """Return for how many steps the prediction head is trained alone, and say so where that was not asked for."""
+    if args.head_warmup_steps is not None:
+        return args.head_warmup_steps
+    if not loaded.draws_head:
+        return 0
+    logger.info(
+        "%s has no trained prediction head: first it learns alone, for %d steps (--head_warmup_steps)",
+        args.name,
+        NEW_HEAD_WARMUP_STEPS,
+    )
+    return NEW_HEAD_WARMUP_STEPS
 
 
 def unchanging(
@@ -174,7 +195,7 @@ def train(
 
     # A checkpoint holds the head as it was warmed up; one of adapters does not.
     if checkpoint is None or model_args.use_lora:
-        warmup = HeadWarmup(model_args.head_warmup_steps, model_args.head_warmup_learning_rate)
+        warmup = HeadWarmup(model_args.head_warmup_steps or 0, model_args.head_warmup_learning_rate)
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
         model = add_adapters(model, model_args.lora)

@@ -49,7 +49,7 @@ def documented_options(name):
 
 def test_the_defaults_are_the_recipe_of_the_paper():
     model, bitext, alignment, _, training = parse_arguments(NEEDED)
-    assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("target", 1.0, 0)
+    assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("target", 1.0, None)
     assert (model.objective, model.num_hidden_layers) == ("weam", None)
     assert (bitext.mlm_probability, bitext.max_length, bitext.sampling_alpha) == (0.3, 128, 1.0)
     assert (bitext.max_train_pairs, bitext.sampling_ratios) == (None, [])

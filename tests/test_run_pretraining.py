@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModel
 
 from tests.command_line import (
     TWO_PROCESSES,
@@ -81,6 +82,26 @@ def test_adapters_resume_with_the_head_that_they_were_trained_with(workspace: Wo
     whole = workspace.run("adapters", *options)
     resumed = workspace.run("adapters resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
+
+
+def test_a_head_that_the_checkpoint_lacks_is_trained_first(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("run_pretraining.NEW_HEAD_WARMUP_STEPS", 3)
+    headless = shutil.copytree(workspace.folder / "checkpoint", workspace.folder / "encoder alone")
+    AutoModel.from_pretrained(headless, add_pooling_layer=False).save_pretrained(headless)
+    options = ["--model_name_or_path", str(headless), "--save_steps", "1", "--max_steps"]
+    warm = workspace.here("warm", *options, "1")
+    cold = workspace.here("cold", *options, "1", "--head_warmup_steps", "0")
+    trained = workspace.here("trained", "--max_steps", "1")
+
+    folders = (warm, cold, trained)
+    assert [results(folder)["settings"]["model"]["head_warmup_steps"] for folder in folders] == [3, 0, 0]
+    message = "encoder alone has no trained prediction head: first it learns alone, for 3 steps (--head_warmup_steps)"
+    assert [told.endswith(message) for told in caplog.messages if "prediction head" in told] == [True]
+    head = "cls.predictions.transform.dense.weight"
+    assert not torch.equal(weights(warm)[head], weights(cold)[head])
+    workspace.here("warm", *options, "2", "--resume_from_checkpoint", "last")
 
 
 def test_a_finished_training_that_goes_on_takes_no_further_step(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from weam.results import training_recipe
 from weam.word_alignment import ALIGNERS, HEURISTICS
 
 Default = TypeVar("Default")
+NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study.md, what in WEAM does it: 200 are too few
 UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
 
 
@@ -65,7 +66,11 @@ class ModelArguments(LoraArguments):
         EXCHANGES,
     )
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
-    head_warmup_steps: int = option(0, "First train the prediction head alone for so many steps.")
+    head_warmup_steps: int | None = option(
+        None,
+        "First train the prediction head alone for so many steps. "
+        f"None: {NEW_HEAD_WARMUP_STEPS} where the checkpoint brings no trained head, else 0.",
+    )
     head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
 
     def __post_init__(self) -> None:

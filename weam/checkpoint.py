@@ -92,6 +92,11 @@ class LoadedModel:
     drawn: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
 
+    @property
+    def draws_head(self) -> bool:
+        """Whether the checkpoint had no head that predicts words."""
+        return any(name.startswith("cls.predictions.transform") for name in self.drawn)
+
 
 def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> str:
     """Return a hash of the weights of a model; those that are named in `drawn` do not count."""
