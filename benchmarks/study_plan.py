@@ -5,7 +5,7 @@ same step. Nothing runs here.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weam.baselines import OBJECTIVES
@@ -63,8 +63,9 @@ class Scale:
     Attributes:
         layers: of the backbone that are kept for breadth; None: all.
         pairs: sentence pairs of all language pairs together; None: all there are.
-        headline_layers: of the encoders of the headline rows.
-        headline_pairs: their sentence pairs.
+        head_warmup_steps: of each training that predicts words.
+        headline_layers: of the encoders of the headline rows; None: no such rows.
+        headline_warmup_steps: of their trainings.
         seeds: of each fine-tuning where a difference is claimed.
         nli_train: examples of `nli_train`, in English.
         launch: settings of every training.
@@ -72,9 +73,9 @@ class Scale:
 
     layers: int | None
     pairs: int | None
-    headline_layers: int | None
-    headline_pairs: int | None
     head_warmup_steps: int
+    headline_layers: int | None
+    headline_warmup_steps: int
     seeds: tuple[int, ...]
     few_seeds: tuple[int, ...]
     nli_train: int | None
@@ -82,10 +83,31 @@ class Scale:
     launch: Settings = field(default_factory=dict)
 
 
-CPU = {"use_cpu": "yes", "bf16": "yes"}
 SCALES = {
-    "small": Scale(6, 12_000, 12, 21_000, 200, (1, 2, 3), (1,), 10_000, 2001, CPU),
-    "full": Scale(None, None, None, None, 1000, (1, 2, 3, 4, 5), (1, 2, 3), None, None, {"bf16": "yes"}),
+    "small": Scale(
+        layers=6,
+        pairs=12_000,
+        head_warmup_steps=200,
+        headline_layers=12,
+        headline_warmup_steps=1000,
+        seeds=(1, 2, 3),
+        few_seeds=(1,),
+        nli_train=10_000,
+        test_samples=2001,
+        launch={"use_cpu": "yes", "bf16": "yes"},
+    ),
+    "full": Scale(
+        layers=None,
+        pairs=None,
+        head_warmup_steps=1000,
+        headline_layers=None,
+        headline_warmup_steps=1000,
+        seeds=(1, 2, 3, 4, 5),
+        few_seeds=(1, 2, 3),
+        nli_train=None,
+        test_samples=None,
+        launch={"bf16": "yes"},
+    ),
 }
 
 
@@ -117,8 +139,8 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
     ours = {name: value for name, value in ours.items() if value is not None}
     layers = ours.get("num_hidden_layers", max(LAYERS))
     steps = ours.get("max_steps", ours.get("max_train_pairs", 50_000) * len(pairs) / 32)
-    minutes = steps * (0.35 + 0.14 * layers) / 60 + 1
-    return Step(name, "run_pretraining.py", ours, round(minutes, 1))
+    seconds = steps * (0.35 + 0.14 * layers) + ours["head_warmup_steps"] * (0.1 + 0.03 * layers)
+    return Step(name, "run_pretraining.py", ours, round(seconds / 60 + 1, 1))
 
 
 def base(layers: int | None) -> str:
@@ -181,7 +203,7 @@ def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_strategy": "no",
         **scale.launch,
     }
-    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 7.0 * len(seeds))
+    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 13.0 * len(seeds))
 
 
 def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
@@ -327,11 +349,10 @@ def headline(scale: Scale) -> list[Step]:
     if scale.headline_layers is None:
         return []  # the breadth is at full depth already
     steps, names = [], [base(scale.headline_layers)]
+    deeper = replace(scale, layers=scale.headline_layers, head_warmup_steps=scale.headline_warmup_steps)
     for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
-        pairs = scale.headline_pairs // len(JOINT) if scale.headline_pairs else None
-        settings = {**SYSTEMS[system], "num_hidden_layers": scale.headline_layers, "max_train_pairs": pairs}
         names.append(f"{system} headline")
-        steps.append(pretraining(names[-1], scale, **settings))
+        steps.append(pretraining(names[-1], deeper, **SYSTEMS[system]))
     for name in names:
         steps += [nli(name, scale, scale.few_seeds), space(name, scale), tatoeba(name, scale)]
     return steps

@@ -102,13 +102,14 @@ def scale_words(scale: Scale) -> str:
     deeper = f", headline rows to {scale.headline_layers}" if scale.headline_layers else ""
     pairs = f"{scale.pairs:,} sentence pairs in all" if scale.pairs else "all sentence pairs at hand"
     launch = ", ".join(f"{name} {value}" for name, value in scale.launch.items())
-    more = f", headline rows on {scale.headline_pairs:,}" if scale.headline_pairs else ""
+    warm = f"{scale.head_warmup_steps:,} steps of warm-up for the prediction head"
+    warmer = f", headline rows {scale.headline_warmup_steps:,}" if scale.headline_layers else ""
     examples = f"{scale.nli_train:,} English examples" if scale.nli_train else "all English examples"
     seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else, as in headline rows, {len(scale.few_seeds)}"
     return (
-        f"Each encoder is the backbone {layers}{deeper}, trained once for one epoch on {pairs}{more} "
-        f"({', '.join(JOINT)} unless said otherwise). English NLI has {examples}. Fine-tunings have {seeds}; where "
-        f"there are several, ± is their standard deviation. All with {launch}."
+        f"Each encoder is the backbone {layers}{deeper}, trained once for one epoch on {pairs} "
+        f"({', '.join(JOINT)} unless said otherwise), after {warm}{warmer}. English NLI has {examples}. Fine-tunings "
+        f"have {seeds}; where there are several, ± is their standard deviation. All with {launch}."
     )
 
 

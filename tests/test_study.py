@@ -504,6 +504,13 @@ def test_a_step_of_several_seeds_is_one_step_for_each(monkeypatch: pytest.Monkey
     ]
 
 
+def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> None:
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline", "systems"))}
+    for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
+        warmer = {} if system == "word-alignment" else {"head_warmup_steps": 1000}  # which predicts no words
+        assert settings[f"{system} headline"] == {**settings[system], "num_hidden_layers": 12, **warmer}
+
+
 def test_two_steps_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = {"one": lambda scale: [step("a", seed=1)], "other": lambda scale: [step("a", seed=2)]}
     monkeypatch.setattr(study_plan, "QUESTIONS", questions)

@@ -648,6 +648,7 @@ def test_the_plan_is_read_from_its_scale(study):
     text = PARTS["plan"](study)
     assert text.startswith("Plan `small`, gathered 2026-01-31: 17 of 21 steps are finished, 8.5 core hours were taken")
     assert "its first 6 layers, headline rows to 12, trained once for one epoch on 12,000 sentence pairs in all" in text
+    assert "after 200 steps of warm-up for the prediction head, headline rows 1,000. English NLI has 10,000" in text
     assert "Versions: python 3.11.7, torch 2.13.0." in text
 
 
