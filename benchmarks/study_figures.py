@@ -413,15 +413,17 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
 def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the standard deviation over seeds of every evaluation of the backbone that has several.
 
-    Beside it that of the difference between another system and the backbone with the same seed: the root of its mean
-    square over the systems that have all of these seeds; none: None.
+    The backbone of the breadth or of the headline: no evaluation has several seeds of both. Beside it that of the
+    difference between another system and the backbone with the same seed: the root of its mean square over the systems
+    that have all of these seeds; none: None.
     """
     keys = ("evaluation", "language", "metric")
-    rows = [row for row in figures if row["encoder"] == MBERT and len(row["values"]) > 1]
+    backbones = (MBERT, baseline("weam headline"))
+    rows = [row for row in figures if row["encoder"] in backbones and len(row["values"]) > 1]
     found = []
     for row in rows:
         own = dict(zip(row["seeds"], row["values"], strict=True))
-        others = [x for x in figures if x["encoder"] != MBERT and all(x[key] == row[key] for key in keys)]
+        others = [x for x in figures if x["encoder"] not in backbones and all(x[key] == row[key] for key in keys)]
         variances = [
             stdev(value - own[seed] for seed, value in zip(x["seeds"], x["values"], strict=True)) ** 2
             for x in others

@@ -354,7 +354,7 @@ def headline(scale: Scale) -> list[Step]:
         names.append(f"{system} headline")
         steps.append(pretraining(names[-1], deeper, **SYSTEMS[system]))
     for name in names:
-        steps += [nli(name, scale, scale.few_seeds), space(name, scale), tatoeba(name, scale)]
+        steps += [nli(name, scale, scale.seeds), space(name, scale), tatoeba(name, scale)]
     return steps
 
 

@@ -105,7 +105,7 @@ def scale_words(scale: Scale) -> str:
     warm = f"{scale.head_warmup_steps:,} steps of warm-up for the prediction head"
     warmer = f", headline rows {scale.headline_warmup_steps:,}" if scale.headline_layers else ""
     examples = f"{scale.nli_train:,} English examples" if scale.nli_train else "all English examples"
-    seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else, as in headline rows, {len(scale.few_seeds)}"
+    seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else {len(scale.few_seeds)}"
     return (
         f"Each encoder is the backbone {layers}{deeper}, trained once for one epoch on {pairs} "
         f"({', '.join(JOINT)} unless said otherwise), after {warm}{warmer}. English NLI has {examples}. Fine-tunings "

@@ -278,6 +278,17 @@ def test_the_spread_of_differences_is_between_equal_seeds() -> None:
     assert row["of_differences"] == pytest.approx((0.03 / 2) ** 0.5)
 
 
+def test_the_headline_has_a_spread_of_its_own() -> None:
+    seeds = {"mbert 12 layers": (0.5, 0.6, 0.7), "weam headline": (0.6, 0.7, 0.8), "mbert": (0.3,)}
+    runs = {
+        f"{encoder}/nli zero-shot": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
+        for encoder, own in seeds.items()
+    }
+    (row,) = seed_spread([*scores(runs)])
+    assert (row["evaluation"], row["seeds"]) == ("nli zero-shot", 3)
+    assert (row["deviation"], row["of_differences"]) == pytest.approx((0.1, 0.0))
+
+
 # Differences
 
 
