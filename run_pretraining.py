@@ -18,13 +18,7 @@ from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
-from weam.arguments import (
-    NEW_HEAD_WARMUP_STEPS,
-    Arguments,
-    ModelArguments,
-    parse_arguments,
-    pretraining_settings,
-)
+from weam.arguments import NEW_HEAD_WARMUP_STEPS, Arguments, ModelArguments, parse_arguments, pretraining_settings
 from weam.baselines import BertForWordAlignment, Objective
 from weam.checkpoint import (
     LoadedModel,

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
-from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, SHUFFLED, WIDE_MBERT, Step, plan
+from benchmarks.study_plan import DEEP_MBERT, MBERT, QUESTIONS, SCALES, SHUFFLED, WIDE_MBERT, Step, plan
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
@@ -306,7 +306,7 @@ def baseline(encoder: str) -> str:
     ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
     """
     if encoder.endswith(" headline"):
-        return f"{MBERT} {max(LAYERS)} layers"
+        return DEEP_MBERT
     if encoder.endswith(" layers"):
         return f"{MBERT} {encoder.split()[-2]} layers"
     return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT
@@ -323,7 +323,7 @@ def at_full_depth(contrast: Contrast) -> Contrast:
         encoder, _, evaluation = side.partition("/")
         if evaluation != ZERO:
             return contrast  # the headline has no translate-train
-        name = baseline(f"{encoder} headline") if encoder == MBERT else f"{encoder} headline"
+        name = DEEP_MBERT if encoder == MBERT else f"{encoder} headline"
         sides.append(f"{name}/nli zero-shot")
     return Contrast(sides[0], contrast.relation, sides[1])
 
@@ -418,7 +418,7 @@ def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     that have all of these seeds; none: None.
     """
     keys = ("evaluation", "language", "metric")
-    backbones = (MBERT, baseline("weam headline"))
+    backbones = (MBERT, DEEP_MBERT)
     rows = [row for row in figures if row["encoder"] in backbones and len(row["values"]) > 1]
     found = []
     for row in rows:

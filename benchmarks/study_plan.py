@@ -33,8 +33,10 @@ JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
 GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
 SIZES = (1, 3, 6, 10)
 LAYERS = (2, 4, 6, 12)
+WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
 MBERT = "mbert"  # the backbone, as the paper's baseline is called
 WIDE_MBERT = "mbert wide"
+DEEP_MBERT = f"{MBERT} {max(LAYERS)} layers"  # what the headline rows begin with
 WIDE_XNLI = ("en", "de", "zh", "tr", "sw", "hi", "ar")  # what models that begin with WIDE are tested on
 WIDE_TATOEBA = ("de", "es", "zh", "ja", "tr", "sw", "hi", "ar", "vi")
 
@@ -63,9 +65,8 @@ class Scale:
     Attributes:
         layers: of the backbone that are kept for breadth; None: all.
         pairs: sentence pairs of all language pairs together; None: all there are.
-        head_warmup_steps: of each training that predicts words.
+        head_warmup_steps: of each training that predicts words; of headline rows WARM_HEAD.
         headline_layers: of the encoders of the headline rows; None: no such rows.
-        headline_warmup_steps: of their trainings.
         seeds: of each fine-tuning where a difference is claimed.
         nli_train: examples of `nli_train`, in English.
         launch: settings of every training.
@@ -75,7 +76,6 @@ class Scale:
     pairs: int | None
     head_warmup_steps: int
     headline_layers: int | None
-    headline_warmup_steps: int
     seeds: tuple[int, ...]
     few_seeds: tuple[int, ...]
     nli_train: int | None
@@ -89,7 +89,6 @@ SCALES = {
         pairs=12_000,
         head_warmup_steps=200,
         headline_layers=12,
-        headline_warmup_steps=1000,
         seeds=(1, 2, 3),
         few_seeds=(1,),
         nli_train=10_000,
@@ -99,9 +98,8 @@ SCALES = {
     "full": Scale(
         layers=None,
         pairs=None,
-        head_warmup_steps=1000,
+        head_warmup_steps=WARM_HEAD,
         headline_layers=None,
-        headline_warmup_steps=1000,
         seeds=(1, 2, 3, 4, 5),
         few_seeds=(1, 2, 3),
         nli_train=None,
@@ -317,9 +315,9 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
     "weam apart": {"objective": "weam-apart"},
     "weam-representation apart": {"objective": "weam-apart"},
     "weam cold head": {"head_warmup_steps": 0},
-    "weam warm head": {"head_warmup_steps": 1000},
-    "tlm warm head": {"head_warmup_steps": 1000},
-    "weam warm head shuffled links": {**PLACEBO, "head_warmup_steps": 1000},
+    "weam warm head": {"head_warmup_steps": WARM_HEAD},
+    "tlm warm head": {"head_warmup_steps": WARM_HEAD},
+    "weam warm head shuffled links": {**PLACEBO, "head_warmup_steps": WARM_HEAD},
     "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
     "tlm learning rate 2e-4": {"learning_rate": 2e-4},
     "weam words": {
@@ -349,7 +347,7 @@ def headline(scale: Scale) -> list[Step]:
     if scale.headline_layers is None:
         return []  # the breadth is at full depth already
     steps, names = [], [base(scale.headline_layers)]
-    deeper = replace(scale, layers=scale.headline_layers, head_warmup_steps=scale.headline_warmup_steps)
+    deeper = replace(scale, layers=scale.headline_layers, head_warmup_steps=WARM_HEAD)
     for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
         names.append(f"{system} headline")
         steps.append(pretraining(names[-1], deeper, **SYSTEMS[system]))

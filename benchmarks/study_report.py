@@ -30,7 +30,7 @@ from benchmarks.study_answers import (
     tasks_answer,
 )
 from benchmarks.study_curves import available
-from benchmarks.study_plan import JOINT, Scale
+from benchmarks.study_plan import JOINT, WARM_HEAD, Scale
 from benchmarks.study_plots import write_plots
 from benchmarks.study_record import DEV_ROWS, FULL, TAGS, ZERO_SHOT, Study, depths, growths, mixtures, read_study
 from benchmarks.study_tables import (
@@ -103,7 +103,7 @@ def scale_words(scale: Scale) -> str:
     pairs = f"{scale.pairs:,} sentence pairs in all" if scale.pairs else "all sentence pairs at hand"
     launch = ", ".join(f"{name} {value}" for name, value in scale.launch.items())
     warm = f"{scale.head_warmup_steps:,} steps of warm-up for the prediction head"
-    warmer = f", headline rows {scale.headline_warmup_steps:,}" if scale.headline_layers else ""
+    warmer = f", headline rows {WARM_HEAD:,}" if scale.headline_layers else ""
     examples = f"{scale.nli_train:,} English examples" if scale.nli_train else "all English examples"
     seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else {len(scale.few_seeds)}"
     return (

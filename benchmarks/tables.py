@@ -11,10 +11,11 @@ from benchmarks import results_tables, scaling_tables
 from benchmarks.markdown import RESULTS, ROOT, fill, percent, read, table
 from benchmarks.results_tables import difference, held_out_table
 from benchmarks.study_answers import placebo_answer
-from benchmarks.study_cells import LAST, encoder_table, layer_column, pair_columns, score_column
-from benchmarks.study_figures import SEEDS_TO_DECIDE, baseline
-from benchmarks.study_record import DEV_ROWS, ERROR_RATE, FULL, RETRIEVAL, TAGS, ZERO_SHOT, Study, read_study
-from benchmarks.study_tables import PLACEBO
+from benchmarks.study_cells import LAST, encoder_table, layer_column, score_column
+from benchmarks.study_figures import SEEDS_TO_DECIDE
+from benchmarks.study_plan import WARM_HEAD
+from benchmarks.study_record import DEV_ROWS, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
+from benchmarks.study_tables import PLACEBO, headline_table
 from weam.held_out import from_measurements
 from weam.results import MEAN, parse_results, read_results
 
@@ -67,28 +68,16 @@ def systems() -> str:
     claims = "\n".join(f"- {claim['letter']}. {claim['text']}: **{claim['verdict']}**" for claim in record["claims"])
     rows = encoder_table("mean, %", [*study.encoders("systems"), PLACEBO], columns)
     placebo = placebo_answer(study).replace("Answer:", "Does the gain come from the links?")
+    deeper = (
+        f"The same with {scale.headline_layers} layers, {WARM_HEAD:,} steps of warm-up for the prediction head in "
+        f"place of {scale.head_warmup_steps}, and fine-tuned on {scale.nli_train:,} English pairs of NLI; differences "
+        "in points to the backbone, with 95 % intervals:"
+    )
     judged = (
         f"The claims of the paper, at this scale, by the second table where it has {SEEDS_TO_DECIDE} seeds of both "
         "systems:"
     )
-    return "\n\n".join([head, rows, placebo, headline(study), judged, claims])
-
-
-def headline(study: Study) -> str:
-    """Write what the study has of the systems of the claims with all layers."""
-    scale, encoders = study.scale, study.encoders("headline")
-    head = (
-        f"The same with {scale.headline_layers} layers, {scale.headline_warmup_steps:,} steps of warm-up for the "
-        f"prediction head in place of {scale.head_warmup_steps}, and fine-tuned on {scale.nli_train:,} English pairs "
-        "of NLI; differences in points to the backbone, with 95 % intervals:"
-    )
-    columns = [
-        *pair_columns(study, "XNLI zero-shot", FULL, baseline),
-        *pair_columns(study, "Tatoeba", RETRIEVAL, baseline),
-        layer_column(study, "AER de / zh (low is good)", ERROR_RATE, LAST),
-    ]
-    labels = {encoder: encoder.removesuffix(" headline") for encoder in encoders}
-    return f"{head}\n\n{encoder_table('mean, %', encoders, columns, labels)}"
+    return "\n\n".join([head, rows, placebo, deeper, headline_table(study), judged, claims])
 
 
 def transfer() -> str:
