@@ -7,6 +7,7 @@ from itertools import pairwise
 from benchmarks.study_figures import baseline
 from benchmarks.study_plan import MBERT, SIZES, WIDE_MBERT
 from benchmarks.study_record import (
+    ENTITIES,
     ERROR_RATE,
     FULL,
     HIGH,
@@ -59,13 +60,11 @@ class Plot:
     Attributes:
         title: of the figure.
         horizontal: name of the x axis.
-        uses_dev_rows: whether dev rows were training data.
         curves: what it shows; none: nothing of it was measured.
     """
 
     title: str
     horizontal: str
-    uses_dev_rows: bool
     curves: Callable[[Study], list[Curve]]
 
 
@@ -116,7 +115,12 @@ def learning_curves(study: Study) -> list[Curve]:
 
 
 LOSSES = ("_loss", "_distance", "drift")
-UNITS = {"alignment_distance": "squared distance", "drift": "squared distance"}
+UNITS = {
+    "alignment_distance": "squared distance",
+    "drift": "squared distance",
+    ENTITIES: "F1, %",
+    RETRIEVAL: "accuracy, %",
+}
 
 
 def ratio_curves(study: Study) -> list[Curve]:
@@ -130,9 +134,12 @@ def ratio_curves(study: Study) -> list[Curve]:
     for low in dict.fromkeys(mixture.low for mixture in known):
         own = [mixture for mixture in known if mixture.low == low]
         exponents = sorted({m.alpha for m in own if m.ratio > 1}) or ["1"]
-        for evaluation in (ZERO_SHOT, RETRIEVAL):
+        for evaluation in (ENTITIES, RETRIEVAL):
             for language in (HIGH, low):
-                label = (f"{TITLES[evaluation]}: {language}, beside {HIGH if language == low else low}", "accuracy, %")
+                label = (
+                    f"{TITLES[evaluation]}: {language}, beside {HIGH if language == low else low}",
+                    UNITS[evaluation],
+                )
                 for alpha in exponents:
                     runs = {m.ratio: f"{m.encoder}/{evaluation}" for m in own if m.alpha == alpha or m.ratio == 1}
                     curves.append(Curve(*label, f"alpha {alpha}", percents(study, language, runs)))
@@ -149,9 +156,9 @@ def language_curves(study: Study) -> list[Curve]:
     curves = []
     known = growths(study)
     counts = sorted({growth.count for growth in known})
-    for evaluation in (ZERO_SHOT, RETRIEVAL):
+    for evaluation in (ENTITIES, RETRIEVAL):
         for language, words in ((HIGH, f"{HIGH}, aligned in all"), (MEAN, "mean without English")):
-            label = (f"{TITLES[evaluation]}: {words}", "accuracy, %")
+            label = (f"{TITLES[evaluation]}: {words}", UNITS[evaluation])
             for fixed in ("total", "each"):
                 runs = {
                     g.count: f"{g.encoder}/{evaluation}" for g in known if g.fixed == fixed or g.count == max(SIZES)
@@ -182,9 +189,9 @@ def size_curves(study: Study) -> list[Curve]:
     names = {MBERT: "mbert, before", "weam": "weam, after", "tlm": "tlm, after"}
     for kind, name in names.items():
         own = {layers: row for layers, rows in by_depth.items() for row in rows if row.split()[0] == kind}
-        for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+        for evaluation in (ENTITIES, RETRIEVAL):
             points = percents(study, MEAN, {x: f"{encoder}/{evaluation}" for x, encoder in own.items()})
-            curves.append(Curve(f"{TITLES[evaluation]}, mean without English", "accuracy, %", name, points))
+            curves.append(Curve(f"{TITLES[evaluation]}, mean without English", UNITS[evaluation], name, points))
         rates = [(x, study.last(encoder, ERROR_RATE)) for x, encoder in own.items()]
         points = [(x, 100 * rate) for x, rate in rates if rate is not None]
         curves.append(Curve("alignment error rate at the last layer", "%", name, points))
@@ -192,13 +199,13 @@ def size_curves(study: Study) -> list[Curve]:
 
 
 PLOTS = {
-    "learning": Plot("Losses in training, running mean of two logs", "step", False, learning_curves),
+    "learning": Plot("Losses in training, running mean of two logs", "step", learning_curves),
     "ratio": Plot(
-        "A low-resource beside a high-resource language", f"pairs of {HIGH} to one of the other", True, ratio_curves
+        "A low-resource beside a high-resource language", f"pairs of {HIGH} to one of the other", ratio_curves
     ),
-    "languages": Plot("One model for more and more languages", "languages aligned with English", True, language_curves),
-    "layers": Plot("How far the space is aligned", "layer", False, layer_curves),
-    "size": Plot("Model size", "layers", True, size_curves),
+    "languages": Plot("One model for more and more languages", "languages aligned with English", language_curves),
+    "layers": Plot("How far the space is aligned", "layer", layer_curves),
+    "size": Plot("Model size", "layers", size_curves),
 }
 
 

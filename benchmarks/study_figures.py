@@ -413,21 +413,25 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
 def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the standard deviation over seeds of every evaluation of the backbone that has several.
 
-    The backbone of the breadth or of the headline: no evaluation has several seeds of both. Beside it that of the
-    difference between another system and the backbone with the same seed: the root of its mean square over the systems
-    that have all of these seeds; none: None.
+    The backbone of the breadth, that of the headline where the former has not several seeds. Beside it that of the
+    difference between a system that began with it and the backbone with the same seed: the root of its mean square over
+    the systems that have all of these seeds; none: None.
     """
     keys = ("evaluation", "language", "metric")
-    backbones = (MBERT, DEEP_MBERT)
-    rows = [row for row in figures if row["encoder"] in backbones and len(row["values"]) > 1]
+    several: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for backbone in (MBERT, DEEP_MBERT):
+        for row in figures:
+            if row["encoder"] == backbone and len(row["values"]) > 1:
+                several.setdefault(tuple(row[key] for key in keys), row)
     found = []
-    for row in rows:
+    for row in several.values():
         own = dict(zip(row["seeds"], row["values"], strict=True))
-        others = [x for x in figures if x["encoder"] not in backbones and all(x[key] == row[key] for key in keys)]
         variances = [
             stdev(value - own[seed] for seed, value in zip(x["seeds"], x["values"], strict=True)) ** 2
-            for x in others
-            if set(x["seeds"]) == set(own)
+            for x in figures
+            if x["encoder"] != row["encoder"] == baseline(x["encoder"])
+            and all(x[key] == row[key] for key in keys)
+            and set(x["seeds"]) == set(own)
         ]
         deviations = {"deviation": stdev(own.values()), "of_differences": sqrt(mean(variances)) if variances else None}
         found.append({key: row[key] for key in keys} | deviations | {"seeds": len(own)})

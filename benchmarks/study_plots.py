@@ -23,12 +23,12 @@ COLUMNS = 3
 MOST_TICKS = 12
 
 
-def note(study: Study, uses_dev_rows: bool) -> str:
+def note(study: Study) -> str:
     """Say in a figure at which scale it was measured."""
     pairs = f"{study.scale.pairs:,}" if study.scale.pairs else "all"
     deeper = f" (headline: {study.scale.headline_layers})" if study.scale.headline_layers else ""
     scale = f"Plan {study.record['plan']}: {study.depth} layers{deeper}, {pairs} sentence pairs"
-    return f"{scale}, not the paper's setting. {DEV_ROWS if uses_dev_rows else ''}".strip()
+    return f"{scale}, not the paper's setting."
 
 
 def in_order(study: Study, names: Sequence[str]) -> list[str]:
@@ -65,7 +65,7 @@ def draw_plot(study: Study, plot: Plot, path: Path) -> None:
         axis.set(title=panel, xlabel=plot.horizontal)
     for axis in axes.flat[len(panels) :]:
         axis.remove()
-    finish(figure, plot.title, note(study, plot.uses_dev_rows), path)
+    finish(figure, plot.title, note(study), path)
 
 
 def draw_panel(axis: Axes, curves: Sequence[Curve], names: Sequence[str]) -> None:
@@ -95,7 +95,7 @@ def draw_forest(study: Study, path: Path) -> None:
     for axis, panel in zip(axes.flat, panels, strict=True):
         draw_intervals(axis, [row for row in rows if row.panel == panel], names)
         axis.set(title=panel, xlabel=f"less {MBERT}, points, 95 % interval", ylabel="language")
-    finish(figure, f"Difference to {MBERT}, zero-shot", note(study, uses_dev_rows=True), path)
+    finish(figure, f"Difference to {MBERT}, zero-shot", f"{note(study)} {DEV_ROWS}", path)
 
 
 def draw_intervals(axis: Axes, rows: Sequence[Interval], names: Sequence[str]) -> None:

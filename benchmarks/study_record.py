@@ -21,13 +21,15 @@ ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train
 ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
 SPACE_PAIRS = ("en-de", "en-zh")
 FULL = "nli zero-shot"  # XNLI from a large English training set
+ENTITIES, ANSWERS = "panx", "xquad zero-shot"
 TITLES = {
     ZERO_SHOT: "XNLI zero-shot",
     TRANSLATED: "XNLI translate-train",
     FULL: "XNLI zero-shot from English NLI",
     TAGS: "UDPOS",
     RETRIEVAL: "Tatoeba",
-    "panx": "PAN-X",
+    ENTITIES: "PAN-X",
+    ANSWERS: "XQuAD zero-shot",
     "mlqa zero-shot": "MLQA zero-shot",
     "mlqa translate-train": "MLQA translate-train",
 }

@@ -32,7 +32,19 @@ from benchmarks.study_answers import (
 from benchmarks.study_curves import available
 from benchmarks.study_plan import JOINT, WARM_HEAD, Scale
 from benchmarks.study_plots import write_plots
-from benchmarks.study_record import DEV_ROWS, FULL, TAGS, ZERO_SHOT, Study, depths, growths, mixtures, read_study
+from benchmarks.study_record import (
+    ANSWERS,
+    DEV_ROWS,
+    ENTITIES,
+    FULL,
+    TAGS,
+    ZERO_SHOT,
+    Study,
+    depths,
+    growths,
+    mixtures,
+    read_study,
+)
 from benchmarks.study_tables import (
     ablation_table,
     claims_table,
@@ -179,7 +191,7 @@ def ratios_part(study: Study) -> str:
     known = mixtures(study)
     if not known:
         return progress(study, "ratios", False)
-    tables = [f"{ratio_table(study, low)}\n\n{CAPTION}" for low in dict.fromkeys(mixture.low for mixture in known)]
+    tables = [ratio_table(study, low) for low in dict.fromkeys(mixture.low for mixture in known)]
     plot = picture(study, "ratio", "scores over the ratio")
     return paragraphs(progress(study, "ratios", True), *tables, plot, ratios_answer(study))
 
@@ -190,7 +202,7 @@ def languages_part(study: Study) -> str:
         return progress(study, "languages", False)
     plot = picture(study, "languages", "scores over the number of languages")
     state = progress(study, "languages", True)
-    return paragraphs(state, growth_table(study), CAPTION, plot, languages_answer(study))
+    return paragraphs(state, growth_table(study), plot, languages_answer(study))
 
 
 def sizes_part(study: Study) -> str:
@@ -198,7 +210,7 @@ def sizes_part(study: Study) -> str:
     if not set(depths(study)) - {study.depth}:
         return progress(study, "sizes", False)
     plot = picture(study, "size", "scores over the number of layers")
-    return paragraphs(progress(study, "sizes", True), size_table(study), CAPTION, plot, sizes_answer(study))
+    return paragraphs(progress(study, "sizes", True), size_table(study), plot, sizes_answer(study))
 
 
 def intermediate_part(study: Study) -> str:
@@ -211,7 +223,8 @@ def intermediate_part(study: Study) -> str:
 def beyond_part(study: Study) -> str:
     """Lay out the other tasks."""
     encoders = study.encoders("beyond")
-    parts = [language_table(study, TAGS, encoders), language_table(study, "panx", encoders), tasks_table(study)]
+    by_language = [language_table(study, evaluation, encoders) for evaluation in (TAGS, ENTITIES, ANSWERS)]
+    parts = [*by_language, tasks_table(study)]
     if not any(parts):
         return progress(study, "beyond", False)
     return paragraphs(progress(study, "beyond", True), *parts, CAPTION, tasks_answer(study))

@@ -23,7 +23,7 @@ from weam.predictions import predictions_file, read_scores
 from weam.results import RESULTS_FILE, Results, read_results, write_json
 from weam.scores import Ratio
 
-METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "mlqa": "f1", "tatoeba": "accuracy"}  # compared
+METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "xquad": "f1", "mlqa": "f1", "tatoeba": "accuracy"}
 KEPT = ("seconds", "threads", "date")
 
 

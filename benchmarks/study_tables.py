@@ -24,6 +24,8 @@ from benchmarks.study_cells import (
 from benchmarks.study_figures import NOT_MEASURED, baseline
 from benchmarks.study_plan import MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
+    ANSWERS,
+    ENTITIES,
     ERROR_RATE,
     FULL,
     HIGH,
@@ -47,7 +49,7 @@ from weam.results import MEAN
 POINT = 0.01
 PLACEBO, OTHER_PLACEBO = f"weam{SHUFFLED}", f"weam-representation{SHUFFLED}"
 WARM_HEAD = " warm head"
-TASKS = ("panx", "mlqa zero-shot", "mlqa translate-train")
+TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
 
 
 def seeds_needed(deviation: float, of_differences: float | None) -> int:
@@ -138,7 +140,8 @@ def headline_table(study: Study) -> str:
 
 def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
-    before = baseline(encoders[-1]) if encoders else MBERT
+    tested = [encoder for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]
+    before = baseline(tested[-1]) if tested else MBERT
     theirs = f"{before}/{evaluation}"
     languages = study.languages(theirs)
     if not languages:
@@ -232,7 +235,7 @@ def ratio_table(study: Study, low: str) -> str:
     encoders = [WIDE_MBERT, *(mixture.encoder for mixture in mixtures(study) if mixture.low == low)]
     columns = [
         column
-        for evaluation in (ZERO_SHOT, RETRIEVAL)
+        for evaluation in (ENTITIES, RETRIEVAL)
         for language in (HIGH, low)
         for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
     ]
@@ -251,7 +254,7 @@ def growth_table(study: Study) -> str:
     """Lay out the scores for each number of languages: their mean, that of the language aligned in all, both parts."""
     known = {growth.encoder: growth for growth in growths(study)}
     columns = []
-    for evaluation in (ZERO_SHOT, RETRIEVAL):
+    for evaluation in (ENTITIES, RETRIEVAL):
         columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, WIDE_MBERT)
         columns.append(gap_column(study, HIGH, evaluation, WIDE_MBERT, HIGH))
         columns.append(("aligned", _part_cell(study, known, evaluation, True)))
@@ -270,9 +273,8 @@ def size_table(study: Study) -> str:
     """Lay out the encoders of each number of layers, each less the backbone of its depth."""
     labels = {name: f"{name.split()[0]}, {layers} layers" for layers, names in depths(study).items() for name in names}
     columns = [
-        *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, baseline),
-        *pair_columns(study, "UDPOS", TAGS, baseline),
-        *pair_columns(study, "Tatoeba", RETRIEVAL, baseline),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
+        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
     ]
     return encoder_table("mean, %", labels, columns, labels)
@@ -300,9 +302,16 @@ def orders_table(study: Study) -> str:
     return table(["trained on, in this order", *languages, "less mbert"], rows) if rows else ""
 
 
+def tested_on(study: Study, task: str) -> list[str]:
+    """Return the encoders that the plan tests on a task."""
+    steps = [step.split("/") for step in study.record["questions"]["beyond"]]
+    return list(dict.fromkeys(words[0] for words in steps if words[1:2] == [task]))
+
+
 def tasks_table(study: Study) -> str:
-    """Lay out the tasks other than XNLI, each less the backbone."""
-    columns = [column for name in TASKS for column in pair_columns(study, f"{TITLES[name]}, F1", name, MBERT)]
+    """Lay out the tasks other than XNLI, each less the backbone of its depth."""
+    tasks = [task for task in TASKS if tested_on(study, task)]
+    columns = [column for name in tasks for column in pair_columns(study, f"{TITLES[name]}, F1", name, baseline)]
     return encoder_table("mean, %", study.encoders("beyond"), columns)
 
 

@@ -51,7 +51,7 @@ from benchmarks.study_tables import (
 )
 from weam.results import write_json
 
-METRICS = {"panx": "f1", "mlqa": "f1"}
+METRICS = {"panx": "f1", "mlqa": "f1", "xquad": "f1"}
 BENCHMARKS = {"nli": "xnli", "mlqa": "mlqa-dev"}
 SCORES = {  # system -> language -> values over seeds
     "mbert/xnli zero-shot": {"en": [0.6, 0.62], "de": [0.5, 0.52], "zh": [0.4, 0.4], "mean": [0.45, 0.46]},
@@ -66,8 +66,12 @@ SCORES = {  # system -> language -> values over seeds
     "weam/tatoeba": {"de": [0.86], "zh": [0.76], "mean": [0.81]},
     "mbert/mlqa zero-shot": {"en-de": [0.3], "de-en": [0.4], "zh-en": [0.2], "mean": [0.3]},
     "weam/mlqa zero-shot": {"en-de": [0.3], "de-en": [0.42], "zh-en": [0.22], "mean": [0.32]},
-    "mbert 2 layers/xnli zero-shot": {"de": [0.4], "zh": [0.38], "mean": [0.39]},
-    "weam 2 layers/xnli zero-shot": {"de": [0.41], "zh": [0.39], "mean": [0.4]},
+    "mbert/panx": {"en": [0.7], "de": [0.5, 0.52], "zh": [0.3, 0.3], "mean": [0.4, 0.41]},
+    "weam/panx": {"en": [0.7], "de": [0.5], "zh": [0.3], "mean": [0.4]},
+    "mbert 2 layers/panx": {"de": [0.4], "zh": [0.38], "mean": [0.39]},
+    "weam 2 layers/panx": {"de": [0.41], "zh": [0.39], "mean": [0.4]},
+    "mbert 12 layers/xquad zero-shot": {"en": [0.5], "de": [0.4], "zh": [0.4], "mean": [0.4]},
+    "weam headline/xquad zero-shot": {"en": [0.5], "de": [0.43], "zh": [0.43], "mean": [0.43]},
     "mbert wide/tatoeba": {"de": [0.9], "sw": [0.5], "tr": [0.6], "mean": [0.667]},
     "en-sw 1 to 1 alpha 1/tatoeba": {"de": [0.89], "sw": [0.55], "mean": [0.72]},
     "en-sw 1 to 4 alpha 0/tatoeba": {"de": [0.87], "sw": [0.53], "mean": [0.7]},
@@ -96,7 +100,11 @@ GAPS = {  # (ours, theirs) -> language -> (difference, low, high)
     ("weam/tatoeba", "mbert/tatoeba"): {"de": (-0.04, -0.05, -0.03), "mean": (-0.04, -0.05, -0.03)},
     ("weam/tatoeba", "tlm/tatoeba"): {"mean": (-0.02, -0.03, -0.01)},
     ("weam/mlqa zero-shot", "mbert/mlqa zero-shot"): {"mean": (0.02, -0.01, 0.05)},
-    ("weam 2 layers/xnli zero-shot", "mbert 2 layers/xnli zero-shot"): {"mean": (0.01, -0.01, 0.03)},
+    ("weam 2 layers/panx", "mbert 2 layers/panx"): {"mean": (0.01, -0.01, 0.03)},
+    ("weam headline/xquad zero-shot", "mbert 12 layers/xquad zero-shot"): {
+        "de": (0.03, 0.01, 0.05),
+        "mean": (0.03, 0.01, 0.05),
+    },
     ("en-sw 1 to 4 alpha 0/tatoeba", "mbert wide/tatoeba"): {"de": (-0.03, -0.05, -0.01), "sw": (0.03, 0.0, 0.06)},
     ("1 languages, total fixed/tatoeba", "mbert wide/tatoeba"): {
         "de": (0.01, 0.0, 0.02),
@@ -120,7 +128,10 @@ SPACE = {  # (encoder, pair, metric) -> values by layer
 QUESTIONS = {  # its steps; what was measured of an encoder counts for every question that names it
     "headline": ["mbert 12 layers", "weam headline"],
     "systems": ["xnli-dev", "tlm", "weam", "mbert", "simcse", "simcse/tatoeba"],
-    "beyond": ["mbert", "weam"],
+    "beyond": [
+        *(f"{name}/{task}/seed 1" for name in ("mbert", "weam") for task in ("udpos", "panx", "mlqa zero-shot")),
+        *(f"{name}/xquad zero-shot/seed 1" for name in ("mbert 12 layers", "weam headline")),
+    ],
     "ablations": ["links", "weam shuffled links"],
     "sizes": ["mbert 2 layers", "weam 2 layers"],
     "ratios": ["mbert wide", "en-sw 1 to 1 alpha 1", "en-sw 1 to 4 alpha 1", "en-sw 1 to 4 alpha 0"],
@@ -347,7 +358,7 @@ word retrieval |
 
 def test_ratios_have_both_languages(study):
     expected = """\
-| % | XNLI zero-shot de | less mbert wide | XNLI zero-shot sw | less mbert wide | Tatoeba de | less mbert wide | \
+| % | PAN-X de | less mbert wide | PAN-X sw | less mbert wide | Tatoeba de | less mbert wide | \
 Tatoeba sw | less mbert wide |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | mbert wide | – | – | – | – | 90.0 | – | 50.0 | – |
@@ -359,8 +370,8 @@ Tatoeba sw | less mbert wide |
 
 def test_growth_tells_aligned_languages_from_others(study):
     expected = """\
-| % | XNLI zero-shot mean | less mbert wide | de | aligned | not aligned | Tatoeba mean | less mbert wide | de | \
-aligned | not aligned |
+| % | PAN-X mean | less mbert wide | de | aligned | not aligned | Tatoeba mean | less mbert wide | de | aligned | \
+not aligned |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | mbert wide | – | – | – | – | – | 66.7 | – | – | – | – |
 | 1 languages, total fixed | – | – | – | – | – | 65.7 | -1.0 [-3.0, +1.0] | +1.0 [+0.0, +2.0] | +1.0 | -2.0 |
@@ -370,13 +381,13 @@ aligned | not aligned |
 
 def test_sizes_differ_from_the_backbone_of_their_depth(study):
     expected = """\
-| mean, % | XNLI zero-shot | difference | UDPOS | difference | Tatoeba | difference | AER de / zh, last layer |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| mbert, 2 layers | 39.0 | – | – | – | – | – | – |
-| weam, 2 layers | 40.0 | +1.0 [-1.0, +3.0] | – | – | – | – | – |
-| mbert, 6 layers | 45.5 ± 0.7 | – | 60.0 | – | 85.0 | – | 35.0 / 40.0 |
-| weam, 6 layers | 50.0 | +4.5 [+2.0, +7.0] | 60.5 | +0.5 [-0.5, +1.5] | 81.0 | -4.0 [-5.0, -3.0] | 30.0 / 36.0 |
-| tlm, 6 layers | 48.0 | +2.5 [+0.5, +4.5] | – | – | 83.0 | -2.0 [-3.0, -1.0] | 32.0 / 38.0 |"""
+| mean, % | PAN-X | difference | Tatoeba | difference | AER de / zh, last layer |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| mbert, 2 layers | 39.0 | – | – | – | – |
+| weam, 2 layers | 40.0 | +1.0 [-1.0, +3.0] | – | – | – |
+| mbert, 6 layers | 40.5 ± 0.7 | – | 85.0 | – | 35.0 / 40.0 |
+| weam, 6 layers | 40.0 | – | 81.0 | -4.0 [-5.0, -3.0] | 30.0 / 36.0 |
+| tlm, 6 layers | – | – | 83.0 | -2.0 [-3.0, -1.0] | 32.0 / 38.0 |"""
     assert size_table(study) == expected
 
 
@@ -391,12 +402,23 @@ def test_orders_of_training_have_all_languages(study):
     assert orders_table(study) == expected
 
 
+def test_a_task_of_the_deep_encoders_stands_beside_their_backbone(study):
+    expected = """\
+| XQuAD zero-shot | en | de | zh | mean |
+| --- | ---: | ---: | ---: | ---: |
+| mbert 12 layers, % | 50.0 | 40.0 | 40.0 | 40.0 |
+| weam headline | – | +3.0 [+1.0, +5.0] | – | +3.0 [+1.0, +5.0] |"""
+    assert language_table(study, "xquad zero-shot", study.encoders("beyond")) == expected
+
+
 def test_other_tasks_are_scored_by_f1_not_by_exact_match(study):
     expected = """\
-| mean, % | PAN-X, F1 | less mbert | MLQA zero-shot, F1 | less mbert | MLQA translate-train, F1 | less mbert |
+| mean, % | PAN-X, F1 | difference | XQuAD zero-shot, F1 | difference | MLQA zero-shot, F1 | difference |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
-| mbert | – | – | 30.0 | – | – | – |
-| weam | – | – | 32.0 | +2.0 [-1.0, +5.0] | – | – |"""
+| mbert | 40.5 ± 0.7 | – | – | – | 30.0 | – |
+| mbert 12 layers | – | – | 40.0 | – | – | – |
+| weam | 40.0 | – | – | – | 32.0 | +2.0 [-1.0, +5.0] |
+| weam headline | – | – | 43.0 | +3.0 [+1.0, +5.0] | – | – |"""
     assert tasks_table(study) == expected
 
 
@@ -426,7 +448,7 @@ def test_a_step_counts_for_the_first_question_that_has_it(study):
 | --- | ---: | ---: | ---: | ---: |
 | headline | 2 | 2 | 1.0 | 0.0 |
 | systems | 6 | 4 | 2.0 | 0.1 |
-| beyond | 0 | 0 | 0.0 | 0.0 |
+| beyond | 8 | 8 | 4.0 | 0.0 |
 | ablations | 2 | 2 | 1.0 | 0.0 |
 | sizes | 2 | 2 | 1.0 | 0.0 |
 | ratios | 4 | 4 | 2.0 | 0.0 |
@@ -492,8 +514,8 @@ Answer: on Tatoeba from 1 to 10 languages, total fixed: mean 65.7 → 67.7, de 9
 
 def test_the_answer_on_sizes(study):
     expected = """\
-Answer: on XNLI zero-shot, weam less mbert of its depth: +1.0 [-1.0, +3.0] with 2 layers, +4.5 [+2.0, +7.0] with 6 \
-layers. On Tatoeba, weam less mbert of its depth: -4.0 [-5.0, -3.0] with 6 layers."""
+Answer: on PAN-X, weam less mbert of its depth: +1.0 [-1.0, +3.0] with 2 layers. On Tatoeba, weam less mbert of its \
+depth: -4.0 [-5.0, -3.0] with 6 layers."""
     assert sizes_answer(study) == expected
 
 
@@ -507,8 +529,8 @@ Answer: the best mean is that of `alignment, English NLI`, 55.0 %. Less XNLI alo
 def test_the_answer_on_tasks(study):
     expected = """\
 Answer: on UDPOS, above mbert: none; below: none; undecided: weam +0.5 (one seed). On PAN-X nothing is measured \
-yet. On MLQA zero-shot, above mbert: none; below: none; undecided: weam +2.0 (one seed). On MLQA translate-train \
-nothing is measured yet."""
+yet. On XQuAD zero-shot, above mbert: weam headline +3.0 (one seed); below: none; undecided: none. On MLQA zero-shot, \
+above mbert: none; below: none; undecided: weam +2.0 (one seed)."""
     assert tasks_answer(study) == expected
 
 
@@ -592,7 +614,7 @@ def test_intervals_that_chance_would_decide_are_counted(record):
     record["scores"] += [{**row, "language": language, "values": [0.5]} for language in languages]
     record["differences"] += [{**sides, "language": language, **figures} for language in languages]
     found = chance(parse_study(record), "xnli zero-shot", ["mbert", "tlm", "weam"])
-    assert found == "Of these 24 intervals about 1 would leave 0 out by chance alone."
+    assert found == "Of these 24 intervals about 1.2 would leave 0 out by chance alone."
 
 
 # Parts
@@ -605,7 +627,7 @@ def test_every_part_says_when_nothing_is_measured(nothing):
     expected = {name: f"Not measured yet: an estimated {left:.1f} core hours are left." for name, left in hours.items()}
     assert parts == {
         **expected,
-        "beyond": "Not measured yet: an estimated 0.0 core hours are left.",
+        "beyond": "Not measured yet: an estimated 4.0 core hours are left.",
         "spread": "Not measured yet: no evaluation of the backbone is finished with several seeds.",
         "space": "Not measured yet.",
         "correlations": "Not measured yet.",
@@ -640,13 +662,13 @@ def test_a_question_that_is_not_finished_says_what_is_left(study):
 
 def test_dev_rows_are_named_wherever_they_were_training_data(study):
     captioned = {name for name, part in PARTS.items() if f"*{DEV_ROWS}*" in part(study)}
-    assert captioned == set(PARTS) - {"headline", "space", "correlations", "left"}
+    assert captioned == {"plan", "spread", "claims", "systems", "ablations", "intermediate", "beyond"}
     assert "fine-tuned on XNLI's dev rows (2,001 to train, 489 to select) or on XQuAD's questions" in DEV_ROWS
 
 
 def test_the_plan_is_read_from_its_scale(study):
     text = PARTS["plan"](study)
-    assert text.startswith("Plan `small`, gathered 2026-01-31: 17 of 21 steps are finished, 8.5 core hours were taken")
+    assert text.startswith("Plan `small`, gathered 2026-01-31: 25 of 29 steps are finished, 12.5 core hours were taken")
     assert "its first 6 layers, headline rows to 12, trained once for one epoch on 12,000 sentence pairs in all" in text
     assert "after 200 steps of warm-up for the prediction head, headline rows 1,000. English NLI has 10,000" in text
     assert "Versions: python 3.11.7, torch 2.13.0." in text
@@ -746,8 +768,8 @@ def test_spaces_are_drawn_over_layers(study):
 
 def test_sizes_are_drawn_before_and_after(study):
     found = curves(study, "size")
-    assert found["XNLI zero-shot, mean without English", "mbert, before"] == [(2, 39.0), (6, 45.5)]
-    assert found["XNLI zero-shot, mean without English", "weam, after"] == [(2, 40.0), (6, 50.0)]
+    assert found["PAN-X, mean without English", "mbert, before"] == [(2, 39.0), (6, 40.5)]
+    assert found["PAN-X, mean without English", "weam, after"] == [(2, 40.0), (6, 40.0)]
     assert found["alignment error rate at the last layer", "tlm, after"] == [(6, 35.0)]
 
 
