@@ -183,7 +183,7 @@ def placebo_answer(study: Study) -> str:
     shown: list[str] = []
     not_shown: list[str] = []
     above_tlm: list[str] = []
-    for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+    for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL):
         over_tlm, placebo_over_tlm, shuffled = placebo_gaps(study, evaluation)
         if over_tlm is not None and shuffled is not None:
             (shown if over_tlm.side > 0 and shuffled.side < 0 else not_shown).append(TITLES[evaluation])

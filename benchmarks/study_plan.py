@@ -352,6 +352,7 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
 
 WIKIANN = Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"})
 SEVERAL_SEEDS = ("weam shuffled links", "weam-representation shuffled links", "weam-representation apart")
+NAMING = ("weam shuffled links", "weam warm head", "tlm warm head", "weam warm head shuffled links")  # tested on PAN-X
 CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
 
 
@@ -405,7 +406,8 @@ def ablations(scale: Scale) -> list[Step]:
         steps.append(pretraining(name, scale, **{**SYSTEMS[name.split()[0]], **settings}))
     for name in ABLATIONS:
         steps += [space(name, scale), tatoeba(name, scale), udpos(name, scale, scale.few_seeds)]
-    return steps + [xnli(name, scale, "zero-shot", scale.seeds) for name in SEVERAL_SEEDS]
+    steps += [xnli(name, scale, "zero-shot", scale.seeds) for name in SEVERAL_SEEDS]
+    return [*steps, WIKIANN, *(panx(name, scale, scale.seeds) for name in NAMING)]
 
 
 def wide_baseline(scale: Scale) -> list[Step]:

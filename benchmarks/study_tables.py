@@ -183,6 +183,7 @@ def ablation_table(study: Study) -> str:
     columns = [
         *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, origin),
         *pair_columns(study, "UDPOS", TAGS, origin),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, origin),
         *pair_columns(study, "Tatoeba", RETRIEVAL, origin),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval", WORD_RETRIEVAL, LAST),
@@ -205,9 +206,9 @@ def placebo_table(study: Study) -> str:
     """Lay out WEAM with true and with shuffled links beside TLM, which is WEAM without links."""
     rows = []
     for variant in ("", WARM_HEAD):
-        for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+        for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL):
             gaps = placebo_gaps(study, evaluation, variant)
-            if not variant or any(gaps):
+            if any(gaps):
                 title = f"{TITLES[evaluation]},{variant}" if variant else TITLES[evaluation]
                 rows.append([title, *map(points, gaps), placebo_reading(gaps[0], gaps[2])])
     weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
@@ -223,11 +224,10 @@ def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
     >>> placebo_reading(Gap(0.02, 0.01, 0.03), Gap(-0.02, -0.03, -0.01))
     'weam above tlm; worse with shuffled links'
     """
-    if over_tlm is None or shuffled is None:
-        return NOT_MEASURED
     first = {1: "weam above tlm", 0: "weam and tlm not told apart", -1: "weam below tlm"}
     second = {1: "better with shuffled links", 0: "shuffled links not told apart", -1: "worse with shuffled links"}
-    return f"{first[over_tlm.side]}; {second[shuffled.side]}"
+    known = [words[gap.side] for words, gap in ((first, over_tlm), (second, shuffled)) if gap is not None]
+    return "; ".join(known) or NOT_MEASURED
 
 
 def ratio_table(study: Study, low: str) -> str:
