@@ -209,7 +209,10 @@ PLOTS = {
 }
 
 
-FOREST = (("headline", FULL), ("systems", ZERO_SHOT), ("systems", TAGS), ("systems", RETRIEVAL))  # its panels
+FOREST = (  # its panels
+    ("headline", FULL),
+    *(("systems", evaluation) for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)),
+)
 
 
 def forest_rows(study: Study) -> list[Interval]:

@@ -118,6 +118,7 @@ def systems_table(study: Study) -> str:
         score_column(study, "XNLI zero-shot", ZERO_SHOT),
         score_column(study, "XNLI translate-train", TRANSLATED),
         score_column(study, "UDPOS", TAGS),
+        score_column(study, "PAN-X, F1", ENTITIES),
         score_column(study, "Tatoeba", RETRIEVAL),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "AER, best layer", ERROR_RATE, BEST),

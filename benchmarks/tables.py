@@ -14,7 +14,7 @@ from benchmarks.study_answers import placebo_answer
 from benchmarks.study_cells import LAST, encoder_table, layer_column, score_column
 from benchmarks.study_figures import SEEDS_TO_DECIDE
 from benchmarks.study_plan import WARM_HEAD
-from benchmarks.study_record import DEV_ROWS, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
+from benchmarks.study_record import DEV_ROWS, ENTITIES, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
 from benchmarks.study_tables import PLACEBO, headline_table
 from weam.held_out import from_measurements
 from weam.results import MEAN, parse_results, read_results
@@ -52,6 +52,7 @@ def systems() -> str:
     columns = [
         score_column(study, "XNLI zero-shot", ZERO_SHOT),
         score_column(study, "UDPOS", TAGS),
+        score_column(study, "PAN-X, F1", ENTITIES),
         score_column(study, "Tatoeba", RETRIEVAL),
         layer_column(study, "AER de / zh (low is good)", ERROR_RATE, LAST),
     ]
