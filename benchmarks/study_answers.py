@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
-from benchmarks.study_cells import percent, points, signed
+from benchmarks.study_cells import percent, points, seed_note, signed
 from benchmarks.study_figures import LIKE, REPRESENTATION, baseline
 from benchmarks.study_plan import MBERT, SIZES
 from benchmarks.study_record import (
@@ -34,7 +34,7 @@ from benchmarks.study_tables import (
     PLACEBO,
     TASKS,
     in_points,
-    placebo_gaps,
+    placebo_tests,
     plain,
     seeds_needed,
     tested_on,
@@ -96,15 +96,6 @@ def sides(study: Study, encoders: Sequence[str], evaluation: str) -> str:
         names = [f"{name} {signed(g.value)}{seed_note(g, evaluation)}" for name, g in known.items() if g.side == side]
         groups.append(f"{word}: {listed(names)}")
     return f"on {TITLES[evaluation]}, {'; '.join(groups)}"
-
-
-def seed_note(gap: Gap, evaluation: str) -> str:
-    """Say where an interval knows nothing of the spread over seeds, as one of both systems has a single one.
-
-    >>> seed_note(Gap(0.01, 0.0, 0.02, (1, 3)), "udpos"), seed_note(Gap(0.01, 0.0, 0.02, (1, 1)), "tatoeba")
-    (' (one seed)', '')
-    """
-    return " (one seed)" if min(gap.seeds) == 1 and evaluation != RETRIEVAL else ""
 
 
 def spread_answer(study: Study) -> str:
@@ -183,12 +174,11 @@ def placebo_answer(study: Study) -> str:
     shown: list[str] = []
     not_shown: list[str] = []
     above_tlm: list[str] = []
-    for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL):
-        over_tlm, placebo_over_tlm, shuffled = placebo_gaps(study, evaluation)
+    for title, (_, (over_tlm, placebo_over_tlm, shuffled)) in placebo_tests(study).items():
         if over_tlm is not None and shuffled is not None:
-            (shown if over_tlm.side > 0 and shuffled.side < 0 else not_shown).append(TITLES[evaluation])
+            (shown if over_tlm.side > 0 and shuffled.side < 0 else not_shown).append(title)
         if placebo_over_tlm is not None and placebo_over_tlm.side > 0:
-            above_tlm.append(f"{TITLES[evaluation]} {points(placebo_over_tlm)}")
+            above_tlm.append(f"{title} {points(placebo_over_tlm)}")
     if not shown + not_shown:
         return ""
     rates = {encoder: study.last(encoder, ERROR_RATE) for encoder in ("tlm", "weam", PLACEBO)}

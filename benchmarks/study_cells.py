@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from benchmarks.markdown import table
-from benchmarks.study_record import ERROR_RATE, SPACE_PAIRS, Gap, Study
+from benchmarks.study_record import ERROR_RATE, RETRIEVAL, SPACE_PAIRS, Gap, Study
 from weam.results import MEAN
 
 MISSING = "–"
@@ -51,6 +51,15 @@ def signed(difference: float | None) -> str:
     ('-1.2', '–')
     """
     return MISSING if difference is None else f"{100 * difference:+.1f}"
+
+
+def seed_note(gap: Gap, evaluation: str) -> str:
+    """Say where an interval knows nothing of the spread over seeds, as one of both systems has a single one.
+
+    >>> seed_note(Gap(0.01, 0.0, 0.02, (1, 3)), "udpos"), seed_note(Gap(0.01, 0.0, 0.02, (1, 1)), "tatoeba")
+    (' (one seed)', '')
+    """
+    return " (one seed)" if min(gap.seeds) == 1 and evaluation != RETRIEVAL else ""
 
 
 def encoder_table(

@@ -19,6 +19,7 @@ from benchmarks.study_cells import (
     points,
     score,
     score_column,
+    seed_note,
     signed,
 )
 from benchmarks.study_figures import NOT_MEASURED, baseline
@@ -203,15 +204,24 @@ def placebo_gaps(study: Study, evaluation: str, variant: str = "") -> list[Gap |
     return [study.gap(*pair) for pair in ((weam, tlm), (shuffled, tlm), (shuffled, weam))]
 
 
-def placebo_table(study: Study) -> str:
-    """Lay out WEAM with true and with shuffled links beside TLM, which is WEAM without links."""
-    rows = []
+def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
+    """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and the gaps that are known."""
+    found = {}
     for variant in ("", WARM_HEAD):
         for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL):
             gaps = placebo_gaps(study, evaluation, variant)
             if any(gaps):
-                title = f"{TITLES[evaluation]},{variant}" if variant else TITLES[evaluation]
-                rows.append([title, *map(points, gaps), placebo_reading(gaps[0], gaps[2])])
+                found[TITLES[evaluation] + (variant and f" ({variant.strip()})")] = (evaluation, gaps)
+    return found
+
+
+def placebo_table(study: Study) -> str:
+    """Lay out WEAM with true and with shuffled links beside TLM, which is WEAM without links."""
+    rows = []
+    for title, (evaluation, gaps) in placebo_tests(study).items():
+        fewest = min((gap for gap in gaps if gap is not None), key=lambda gap: min(gap.seeds))
+        reading = placebo_reading(gaps[0], gaps[2]) + seed_note(fewest, evaluation)
+        rows.append([title, *map(points, gaps), reading])
     weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
     if weam is not None and tlm is not None and shuffled is not None:
         rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]

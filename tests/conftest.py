@@ -1,7 +1,12 @@
 """What the tests share: a tokenizer of 29 pieces, a BERT of 2 layers, sentence pairs, and where research data lies."""
 
+import atexit
 import os
+import shutil
 from pathlib import Path
+from tempfile import mkdtemp
+
+os.environ["HF_MODULES_CACHE"] = mkdtemp(prefix="weam-tests-")  # remote code: two workers never write one file
 
 import pytest
 import torch
@@ -9,6 +14,7 @@ from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
 
 from modeling_weam import BertForWEAMPreTraining, WEAMModel
 
+atexit.register(shutil.rmtree, os.environ["HF_MODULES_CACHE"], ignore_errors=True)
 torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

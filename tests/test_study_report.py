@@ -328,7 +328,7 @@ def test_the_placebo_stands_beside_tlm_and_weam(study):
 | mean | weam less tlm | shuffled less tlm | shuffled less weam | reading |
 | --- | ---: | ---: | ---: | ---: |
 | XNLI zero-shot | +2.0 [+1.0, +3.0] | -2.0 [-3.0, -1.0] | -4.0 [-5.0, -3.0] | weam above tlm; worse with shuffled \
-links |
+links (one seed) |
 | Tatoeba | -2.0 [-3.0, -1.0] | – | – | weam below tlm |
 | AER, last layer (low is good) | -2.0 | +7.5 | +9.5 | no interval |"""
     assert placebo_table(study) == expected
@@ -340,7 +340,7 @@ def test_the_placebo_of_a_variant_has_rows_where_it_was_measured(study):
     gaps = {(weam, tlm, "mean"): Gap(0.02, 0.01, 0.03), (shuffled, weam, "mean"): Gap(-0.01, -0.02, 0.0)}
     *_, row, _ = placebo_table(replace(study, gaps={**study.gaps, **gaps})).splitlines()
     expected = "| +2.0 [+1.0, +3.0] | – | -1.0 [-2.0, +0.0] | weam above tlm; shuffled links not told apart |"
-    assert row == f"| Tatoeba, warm head {expected}"
+    assert row == f"| Tatoeba (warm head) {expected}"
 
 
 def test_ablations_differ_from_what_they_are_named_after(study):
