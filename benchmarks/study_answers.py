@@ -12,10 +12,11 @@ from benchmarks.study_cells import percent, points, seed_note, signed
 from benchmarks.study_figures import LIKE, REPRESENTATION, baseline
 from benchmarks.study_plan import MBERT, SIZES
 from benchmarks.study_record import (
-    ENTITIES,
     ERROR_RATE,
     FULL,
     HIGH,
+    OF_ENCODERS,
+    OF_SYSTEMS,
     RETRIEVAL,
     TAGS,
     TITLES,
@@ -193,7 +194,7 @@ def placebo_answer(study: Study) -> str:
 def other_placebo(study: Study) -> list[str]:
     """Return, test by test, what shuffling the links does under the representation exchange."""
     found = []
-    for evaluation in (ZERO_SHOT, TAGS, RETRIEVAL):
+    for evaluation in OF_SYSTEMS:
         gap = study.gap(f"{OTHER_PLACEBO}/{evaluation}", f"{REPRESENTATION}/{evaluation}")
         if gap is not None:
             found.append(f"{TITLES[evaluation]} {points(gap)}")
@@ -207,7 +208,7 @@ def ratios_answer(study: Study) -> str:
     for low in dict.fromkeys(mixture.low for mixture in known):
         ratio = max(mixture.ratio for mixture in known if mixture.low == low)
         runs = [mixture for mixture in known if (mixture.low, mixture.ratio) == (low, ratio)]
-        for evaluation in (ENTITIES, RETRIEVAL):
+        for evaluation in OF_ENCODERS:
             texts = []
             for run in sorted(runs, key=lambda run: run.alpha):
                 means = [study.mean(f"{run.encoder}/{evaluation}", language) for language in (low, HIGH)]
@@ -220,7 +221,7 @@ def ratios_answer(study: Study) -> str:
 def languages_answer(study: Study) -> str:
     """Say how scores go from the fewest languages to the most."""
     sentences = []
-    for evaluation in (ENTITIES, RETRIEVAL):
+    for evaluation in OF_ENCODERS:
         courses = [course(study, evaluation, fixed) for fixed in ("total", "each")]
         sentences += [f"on {TITLES[evaluation]} {'; '.join(filter(None, courses))}"] if any(courses) else []
     return answer(sentences)
@@ -242,7 +243,7 @@ def course(study: Study, evaluation: str, fixed: str) -> str:
 def sizes_answer(study: Study) -> str:
     """Say what alignment brings at each depth."""
     sentences = []
-    for evaluation in (ENTITIES, RETRIEVAL):
+    for evaluation in OF_ENCODERS:
         texts = []
         for layers, encoders in depths(study).items():
             for encoder in encoders:

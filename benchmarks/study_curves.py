@@ -11,12 +11,12 @@ from benchmarks.study_record import (
     ERROR_RATE,
     FULL,
     HIGH,
+    OF_ENCODERS,
+    OF_SYSTEMS,
     RETRIEVAL,
     SPACE_PAIRS,
-    TAGS,
     TITLES,
     WORD_RETRIEVAL,
-    ZERO_SHOT,
     Gap,
     Study,
     depths,
@@ -134,7 +134,7 @@ def ratio_curves(study: Study) -> list[Curve]:
     for low in dict.fromkeys(mixture.low for mixture in known):
         own = [mixture for mixture in known if mixture.low == low]
         exponents = sorted({m.alpha for m in own if m.ratio > 1}) or ["1"]
-        for evaluation in (ENTITIES, RETRIEVAL):
+        for evaluation in OF_ENCODERS:
             for language in (HIGH, low):
                 label = (
                     f"{TITLES[evaluation]}: {language}, beside {HIGH if language == low else low}",
@@ -156,7 +156,7 @@ def language_curves(study: Study) -> list[Curve]:
     curves = []
     known = growths(study)
     counts = sorted({growth.count for growth in known})
-    for evaluation in (ENTITIES, RETRIEVAL):
+    for evaluation in OF_ENCODERS:
         for language, words in ((HIGH, f"{HIGH}, aligned in all"), (MEAN, "mean without English")):
             label = (f"{TITLES[evaluation]}: {words}", UNITS[evaluation])
             for fixed in ("total", "each"):
@@ -189,7 +189,7 @@ def size_curves(study: Study) -> list[Curve]:
     names = {MBERT: "mbert, before", "weam": "weam, after", "tlm": "tlm, after"}
     for kind, name in names.items():
         own = {layers: row for layers, rows in by_depth.items() for row in rows if row.split()[0] == kind}
-        for evaluation in (ENTITIES, RETRIEVAL):
+        for evaluation in OF_ENCODERS:
             points = percents(study, MEAN, {x: f"{encoder}/{evaluation}" for x, encoder in own.items()})
             curves.append(Curve(f"{TITLES[evaluation]}, mean without English", UNITS[evaluation], name, points))
         rates = [(x, study.last(encoder, ERROR_RATE)) for x, encoder in own.items()]
@@ -211,7 +211,7 @@ PLOTS = {
 
 FOREST = (  # its panels
     ("headline", FULL),
-    *(("systems", evaluation) for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)),
+    *(("systems", evaluation) for evaluation in OF_SYSTEMS),
 )
 
 

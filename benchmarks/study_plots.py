@@ -27,8 +27,9 @@ def note(study: Study) -> str:
     """Say in a figure at which scale it was measured."""
     pairs = f"{study.scale.pairs:,}" if study.scale.pairs else "all"
     deeper = f" (headline: {study.scale.headline_layers})" if study.scale.headline_layers else ""
-    scale = f"Plan {study.record['plan']}: {study.depth} layers{deeper}, {pairs} sentence pairs"
-    return f"{scale}, not the paper's setting."
+    return (
+        f"Plan {study.record['plan']}: {study.depth} layers{deeper}, {pairs} sentence pairs, not the paper's setting."
+    )
 
 
 def in_order(study: Study, names: Sequence[str]) -> list[str]:

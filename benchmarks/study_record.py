@@ -22,6 +22,8 @@ ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
 SPACE_PAIRS = ("en-de", "en-zh")
 FULL = "nli zero-shot"  # XNLI from a large English training set
 ENTITIES, ANSWERS = "panx", "xquad zero-shot"
+OF_SYSTEMS = (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)  # the tests of systems and ablations
+OF_ENCODERS = (ENTITIES, RETRIEVAL)  # those of ratios, languages and sizes
 TITLES = {
     ZERO_SHOT: "XNLI zero-shot",
     TRANSLATED: "XNLI translate-train",

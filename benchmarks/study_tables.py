@@ -30,6 +30,8 @@ from benchmarks.study_record import (
     ERROR_RATE,
     FULL,
     HIGH,
+    OF_ENCODERS,
+    OF_SYSTEMS,
     RETRIEVAL,
     TAGS,
     TITLES,
@@ -205,10 +207,10 @@ def placebo_gaps(study: Study, evaluation: str, variant: str = "") -> list[Gap |
 
 
 def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
-    """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and the gaps that are known."""
+    """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and what `placebo_gaps` has."""
     found = {}
     for variant in ("", WARM_HEAD):
-        for evaluation in (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL):
+        for evaluation in OF_SYSTEMS:
             gaps = placebo_gaps(study, evaluation, variant)
             if any(gaps):
                 found[TITLES[evaluation] + (variant and f" ({variant.strip()})")] = (evaluation, gaps)
@@ -246,7 +248,7 @@ def ratio_table(study: Study, low: str) -> str:
     encoders = [WIDE_MBERT, *(mixture.encoder for mixture in mixtures(study) if mixture.low == low)]
     columns = [
         column
-        for evaluation in (ENTITIES, RETRIEVAL)
+        for evaluation in OF_ENCODERS
         for language in (HIGH, low)
         for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
     ]
@@ -265,7 +267,7 @@ def growth_table(study: Study) -> str:
     """Lay out the scores for each number of languages: their mean, that of the language aligned in all, both parts."""
     known = {growth.encoder: growth for growth in growths(study)}
     columns = []
-    for evaluation in (ENTITIES, RETRIEVAL):
+    for evaluation in OF_ENCODERS:
         columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, WIDE_MBERT)
         columns.append(gap_column(study, HIGH, evaluation, WIDE_MBERT, HIGH))
         columns.append(("aligned", _part_cell(study, known, evaluation, True)))
@@ -284,8 +286,11 @@ def size_table(study: Study) -> str:
     """Lay out the encoders of each number of layers, each less the backbone of its depth."""
     labels = {name: f"{name.split()[0]}, {layers} layers" for layers, names in depths(study).items() for name in names}
     columns = [
-        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
-        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
+        *(
+            column
+            for evaluation in OF_ENCODERS
+            for column in pair_columns(study, TITLES[evaluation], evaluation, baseline)
+        ),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
     ]
     return encoder_table("mean, %", labels, columns, labels)
