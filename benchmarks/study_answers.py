@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.study_cells import percent, points, seed_note, signed
 from benchmarks.study_figures import LIKE, REPRESENTATION, baseline
-from benchmarks.study_plan import MBERT, SIZES
+from benchmarks.study_plan import MBERT, SIZES, THEN_NLI
 from benchmarks.study_record import (
     ERROR_RATE,
     FULL,
@@ -20,6 +20,7 @@ from benchmarks.study_record import (
     RETRIEVAL,
     TAGS,
     TITLES,
+    TRANSLATED,
     WORD_RETRIEVAL,
     ZERO_SHOT,
     Gap,
@@ -160,7 +161,9 @@ def systems_answer(study: Study) -> str:
 def headline_answer(study: Study) -> str:
     """Say which systems are above the backbone with all layers."""
     encoders = study.encoders("headline")
-    return answer([sides(study, encoders, evaluation) for evaluation in (FULL, RETRIEVAL)])
+    tests = [sides(study, encoders, evaluation) for evaluation in (FULL, RETRIEVAL)]
+    refined = [name for name in encoders if name.endswith(THEN_NLI)]
+    return answer([*tests, *(sides(study, refined, evaluation) for evaluation in (ZERO_SHOT, TRANSLATED) if refined)])
 
 
 def chance(study: Study, evaluation: str, encoders: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
-from benchmarks.study_plan import DEEP_MBERT, MBERT, QUESTIONS, SCALES, SHUFFLED, WIDE_MBERT, Step, plan
+from benchmarks.study_plan import DEEP_MBERT, MBERT, QUESTIONS, SCALES, SHUFFLED, THEN_NLI, WIDE_MBERT, Step, plan
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
@@ -300,11 +300,15 @@ def relatives(encoder: str) -> list[str]:
 
 
 def baseline(encoder: str) -> str:
-    """Return what an encoder of the plan began with.
+    """Return what an encoder of the plan began with, after the same fine-tuning.
 
     >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
     ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
+    >>> baseline("weam headline then nli")
+    'mbert 12 layers then nli'
     """
+    if encoder.endswith(THEN_NLI):
+        return baseline(encoder.removesuffix(THEN_NLI)) + THEN_NLI
     if encoder.endswith(" headline"):
         return DEEP_MBERT
     if encoder.endswith(" layers"):
@@ -313,19 +317,21 @@ def baseline(encoder: str) -> str:
 
 
 def at_full_depth(contrast: Contrast) -> Contrast:
-    """Return the contrast of the headline rows, all layers and a large English training set, if both are zero-shot.
+    """Return the contrast of the headline rows: all layers and a large English training set.
+
+    Where translate-train takes part, both sides go on from there with XNLI's dev rows, in English for zero-shot.
 
     >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))
     Contrast(ours='tlm headline/nli zero-shot', relation='above', theirs='mbert 12 layers/nli zero-shot')
     """
-    sides = []
-    for side in (contrast.ours, contrast.theirs):
-        encoder, _, evaluation = side.partition("/")
-        if evaluation != ZERO:
-            return contrast  # the headline has no translate-train
-        name = DEEP_MBERT if encoder == MBERT else f"{encoder} headline"
-        sides.append(f"{name}/nli zero-shot")
-    return Contrast(sides[0], contrast.relation, sides[1])
+    sides = [side.split("/") for side in (contrast.ours, contrast.theirs)]
+    is_translated = any(evaluation == TRANSLATED for _, evaluation in sides)
+    names = [DEEP_MBERT if encoder == MBERT else f"{encoder} headline" for encoder, _ in sides]
+    if is_translated:
+        ours, theirs = (f"{name}{THEN_NLI}/{evaluation}" for name, (_, evaluation) in zip(names, sides, strict=True))
+    else:
+        ours, theirs = (f"{name}/nli zero-shot" for name in names)
+    return Contrast(ours, contrast.relation, theirs)
 
 
 def decisive(contrast: Contrast, found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Contrast:

@@ -38,6 +38,7 @@ from benchmarks.study_record import (
     ENTITIES,
     FULL,
     TAGS,
+    TRANSLATED,
     ZERO_SHOT,
     Study,
     depths,
@@ -55,6 +56,7 @@ from benchmarks.study_tables import (
     orders_table,
     placebo_table,
     ratio_table,
+    refined_table,
     size_table,
     space_table,
     spread_table,
@@ -139,7 +141,7 @@ def spread_part(study: Study) -> str:
 
 def claims_part(study: Study) -> str:
     """Lay out the claims, and answer each in two sentences."""
-    other = "Rows called headline are fine-tuned on English NLI instead."
+    other = "Rows called headline are fine-tuned on English NLI instead, those called `then nli` on it first."
     caption = f"{CAPTION} {other}" if "headline" in claims_table(study) else CAPTION
     return paragraphs(claims_table(study), caption, *(claim_answer(study, claim) for claim in study.record["claims"]))
 
@@ -153,9 +155,18 @@ def headline_part(study: Study) -> str:
         return progress(study, "headline", False)
     encoders = study.encoders("headline")
     by_language = language_table(study, FULL, encoders)
-    trainings = trainings_table(study, "headline")
-    state = progress(study, "headline", True)
-    return paragraphs(state, scores, by_language, chance(study, FULL, encoders), headline_answer(study), trainings)
+    refined = refined_table(study)
+    return paragraphs(
+        progress(study, "headline", True),
+        scores,
+        by_language,
+        chance(study, FULL, encoders),
+        refined,
+        language_table(study, TRANSLATED, encoders),
+        CAPTION if refined else "",
+        headline_answer(study),
+        trainings_table(study, "headline"),
+    )
 
 
 def systems_part(study: Study) -> str:

@@ -142,6 +142,15 @@ def headline_table(study: Study) -> str:
     return encoder_table("mean, %", study.encoders("headline"), columns)
 
 
+def refined_table(study: Study) -> str:
+    """Lay out the systems of the claims that went on from English NLI, in English or in each language."""
+    columns = [
+        *pair_columns(study, TITLES[ZERO_SHOT], ZERO_SHOT, baseline),
+        *pair_columns(study, TITLES[TRANSLATED], TRANSLATED, baseline),
+    ]
+    return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
 def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
     tested = [encoder for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]

@@ -516,6 +516,16 @@ def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> No
         assert settings[f"{system} headline"] == {**settings[system], "num_hidden_layers": 12, **warmer}
 
 
+def test_what_goes_on_from_english_nli_began_with_the_same_seed() -> None:
+    """So that each system's trainings are equal but for the encoder."""
+    steps = {step.name: step.settings for step in plan(SCALES["small"], ("headline",)) if " then nli/" in step.name}
+    assert len(steps) == 21
+    for name, settings in steps.items():
+        encoder, seed = name.partition(" then nli/")[0], name.rpartition(" ")[2]
+        assert settings["model_name_or_path"] == "{" + f"{encoder}/nli zero-shot/seed {seed}" + "}"
+        assert settings["seeds"] == [int(seed)]
+
+
 def test_two_steps_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = {"one": lambda scale: [step("a", seed=1)], "other": lambda scale: [step("a", seed=2)]}
     monkeypatch.setattr(study_plan, "QUESTIONS", questions)

@@ -181,10 +181,12 @@ def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
     assert judge([claim], [headline])[0]["verdict"] == MISSING
 
 
-def test_only_a_zero_shot_contrast_has_a_headline() -> None:
-    """Translate-train is measured in the breadth alone: other layers, another training set."""
-    contrast = Contrast(WEAM, "below", "mbert/xnli translate-train")
-    assert at_full_depth(contrast) == contrast
+def test_a_headline_with_translate_train_goes_on_from_english_nli_on_both_sides() -> None:
+    """Else one side would have more training text than the other."""
+    deeper = at_full_depth(Contrast(WEAM, "below", "mbert/xnli translate-train"))
+    assert deeper == Contrast(
+        "weam headline then nli/xnli zero-shot", "below", "mbert 12 layers then nli/xnli translate-train"
+    )
 
 
 def test_what_claims_speak_of_is_in_the_plan() -> None:
@@ -398,6 +400,8 @@ def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> Non
         ("weam 2 layers", "mbert 2 layers"),
         ("weam 12 layers", "mbert 12 layers"),
         ("tlm headline", "mbert 12 layers"),
+        ("tlm headline then nli", "mbert 12 layers then nli"),
+        ("weam then nli", "mbert then nli"),
         ("en-sw 1 to 64 alpha 0.3", "mbert wide"),
         ("10 languages, total fixed", "mbert wide"),
     ],
