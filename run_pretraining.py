@@ -132,10 +132,10 @@ def head_warmup_steps(args: ModelArguments, loaded: LoadedModel) -> int:
     """Return for how many steps the prediction head is trained alone, and say so where that was not asked for."""
     if args.head_warmup_steps is not None:
         return args.head_warmup_steps
-    if not loaded.draws_head:
+    if not (args.system.predicts and loaded.lacks_trained_head):
         return 0
     logger.info(
-        "%s has no trained prediction head: first it learns alone, for %d steps (--head_warmup_steps)",
+        "%s has no prediction head trained on these layers: first it learns alone, for %d steps (--head_warmup_steps)",
         args.name,
         NEW_HEAD_WARMUP_STEPS,
     )

@@ -158,7 +158,10 @@ def test_only_the_lowest_layers_are_kept(tmp_path):
     loaded = load_model(str(tmp_path), "main", WEAM, num_hidden_layers=1)
     assert loaded.model.config.num_hidden_layers == 1
     assert loaded.drawn == ()
+    assert loaded.is_cut and loaded.lacks_trained_head  # it was trained for the layer above
     assert same(loaded.model.state_dict(), kept)
+    whole = load_model(str(tmp_path), "main", WEAM, num_hidden_layers=2)
+    assert not whole.is_cut and not whole.lacks_trained_head
     encoder = load_with_head(AutoModel, str(tmp_path), num_hidden_layers=1)
     assert encoder.model.config.num_hidden_layers == 1
     assert encoder.drawn == ("pooler.dense",)

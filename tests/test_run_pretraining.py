@@ -97,8 +97,10 @@ def test_a_head_that_the_checkpoint_lacks_is_trained_first(
 
     folders = (warm, cold, trained)
     assert [results(folder)["settings"]["model"]["head_warmup_steps"] for folder in folders] == [3, 0, 0]
-    message = "encoder alone has no trained prediction head: first it learns alone, for 3 steps (--head_warmup_steps)"
-    assert [told.endswith(message) for told in caplog.messages if "prediction head" in told] == [True]
+    message = "no prediction head trained on these layers: first it learns alone, for 3 steps (--head_warmup_steps)"
+    assert [told.endswith(f"encoder alone has {message}") for told in caplog.messages if "prediction head" in told] == [
+        True
+    ]
     head = "cls.predictions.transform.dense.weight"
     assert not torch.equal(weights(warm)[head], weights(cold)[head])
     workspace.here("warm", *options, "2", "--resume_from_checkpoint", "last")

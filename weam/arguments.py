@@ -69,7 +69,7 @@ class ModelArguments(LoraArguments):
     head_warmup_steps: int | None = option(
         None,
         "First train the prediction head alone for so many steps. "
-        f"None: {NEW_HEAD_WARMUP_STEPS} where the checkpoint brings no trained head, else 0.",
+        f"None: {NEW_HEAD_WARMUP_STEPS} where the checkpoint brings no head trained on the layers kept, else 0.",
     )
     head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
 

@@ -85,17 +85,19 @@ class LoadedModel:
         drawn: names of the modules that the checkpoint did not have, such as the head.
         classes: what the checkpoint calls the classes of its head, in their order; transformers makes up LABEL_0 and so
             on where it does not say.
+        is_cut: whether the checkpoint has more layers; its head, if any, was trained above the highest of them.
     """
 
     model: PreTrainedModel
     fingerprint: str
     drawn: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    is_cut: bool = False
 
     @property
-    def draws_head(self) -> bool:
-        """Whether the checkpoint had no head that predicts words."""
-        return any(name.startswith("cls.predictions.transform") for name in self.drawn)
+    def lacks_trained_head(self) -> bool:
+        """Whether the checkpoint had no head that predicts words from the layer that is now the highest."""
+        return self.is_cut or any(name.startswith("cls.predictions.transform") for name in self.drawn)
 
 
 def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> str:
@@ -108,10 +110,11 @@ def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> 
 
 
 def _loaded(model: PreTrainedModel, report: dict[str, Any]) -> LoadedModel:
-    """Tell what was drawn from the loading report of transformers."""
+    """Tell what was drawn, and whether layers were left out, from the loading report of transformers."""
     drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
-    return LoadedModel(model, weights_fingerprint(model, drawn), modules)
+    is_cut = any("encoder.layer." in key for key in report["unexpected_keys"])
+    return LoadedModel(model, weights_fingerprint(model, drawn), modules, is_cut=is_cut)
 
 
 def read_config(name: str, revision: str, num_hidden_layers: int | None = None) -> PretrainedConfig:
