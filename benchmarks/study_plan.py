@@ -36,7 +36,6 @@ LAYERS = (2, 4, 6, 12)
 WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
 MBERT = "mbert"  # the backbone, as the paper's baseline is called
 WIDE_MBERT = "mbert wide"
-DEEP_MBERT = f"{MBERT} {max(LAYERS)} layers"  # what the headline rows begin with
 THEN_NLI = " then nli"  # ends the name of an encoder that was fine-tuned on English NLI before the test's own text
 WIDE_PANX = ("en", "de", "es", "zh", "tr", "sw", "hi", "ar", "vi")  # what models that begin with WIDE are tested on
 WIDE_TATOEBA = ("de", "es", "zh", "ja", "tr", "sw", "hi", "ar", "vi")
@@ -401,7 +400,8 @@ def beyond(scale: Scale) -> list[Step]:
     names = [MBERT, *SYSTEMS]
     steps = [udpos(name, scale, scale.seeds if name in CLAIMED else scale.few_seeds) for name in names]
     compared = (MBERT, "tlm", "weam", "word-alignment")
-    deep = (DEEP_MBERT, *(f"{name} headline" for name in compared[1:])) if scale.headline_layers else compared
+    headline = scale.headline_layers
+    deep = (base(headline), *(f"{name} headline" for name in compared[1:])) if headline else compared
     steps.append(Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"}))
     steps += [panx(name, scale, scale.seeds) for name in compared]
     steps += [xquad(name, scale, scale.few_seeds) for name in deep]
