@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -203,6 +204,8 @@ def _filled(text: str, paths: Mapping[str, Path]) -> str:
 def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:
     """Run one command, its output in a `.log` beside its folder; return its seconds.
 
+    Once it is finished its checkpoints go: they are there to resume, and three times as large as a model.
+
     Raises:
         RuntimeError: it failed.
     """
@@ -218,6 +221,8 @@ def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:
     date = datetime.now(UTC).isoformat(timespec="seconds")
     record = {"step": asdict(step), "command": shlex.join(line), "seconds": seconds, "threads": threads, "date": date}
     write_json(record, place.folder / FINISHED_FILE)
+    for checkpoint in list(place.folder.rglob("checkpoint-*")):
+        shutil.rmtree(checkpoint)
     return seconds
 
 

@@ -61,9 +61,11 @@ if arguments.meets:  # the other one must be running too
     while arguments.meets not in (runs / "started.txt").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+checkpoint = arguments.output_dir / "runs" / "checkpoint-1"
+checkpoint.mkdir(parents=True, exist_ok=True)
+(checkpoint / "optimizer.pt").touch()
 if arguments.fails_with:
     sys.exit(arguments.fails_with)
-arguments.output_dir.mkdir()
 (arguments.output_dir / "threads.txt").write_text(os.environ["OMP_NUM_THREADS"])
 '''
 
@@ -279,6 +281,13 @@ def test_a_finished_step_leaves_what_was_run_and_how_long_it_took(runs: Path, mo
         "command": shlex.join(command(steps[1], place, 3, "")),
         "threads": 3,
     }
+
+
+def test_checkpoints_stay_until_a_step_is_finished(runs: Path) -> None:
+    steps = [step("a"), step("b", fails_with="out of memory")]
+    run(steps, runs)
+    left = {name: list(place.folder.rglob("checkpoint-*")) for name, place in places(steps, {}, runs).items()}
+    assert [len(found) for found in left.values()] == [0, 1]
 
 
 def test_workers_share_the_cores(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
