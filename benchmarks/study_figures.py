@@ -420,13 +420,13 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
 def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the standard deviation over seeds of every evaluation of the backbone that has several.
 
-    The backbone of the breadth, that of the headline where the former has not several seeds. Beside it that of the
-    difference between a system that began with it and the backbone with the same seed: the root of its mean square over
-    the systems that have all of these seeds; none: None.
+    The backbone of the breadth, that of the headline where the former has not several seeds, at last the latter after
+    English NLI. Beside it that of the difference between a system that began with it and the backbone with the same
+    seed: the root of its mean square over the systems that have all of these seeds; none: None.
     """
     keys = ("evaluation", "language", "metric")
     several: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    for backbone in (MBERT, DEEP_MBERT):
+    for backbone in (MBERT, DEEP_MBERT, DEEP_MBERT + THEN_NLI):
         for row in figures:
             if row["encoder"] == backbone and len(row["values"]) > 1:
                 several.setdefault(tuple(row[key] for key in keys), row)

@@ -291,6 +291,17 @@ def test_the_headline_has_a_spread_of_its_own() -> None:
     assert (row["deviation"], row["of_differences"]) == pytest.approx((0.1, 0.0))
 
 
+def test_what_goes_on_from_english_nli_has_a_spread_of_its_own() -> None:
+    """Translate-train has one seed in the breadth."""
+    seeds = {"mbert 12 layers then nli": (0.5, 0.6), "tlm headline then nli": (0.7, 0.6), "mbert": (0.3,)}
+    runs = {
+        f"{encoder}/xnli translate-train": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
+        for encoder, own in seeds.items()
+    }
+    (row,) = seed_spread([*scores(runs)])
+    assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.1 * 2**0.5))
+
+
 def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
     """WEAM is always 0.1 above the backbone of its depth; an encoder of the other depth is none of its systems."""
     seeds = {"mbert": (0.5, 0.6), "weam": (0.6, 0.7), "mbert 12 layers": (0.1, 0.9), "weam 12 layers": (0.9, 0.1)}
