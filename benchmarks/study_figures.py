@@ -291,13 +291,18 @@ def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def relatives(encoder: str) -> list[str]:
-    """Return what an encoder differs from in one thing: in its ablation, in its links, in having none.
+    """Return what an encoder differs from in one thing: in its ablation, in its links, in having none, in its system.
 
     >>> relatives("weam warm head shuffled links")
     ['weam', 'weam warm head', 'tlm warm head']
+    >>> relatives("mlm headline")
+    ['weam headline', 'tlm headline']
     """
+    system, _, depth = encoder.partition(" ")
+    if depth.startswith("headline"):
+        return [f"weam {depth}", f"tlm {depth}"]
     with_links = encoder.removesuffix(SHUFFLED)
-    return [encoder.split()[0], with_links, with_links.replace("weam", "tlm", 1)]
+    return [system, with_links, with_links.replace("weam", "tlm", 1)]
 
 
 def baseline(encoder: str) -> str:

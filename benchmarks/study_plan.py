@@ -143,7 +143,7 @@ def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **setting
     return Step(name, "run_pretraining.py", ours, round(seconds / 60 + 1, 1))
 
 
-def base(layers: int | None) -> str:
+def base(layers: int) -> str:
     """Return how the backbone is called where it is cut to another number of layers than the scale's.
 
     >>> base(2)
@@ -400,8 +400,8 @@ def beyond(scale: Scale) -> list[Step]:
     names = [MBERT, *SYSTEMS]
     steps = [udpos(name, scale, scale.seeds if name in CLAIMED else scale.few_seeds) for name in names]
     compared = (MBERT, "tlm", "weam", "word-alignment")
-    headline = scale.headline_layers
-    deep = (base(headline), *(f"{name} headline" for name in compared[1:])) if headline else compared
+    layers = scale.headline_layers
+    deep = (base(layers), *(f"{name} headline" for name in compared[1:])) if layers else compared
     steps.append(Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"}))
     steps += [panx(name, scale, scale.seeds) for name in compared]
     steps += [xquad(name, scale, scale.few_seeds) for name in deep]
