@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.study_figures import baseline
-from benchmarks.study_plan import MBERT, SIZES, WIDE_MBERT
+from benchmarks.study_plan import HEADLINE, MBERT, SIZES, WIDE_MBERT
 from benchmarks.study_record import (
     ENTITIES,
     ERROR_RATE,
@@ -225,8 +225,9 @@ def forest_rows(study: Study) -> list[Interval]:
             for encoder, other in zip(encoders, theirs, strict=True):
                 gap = study.gap(f"{encoder}/{evaluation}", other, language)
                 if gap is not None:
-                    panel = f"{question}: {TITLES[evaluation]}"
-                    rows.append(Interval(panel, language, encoder.removesuffix(" headline"), gap))
+                    system, _, pairs = encoder.partition(HEADLINE)
+                    panel = f"{question}{pairs}: {TITLES[evaluation]}"
+                    rows.append(Interval(panel, language, system, gap))
     return rows
 
 

@@ -23,7 +23,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
-from benchmarks.study_plan import LAYERS, MBERT, QUESTIONS, SCALES, SHUFFLED, THEN_NLI, WIDE_MBERT, Step, base, plan
+from benchmarks.study_plan import (
+    HEADLINE,
+    LARGE_HEADLINE,
+    LAYERS,
+    MBERT,
+    QUESTIONS,
+    SCALES,
+    SHUFFLED,
+    THEN_NLI,
+    WIDE_MBERT,
+    Step,
+    base,
+    deepened,
+    plan,
+)
 from benchmarks.study_results import Measured, compared_metric, finished_steps, keep, read_measured
 from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
@@ -276,31 +290,36 @@ def difference(
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name.
 
-    With another vocabulary an encoder is compared with what it began with alone.
+    Headline rows are compared among themselves; with another vocabulary an encoder with what it began with alone.
     """
     known = list(names)
     claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
-    pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, at_full_depth(contrast))]
+    pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, *at_full_depth(contrast))]
     for name in known:
         encoder, _, evaluation = name.partition("/")
         begun = baseline(encoder)
-        others = [begun] if begun == WIDE_MBERT else [MBERT, "weam", "tlm", begun, *relatives(encoder)]
+        if begun == WIDE_MBERT:
+            others = [begun]
+        elif HEADLINE in encoder:
+            others = [begun, *relatives(encoder)]
+        else:
+            others = [MBERT, "weam", "tlm", begun, *relatives(encoder)]
         pairs += [(name, f"{other}/{evaluation}") for other in others]
     kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
     return kept
 
 
 def relatives(encoder: str) -> list[str]:
-    """Return what an encoder differs from in one thing: in its ablation, in its links, in having none, in its system.
+    """Return what an encoder differs from in one thing: ablation, links, having none, system, number of pairs.
 
     >>> relatives("weam warm head shuffled links")
     ['weam', 'weam warm head', 'tlm warm head']
-    >>> relatives("mlm headline")
-    ['weam headline', 'tlm headline']
+    >>> relatives("mlm headline 60,000 pairs")
+    ['weam headline 60,000 pairs', 'tlm headline 60,000 pairs', 'mlm headline']
     """
-    system, _, depth = encoder.partition(" ")
-    if depth.startswith("headline"):
-        return [f"weam {depth}", f"tlm {depth}"]
+    system, _, kind = encoder.partition(" ")
+    if HEADLINE in encoder:
+        return [f"weam {kind}", f"tlm {kind}", encoder.replace(LARGE_HEADLINE, HEADLINE)]
     with_links = encoder.removesuffix(SHUFFLED)
     return [system, with_links, with_links.replace("weam", "tlm", 1)]
 
@@ -315,36 +334,40 @@ def baseline(encoder: str) -> str:
     """
     if encoder.endswith(THEN_NLI):
         return baseline(encoder.removesuffix(THEN_NLI)) + THEN_NLI
-    if encoder.endswith(" headline"):
+    if HEADLINE in encoder:
         return DEEP_MBERT
     if encoder.endswith(" layers"):
         return base(int(encoder.split()[-2]))
     return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT
 
 
-def at_full_depth(contrast: Contrast) -> Contrast:
-    """Return the contrast of the headline rows: all layers and a large English training set.
+def at_full_depth(contrast: Contrast) -> list[Contrast]:
+    """Return a contrast as the headline rows have it, all layers and a large English training set: most pairs first.
 
     Where translate-train takes part, both sides go on from there with XNLI's dev rows, in English for zero-shot.
 
-    >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))
+    >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))[1]
     Contrast(ours='tlm headline/nli zero-shot', relation='above', theirs='mbert 12 layers/nli zero-shot')
     """
     sides = [side.split("/") for side in (contrast.ours, contrast.theirs)]
     is_translated = any(evaluation == TRANSLATED for _, evaluation in sides)
-    names = [DEEP_MBERT if encoder == MBERT else f"{encoder} headline" for encoder, _ in sides]
-    if is_translated:
-        ours, theirs = (f"{name}{THEN_NLI}/{evaluation}" for name, (_, evaluation) in zip(names, sides, strict=True))
-    else:
-        ours, theirs = (f"{name}/nli zero-shot" for name in names)
-    return Contrast(ours, contrast.relation, theirs)
+    found = []
+    for kind in (LARGE_HEADLINE, HEADLINE):
+        ours, theirs = (
+            deepened(encoder, max(LAYERS), kind) + (f"{THEN_NLI}/{test}" if is_translated else "/nli zero-shot")
+            for encoder, test in sides
+        )
+        found.append(Contrast(ours, contrast.relation, theirs))
+    return found
 
 
 def decisive(contrast: Contrast, found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Contrast:
-    """Return the contrast that decides: the headline's where it has the seeds to, else that of the breadth."""
-    other = at_full_depth(contrast)
-    row = found.get((other.ours, other.theirs))
-    return other if row is not None and min(row["seeds"]) >= SEEDS_TO_DECIDE else contrast
+    """Return the contrast that decides: the first of the headline's that has the seeds to, else the breadth's."""
+    for deeper in at_full_depth(contrast):
+        row = found.get((deeper.ours, deeper.theirs))
+        if row is not None and min(row["seeds"]) >= SEEDS_TO_DECIDE:
+            return deeper
+    return contrast
 
 
 def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

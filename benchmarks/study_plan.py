@@ -36,6 +36,9 @@ LAYERS = (2, 4, 6, 12)
 WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
 MBERT = "mbert"  # the backbone, as the paper's baseline is called
 WIDE_MBERT = "mbert wide"
+HEADLINE = " headline"  # ends the name of an encoder with all layers
+LARGE_PAIRS = 60_000  # of all language pairs together, for the encoders that follow
+LARGE_HEADLINE = f"{HEADLINE} {LARGE_PAIRS:,} pairs"
 THEN_NLI = " then nli"  # ends the name of an encoder that was fine-tuned on English NLI before the test's own text
 WIDE_PANX = ("en", "de", "es", "zh", "tr", "sw", "hi", "ar", "vi")  # what models that begin with WIDE are tested on
 WIDE_TATOEBA = ("de", "es", "zh", "ja", "tr", "sw", "hi", "ar", "vi")
@@ -150,6 +153,15 @@ def base(layers: int) -> str:
     'mbert 2 layers'
     """
     return f"{MBERT} {layers} layers"
+
+
+def deepened(system: str, layers: int, kind: str = HEADLINE) -> str:
+    """Return how the encoder of a system is called that has another number of layers.
+
+    >>> deepened("tlm", 12), deepened("tlm", 12, LARGE_HEADLINE), deepened(MBERT, 12)
+    ('tlm headline', 'tlm headline 60,000 pairs', 'mbert 12 layers')
+    """
+    return base(layers) if system == MBERT else system + kind
 
 
 def encoder_settings(encoder: str, scale: Scale) -> Settings:
@@ -359,6 +371,8 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
 SEVERAL_SEEDS = ("weam shuffled links", "weam-representation shuffled links", "weam-representation apart")
 NAMING = ("weam shuffled links", "weam warm head", "tlm warm head", "weam warm head shuffled links")  # tested on PAN-X
 CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
+DEEP = ("weam", "tlm", "mlm", "word-alignment", "weam-representation")  # trained with all layers too
+LARGE = ("weam", "tlm", "word-alignment")  # and with LARGE_PAIRS: what is claimed of zero-shot is of these
 TRANSLATED = (MBERT, "tlm", "weam")  # what is claimed of translate-train is of these
 XNLI_DEV = Step("xnli-dev", "benchmarks.study_data", {"data_dir": DATA, "part": "xnli-dev"})
 REFINING: Settings = {"num_train_epochs": 2, "learning_rate": 5e-5}  # of a model that knows the task already
@@ -379,18 +393,22 @@ def systems(scale: Scale) -> list[Step]:
 
 def headline(scale: Scale) -> list[Step]:
     """Question 1 at full depth, fine-tuned on a large English training set."""
-    if scale.headline_layers is None:
+    layers = scale.headline_layers
+    if layers is None:
         return []  # the breadth is at full depth already
-    steps, names = [], [base(scale.headline_layers)]
-    deeper = replace(scale, layers=scale.headline_layers, head_warmup_steps=WARM_HEAD)
-    for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
-        names.append(f"{system} headline")
-        steps.append(pretraining(names[-1], deeper, **SYSTEMS[system]))
-    for name in names:
-        steps += [nli(name, scale, scale.seeds), space(name, scale), tatoeba(name, scale)]
+    deeper = replace(scale, layers=layers, head_warmup_steps=WARM_HEAD)
+    trained = {deepened(system, layers): (system, deeper) for system in DEEP}
+    larger = {
+        deepened(system, layers, LARGE_HEADLINE): (system, replace(deeper, pairs=LARGE_PAIRS)) for system in LARGE
+    }
+    steps = [pretraining(name, size, **SYSTEMS[system]) for name, (system, size) in {**trained, **larger}.items()]
+    for name in (base(layers), *trained, *larger):
+        steps += [nli(name, scale, scale.seeds), tatoeba(name, scale)]
+    steps += [space(name, scale) for name in (base(layers), *trained)]
     steps.append(XNLI_DEV)
     for setting, refined in (("translate-train", TRANSLATED), ("zero-shot", (*TRANSLATED, "weam-representation"))):
-        for name in (names[0] if system == MBERT else f"{system} headline" for system in refined):
+        for system in refined:
+            name = deepened(system, layers)
             steps += [after_nli(name, scale, setting, seed, **REFINING) for seed in scale.seeds]
     return steps
 
@@ -401,7 +419,7 @@ def beyond(scale: Scale) -> list[Step]:
     steps = [udpos(name, scale, scale.seeds if name in CLAIMED else scale.few_seeds) for name in names]
     compared = (MBERT, "tlm", "weam", "word-alignment")
     layers = scale.headline_layers
-    deep = (base(layers), *(f"{name} headline" for name in compared[1:])) if layers else compared
+    deep = [deepened(name, layers) for name in compared] if layers else compared
     steps.append(Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"}))
     steps += [panx(name, scale, scale.seeds) for name in compared]
     steps += [xquad(name, scale, scale.few_seeds) for name in deep]

@@ -30,7 +30,7 @@ from benchmarks.study_answers import (
     tasks_answer,
 )
 from benchmarks.study_curves import available
-from benchmarks.study_plan import JOINT, WARM_HEAD, Scale
+from benchmarks.study_plan import JOINT, LARGE_PAIRS, WARM_HEAD, Scale
 from benchmarks.study_plots import write_plots
 from benchmarks.study_record import (
     ANSWERS,
@@ -116,14 +116,15 @@ def scale_words(scale: Scale) -> str:
     deeper = f", headline rows to {scale.headline_layers}" if scale.headline_layers else ""
     pairs = f"{scale.pairs:,} sentence pairs in all" if scale.pairs else "all sentence pairs at hand"
     launch = ", ".join(f"{name} {value}" for name, value in scale.launch.items())
+    larger = f"; rows that say so {LARGE_PAIRS:,}" if scale.headline_layers else ""
     warm = f"{scale.head_warmup_steps:,} steps of warm-up for the prediction head"
     warmer = f", headline rows {WARM_HEAD:,}" if scale.headline_layers else ""
     examples = f"{scale.nli_train:,} English examples" if scale.nli_train else "all English examples"
     seeds = f"{len(scale.seeds)} seeds where a claim depends on them, else {len(scale.few_seeds)}"
     return (
         f"Each encoder is the backbone {layers}{deeper}, trained once for one epoch on {pairs} "
-        f"({', '.join(JOINT)} unless said otherwise), after {warm}{warmer}. English NLI has {examples}. Fine-tunings "
-        f"have {seeds}; where there are several, ± is their standard deviation. All with {launch}."
+        f"({', '.join(JOINT)} unless said otherwise{larger}), after {warm}{warmer}. English NLI has {examples}. "
+        f"Fine-tunings have {seeds}; where there are several, ± is their standard deviation. All with {launch}."
     )
 
 

@@ -13,7 +13,7 @@ from benchmarks.results_tables import difference, held_out_table
 from benchmarks.study_answers import placebo_answer
 from benchmarks.study_cells import LAST, encoder_table, layer_column, score_column
 from benchmarks.study_figures import SEEDS_TO_DECIDE
-from benchmarks.study_plan import WARM_HEAD
+from benchmarks.study_plan import LARGE_PAIRS, WARM_HEAD
 from benchmarks.study_record import DEV_ROWS, ENTITIES, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
 from benchmarks.study_tables import PLACEBO, headline_table
 from weam.held_out import from_measurements
@@ -71,8 +71,8 @@ def systems() -> str:
     placebo = placebo_answer(study).replace("Answer:", "Does the gain come from the links?")
     deeper = (
         f"The same with {scale.headline_layers} layers, {WARM_HEAD:,} steps of warm-up for the prediction head in "
-        f"place of {scale.head_warmup_steps}, and fine-tuned on {scale.nli_train:,} English pairs of NLI; differences "
-        "in points to the backbone, with 95 % intervals:"
+        f"place of {scale.head_warmup_steps}, {LARGE_PAIRS:,} sentence pairs where a row says so, and fine-tuned on "
+        f"{scale.nli_train:,} English pairs of NLI; differences in points to the backbone, with 95 % intervals:"
     )
     judged = (
         f"The claims of the paper, at this scale, by the second table where it has {SEEDS_TO_DECIDE} seeds of both "

@@ -84,7 +84,7 @@ def test_adapters_resume_with_the_head_that_they_were_trained_with(workspace: Wo
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
 
 
-def test_a_head_that_the_checkpoint_lacks_is_trained_first(
+def test_a_head_that_the_checkpoint_lacks_or_has_for_another_layer_is_trained_first(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("run_pretraining.NEW_HEAD_WARMUP_STEPS", 3)
@@ -94,13 +94,14 @@ def test_a_head_that_the_checkpoint_lacks_is_trained_first(
     warm = workspace.here("warm", *options, "1")
     cold = workspace.here("cold", *options, "1", "--head_warmup_steps", "0")
     trained = workspace.here("trained", "--max_steps", "1")
+    cut = workspace.here("cut", "--num_hidden_layers", "1", "--max_steps", "1")
 
-    folders = (warm, cold, trained)
-    assert [results(folder)["settings"]["model"]["head_warmup_steps"] for folder in folders] == [3, 0, 0]
+    folders = (warm, cold, trained, cut)
+    assert [results(folder)["settings"]["model"]["head_warmup_steps"] for folder in folders] == [3, 0, 0, 3]
     message = "no prediction head trained on these layers: first it learns alone, for 3 steps (--head_warmup_steps)"
-    assert [told.endswith(f"encoder alone has {message}") for told in caplog.messages if "prediction head" in told] == [
-        True
-    ]
+    told = [text for text in caplog.messages if "prediction head" in text]
+    assert len(told) == 2
+    assert told[0].endswith(f"encoder alone has {message}") and told[1].endswith(f"checkpoint has {message}")
     head = "cls.predictions.transform.dense.weight"
     assert not torch.equal(weights(warm)[head], weights(cold)[head])
     workspace.here("warm", *options, "2", "--resume_from_checkpoint", "last")

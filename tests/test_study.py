@@ -522,7 +522,10 @@ def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> No
     settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline", "systems"))}
     for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
         warmer = {} if system == "word-alignment" else {"head_warmup_steps": 1000}  # which predicts no words
-        assert settings[f"{system} headline"] == {**settings[system], "num_hidden_layers": 12, **warmer}
+        deeper = {**settings[system], "num_hidden_layers": 12, **warmer}
+        assert settings[f"{system} headline"] == deeper
+        if system in ("weam", "tlm", "word-alignment"):
+            assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
 
 
 def test_what_goes_on_from_english_nli_began_with_the_same_seed() -> None:

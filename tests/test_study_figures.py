@@ -167,7 +167,10 @@ def test_the_headline_decides_where_it_was_measured() -> None:
     claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
     breadth = gap(WEAM, MBERT, 0.01, 0.02)
     headline = gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01)
-    assert [judge([claim], rows)[0]["verdict"] for rows in ([breadth], [breadth, headline])] == [HOLDS, FAILS]
+    large = gap("weam headline 60,000 pairs/nli zero-shot", "mbert 12 layers/nli zero-shot", 0.03, 0.04)
+    found = [judge([claim], rows)[0] for rows in ([breadth], [breadth, headline], [breadth, headline, large])]
+    assert [one["verdict"] for one in found] == [HOLDS, FAILS, HOLDS]
+    assert found[-1]["contrasts"][0]["figures"] == large
 
 
 def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
@@ -183,16 +186,18 @@ def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
 
 def test_a_headline_with_translate_train_goes_on_from_english_nli_on_both_sides() -> None:
     """Else one side would have more training text than the other."""
-    deeper = at_full_depth(Contrast(WEAM, "below", "mbert/xnli translate-train"))
-    assert deeper == Contrast(
-        "weam headline then nli/xnli zero-shot", "below", "mbert 12 layers then nli/xnli translate-train"
-    )
+    larger, deeper = at_full_depth(Contrast(WEAM, "below", "mbert/xnli translate-train"))
+    translated = "mbert 12 layers then nli/xnli translate-train"
+    assert deeper == Contrast("weam headline then nli/xnli zero-shot", "below", translated)
+    assert larger == Contrast("weam headline 60,000 pairs then nli/xnli zero-shot", "below", translated)
 
 
 def test_what_claims_speak_of_is_in_the_plan() -> None:
     planned = evaluations_of("small")
     contrasts = [contrast for claim in CLAIMS for contrast in claim.contrasts]
-    contrasts += [at_full_depth(contrast) for contrast in contrasts]
+    contrasts += [at_full_depth(contrast)[-1] for contrast in contrasts]
+    of_more_pairs = [claim for claim in CLAIMS if claim.letter in "ade"]
+    contrasts += [at_full_depth(contrast)[0] for claim in of_more_pairs for contrast in claim.contrasts]
     assert [side for contrast in contrasts for side in (contrast.ours, contrast.theirs) if side not in planned] == []
 
 
@@ -411,6 +416,7 @@ def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> Non
         ("weam 2 layers", "mbert 2 layers"),
         ("weam 12 layers", "mbert 12 layers"),
         ("tlm headline", "mbert 12 layers"),
+        ("tlm headline 60,000 pairs", "mbert 12 layers"),
         ("tlm headline then nli", "mbert 12 layers then nli"),
         ("weam then nli", "mbert then nli"),
         ("en-sw 1 to 64 alpha 0.3", "mbert wide"),

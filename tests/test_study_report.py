@@ -3,6 +3,7 @@
 import copy
 import re
 import xml.etree.ElementTree as ElementTree
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -315,34 +316,22 @@ best layer | word retrieval de / zh, last layer |
     assert headline_table(study) == expected
 
 
-def test_what_goes_on_from_english_nli_has_rows_of_its_own(record):
-    assert DEV_ROWS not in PARTS["headline"](parse_study(record))
+def test_what_goes_on_from_english_nli_has_rows_of_its_own(study):
+    assert DEV_ROWS not in PARTS["headline"](study)
     ours, theirs = "weam headline then nli/xnli translate-train", "mbert 12 layers then nli/xnli translate-train"
+    record = deepcopy(study.record)
     record["questions"]["headline"] += [f"{system}/seed 1" for system in (ours, theirs)]
-    for system, value in ((ours, 0.6), (theirs, 0.58)):
-        encoder, evaluation = system.split("/")
-        record["scores"].append(
-            {
-                **record["scores"][0],
-                "encoder": encoder,
-                "evaluation": evaluation,
-                "benchmark": "xnli",
-                "language": "mean",
-                "metric": "accuracy",
-                "values": [value],
-            }
-        )
-    figures = {"language": "mean", "difference": 0.02, "low": 0.01, "high": 0.03, "seeds": [3, 3]}
-    record["differences"].append({**record["differences"][0], "ours": ours, "theirs": theirs, **figures})
-    study = parse_study(record)
+    scores = {**study.scores, (ours, "mean"): [0.6], (theirs, "mean"): [0.58]}
+    gaps = {**study.gaps, (ours, theirs, "mean"): Gap(0.02, 0.01, 0.03, (3, 3))}
+    refined = replace(study, record=record, scores=scores, gaps=gaps)
     expected = """\
 | mean, % | XNLI zero-shot | difference | XNLI translate-train | difference |
 | --- | ---: | ---: | ---: | ---: |
 | mbert 12 layers then nli | – | – | 58.0 | – |
 | weam headline then nli | – | – | 60.0 | +2.0 [+1.0, +3.0] |"""
-    assert refined_table(study) == expected
-    assert "On XNLI translate-train, above mbert: weam headline then nli +2.0" in headline_answer(study)
-    text = PARTS["headline"](study)
+    assert refined_table(refined) == expected
+    assert "On XNLI translate-train, above mbert: weam headline then nli +2.0" in headline_answer(refined)
+    text = PARTS["headline"](refined)
     assert expected in text and DEV_ROWS in text
 
 
@@ -820,6 +809,18 @@ def test_the_forest_has_each_difference_to_the_backbone(study):
         ("systems: Tatoeba", "mean", "tlm"),
         ("systems: Tatoeba", "mean", "weam"),
     ]
+
+
+def test_headline_rows_with_more_pairs_have_a_panel_of_their_own(study):
+    record = deepcopy(study.record)
+    ours, theirs = "weam headline 60,000 pairs/nli zero-shot", "mbert 12 layers/nli zero-shot"
+    record["questions"]["headline"].append(f"{ours}/seed 1")
+    scores = {**study.scores, (ours, "mean"): [0.6]}
+    gaps = {**study.gaps, (ours, theirs, "mean"): Gap(0.05, 0.04, 0.06)}
+    rows = forest_rows(replace(study, record=record, scores=scores, gaps=gaps))
+    means = [(row.panel, row.name) for row in rows if row.language == "mean"]
+    test = "XNLI zero-shot from English NLI"
+    assert means[:2] == [(f"headline: {test}", "weam"), (f"headline 60,000 pairs: {test}", "weam")]
 
 
 def test_plots_are_the_same_file_each_time_and_drawings(study, tmp_path):
