@@ -9,10 +9,11 @@ from math import sqrt
 from typing import Any
 
 from benchmarks.study_cells import percent, points, seed_note, signed
-from benchmarks.study_figures import LIKE, REPRESENTATION, baseline
+from benchmarks.study_figures import LIKE, REPRESENTATION, TRANSFER_GAP, baseline
 from benchmarks.study_plan import MBERT, SIZES, THEN_NLI
 from benchmarks.study_record import (
     ERROR_RATE,
+    FROM_ENGLISH,
     FULL,
     HIGH,
     OF_ENCODERS,
@@ -164,6 +165,22 @@ def headline_answer(study: Study) -> str:
     tests = [sides(study, encoders, evaluation) for evaluation in (FULL, RETRIEVAL)]
     refined = [name for name in encoders if name.endswith(THEN_NLI)]
     return answer([*tests, *(sides(study, refined, evaluation) for evaluation in (ZERO_SHOT, TRANSLATED) if refined)])
+
+
+def transfer_answer(study: Study) -> str:
+    """Say which encoders are shown to lose less from English to the other languages than the backbone, which more."""
+    sentences = []
+    for question, evaluation in FROM_ENGLISH:
+        groups: dict[int, list[str]] = {-1: [], 1: [], 0: []}
+        for name in study.encoders(question):
+            gap = study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}", TRANSFER_GAP)
+            if gap is not None:
+                groups[gap.side].append(f"{name} {signed(gap.value)}{seed_note(gap, evaluation)}")
+        if any(groups.values()):
+            narrower, wider, undecided = map(listed, groups.values())
+            words = f"narrower: {narrower}; wider: {wider}; undecided: {undecided}"
+            sentences.append(f"on {TITLES[evaluation]}, {words}")
+    return answer(sentences)
 
 
 def chance(study: Study, evaluation: str, encoders: Sequence[str]) -> str:

@@ -43,6 +43,7 @@ from weam.results import MEAN, Results, versions, write_json
 from weam.scores import Ratio, paired_bootstrap
 
 ENGLISH = "en"
+TRANSFER_GAP = "transfer gap"  # the score of English less the mean of the others (Hu et al. 2020), beside languages
 SPACE = "space"
 DEEP_MBERT = base(max(LAYERS))  # what the headline rows begin with
 SEEDS_TO_DECIDE = 3
@@ -170,7 +171,7 @@ def by_evaluation(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
-    """Yield each figure of each evaluation with its values over seeds, and the mean over languages but English."""
+    """Yield each figure of each evaluation with its values over seeds, the mean without English, the transfer gap."""
     for name, steps in by_evaluation(results).items():
         encoder, _, evaluation = name.partition("/")
         values: dict[tuple[str, str, str], dict[int, float]] = {}
@@ -184,9 +185,12 @@ def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
             ]
             seeds = set.intersection(*(set(part) for part in foreign)) if foreign else set()
             if len(foreign) > 1 and seeds:
-                values[benchmark, MEAN, metric] = {
-                    seed: float(np.mean([v[seed] for v in foreign])) for seed in sorted(seeds)
-                }
+                means = {seed: float(np.mean([v[seed] for v in foreign])) for seed in sorted(seeds)}
+                english = values.get((benchmark, ENGLISH, metric), {})
+                values[benchmark, MEAN, metric] = means
+                gaps = {seed: english[seed] - value for seed, value in means.items() if seed in english}
+                if gaps:
+                    values[benchmark, TRANSFER_GAP, metric] = gaps
         for (benchmark, language, metric), by_seed in values.items():
             yield {
                 "encoder": encoder,
@@ -235,7 +239,7 @@ def evaluations(measured: Mapping[str, Measured]) -> dict[str, Evaluation]:
 def compare(
     ours: str, theirs: str, known: Mapping[str, Evaluation], drawn: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """Compare two evaluations on the test sets that they share, and on their mean without English.
+    """Compare two evaluations on the test sets that they share, on their mean without English, by the transfer gap.
 
     Args:
         ours: an evaluation.
@@ -251,14 +255,18 @@ def compare(
     if not all(sides):
         return []
     both = [Evaluation(side).tests for side in sides]
-    rows, foreign = [], []
+    rows, foreign, english = [], [], []
     for benchmark, language in (test for test, data in both[0].items() if both[1].get(test) == data):
         metric = compared_metric(benchmark)
         pair = [{seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides]
         rows.append(difference(ours, theirs, language, metric, [pair]))
         foreign += [pair] if is_foreign(language) else []
+        english += [pair] if language == ENGLISH else []
     if len(foreign) > 1:
         rows.append(difference(ours, theirs, MEAN, metric, foreign))
+        if english:
+            weights = [1, *[-1 / len(foreign)] * len(foreign)]
+            rows.append(difference(ours, theirs, TRANSFER_GAP, metric, english + foreign, weights))
     return [{**row, "measured": fingerprints(sides)} for row in rows]
 
 
@@ -278,10 +286,15 @@ def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
 
 
 def difference(
-    ours: str, theirs: str, language: str, metric: str, tests: Sequence[Sequence[dict[int, Ratio]]]
+    ours: str,
+    theirs: str,
+    language: str,
+    metric: str,
+    tests: Sequence[Sequence[dict[int, Ratio]]],
+    weights: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""
-    found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS)
+    found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS, weights)
     seeds = [len(side) for side in tests[0]]
     figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
     return {**figure, "difference": found.value, "low": found.low, "high": found.high, "seeds": seeds}

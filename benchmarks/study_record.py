@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.study_data import XNLI_TRAIN_ROWS
-from benchmarks.study_figures import ENGLISH
+from benchmarks.study_figures import ENGLISH, TRANSFER_GAP
 from benchmarks.study_plan import GROWING, LAYERS, MBERT, SCALES, Scale
 from benchmarks.study_results import compared_metric
 from weam.results import MEAN
@@ -23,6 +23,7 @@ SPACE_PAIRS = ("en-de", "en-zh")
 FULL = "nli zero-shot"  # XNLI from a large English training set
 ENTITIES, ANSWERS = "panx", "xquad zero-shot"
 OF_SYSTEMS = (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)  # the tests of systems and ablations
+FROM_ENGLISH = (("headline", FULL), ("headline", ZERO_SHOT), ("systems", ZERO_SHOT), ("beyond", ENTITIES))  # questions
 OF_ENCODERS = (ENTITIES, RETRIEVAL)  # those of ratios, languages and sizes
 TITLES = {
     ZERO_SHOT: "XNLI zero-shot",
@@ -103,6 +104,7 @@ class Study:
     def languages(self, *systems: str) -> list[str]:
         """Return the languages that any of some systems was tested on, English first, their mean last."""
         found = dict.fromkeys(language for system, language in self.scores if system in systems)
+        found.pop(TRANSFER_GAP, None)
         return sorted(found, key=lambda language: (language != ENGLISH) + (language == MEAN))
 
     def last(self, encoder: str, metric: str) -> float | None:

@@ -28,6 +28,7 @@ from benchmarks.study_answers import (
     spread_answer,
     systems_answer,
     tasks_answer,
+    transfer_answer,
 )
 from benchmarks.study_curves import available
 from benchmarks.study_plan import JOINT, LARGE_PAIRS, WARM_HEAD, Scale
@@ -36,6 +37,7 @@ from benchmarks.study_record import (
     ANSWERS,
     DEV_ROWS,
     ENTITIES,
+    FROM_ENGLISH,
     FULL,
     TAGS,
     TRANSLATED,
@@ -64,6 +66,7 @@ from benchmarks.study_tables import (
     systems_table,
     tasks_table,
     trainings_table,
+    transfer_table,
 )
 
 DOCUMENT = ROOT / "docs" / "study.md"
@@ -190,6 +193,12 @@ def systems_part(study: Study) -> str:
     )
 
 
+def transfer_part(study: Study) -> str:
+    """Lay out the distance between English and the other languages."""
+    tables = [transfer_table(study, question, evaluation) for question, evaluation in FROM_ENGLISH]
+    return paragraphs(*tables, CAPTION, transfer_answer(study)) if any(tables) else "Not measured yet."
+
+
 def ablations_part(study: Study) -> str:
     """Lay out what in WEAM does it, the placebo first."""
     if not study.encoders("ablations"):
@@ -265,6 +274,7 @@ PARTS: dict[str, Callable[[Study], str]] = {
     "claims": claims_part,
     "headline": headline_part,
     "systems": systems_part,
+    "transfer": transfer_part,
     "ablations": ablations_part,
     "ratios": ratios_part,
     "languages": languages_part,

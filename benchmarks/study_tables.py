@@ -22,7 +22,7 @@ from benchmarks.study_cells import (
     seed_note,
     signed,
 )
-from benchmarks.study_figures import NOT_MEASURED, baseline
+from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline
 from benchmarks.study_plan import MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
     ANSWERS,
@@ -140,6 +140,17 @@ def headline_table(study: Study) -> str:
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
     return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
+def transfer_table(study: Study, question: str, evaluation: str) -> str:
+    """Lay out how far each encoder falls from English to the other languages, beside the backbone of its depth."""
+    columns = [
+        score_column(study, "English", evaluation, ENGLISH),
+        score_column(study, "mean of the others", evaluation),
+        score_column(study, "transfer gap", evaluation, TRANSFER_GAP),
+        gap_column(study, "difference", evaluation, baseline, TRANSFER_GAP),
+    ]
+    return encoder_table(f"{TITLES[evaluation]}, %", study.encoders(question), columns)
 
 
 def refined_table(study: Study) -> str:

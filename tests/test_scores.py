@@ -92,6 +92,25 @@ def test_parallel_test_sets_are_resampled_alike() -> None:
     assert (difference.value, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
+def test_what_two_test_sets_share_is_not_in_their_weighed_difference() -> None:
+    """Better by a fourth in one language and by three fourths in the other: the system falls half a point further."""
+    tests = [({1: Ratio.mean([gain] * 9)}, {1: Ratio.mean([0.0] * 9)}) for gain in (0.75, 0.25)]
+    assert paired_bootstrap(tests, 50, [1, -1]) == Difference(0.5, 0.5, 0.5)
+    assert paired_bootstrap(tests, 50, [0.5, 0.5]) == paired_bootstrap(tests, 50)
+
+
+def test_a_weighed_difference_is_that_of_a_slow_bootstrap() -> None:
+    """Example by example, over English and two parallel languages, with one seed."""
+    rows = np.random.default_rng(5).random((6, 40)) < 0.6  # (test sets x both systems, examples)
+    tests = [({1: Ratio.mean(rows[i] * 1.0)}, {1: Ratio.mean(rows[i + 1] * 1.0)}) for i in (0, 2, 4)]
+    found = paired_bootstrap(tests, 4000, [1, -0.5, -0.5])
+    gaps = [(a - b) - (c - d + e - f) / 2 for a, b, c, d, e, f in rows.T.astype(float).tolist()]
+    generator = np.random.default_rng(1)
+    slow = [np.mean([gaps[i] for i in generator.integers(40, size=40)]) for _ in range(4000)]
+    assert found.value == pytest.approx(np.mean(gaps))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=0.03)
+
+
 # Laws
 
 

@@ -212,19 +212,20 @@ def test_seeds_of_an_evaluation_are_joined() -> None:
     }
 
 
-def test_scores_have_the_values_of_all_seeds_and_the_mean_without_english() -> None:
+def test_scores_have_the_values_of_all_seeds_the_mean_without_english_and_the_transfer_gap() -> None:
     results = {
         f"{WEAM}/seed {seed}": run_of(
-            measured("en", 0.9, seed), measured("de", 0.5 + seed / 8, seed), measured("zh", 0.25, seed)
+            measured("en", 0.75, seed), measured("de", 0.5 + seed / 8, seed), measured("zh", 0.25, seed)
         )
         for seed in (1, 2)
     }
     found = list(scores(results))
     assert [(row["language"], row["values"], row["count"]) for row in found] == [
-        ("en", [0.9, 0.9], 6),
+        ("en", [0.75, 0.75], 6),
         ("de", [0.625, 0.75], 6),
         ("zh", [0.25, 0.25], 6),
         ("mean", [0.4375, 0.5], None),
+        ("transfer gap", [0.3125, 0.25], None),
     ]
     assert {(row["encoder"], row["evaluation"], row["benchmark"], row["metric"]) for row in found} == {
         ("weam", "xnli zero-shot", "xnli", "accuracy")
@@ -321,7 +322,7 @@ def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
 # Differences
 
 
-def test_a_comparison_has_every_shared_test_set_and_the_mean_without_english(tmp_path: Path) -> None:
+def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the_transfer_gap(tmp_path: Path) -> None:
     known = {
         WEAM: evaluate(tmp_path / "ours", {"en": WRONG, "de": RIGHT, "zh": RIGHT, "tr": RIGHT}),
         MBERT: evaluate(tmp_path / "theirs", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
@@ -332,6 +333,7 @@ def test_a_comparison_has_every_shared_test_set_and_the_mean_without_english(tmp
         ("de", "accuracy", 1, 1, 1),
         ("zh", "accuracy", 0, 0, 0),
         ("mean", "accuracy", 0.5, 0.5, 0.5),
+        ("transfer gap", "accuracy", -1.5, -1.5, -1.5),
     ]
     assert {(row["ours"], row["theirs"], tuple(row["seeds"])) for row in rows} == {(WEAM, MBERT, (1, 1))}
 

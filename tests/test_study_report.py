@@ -25,6 +25,7 @@ from benchmarks.study_answers import (
     spread_answer,
     systems_answer,
     tasks_answer,
+    transfer_answer,
 )
 from benchmarks.study_curves import PLOTS, Curve, available, drawn, forest_rows
 from benchmarks.study_figures import FAILS, HOLDS, NOT_MEASURED, UNDECIDED
@@ -50,6 +51,7 @@ from benchmarks.study_tables import (
     systems_table,
     tasks_table,
     trainings_table,
+    transfer_table,
 )
 from weam.results import write_json
 
@@ -333,6 +335,25 @@ def test_what_goes_on_from_english_nli_has_rows_of_its_own(study):
     assert "On XNLI translate-train, above mbert: weam headline then nli +2.0" in headline_answer(refined)
     text = PARTS["headline"](refined)
     assert expected in text and DEV_ROWS in text
+
+
+def test_the_transfer_gap_is_beside_that_of_the_backbone(study):
+    ours, theirs = "weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot"
+    known = {(ours, "transfer gap"): [0.11, 0.09], (theirs, "transfer gap"): [0.15]}
+    gaps = {**study.gaps, (ours, theirs, "transfer gap"): Gap(-0.05, -0.06, -0.04, (2, 1))}
+    narrowed = replace(study, scores={**study.scores, **known}, gaps=gaps)
+    expected = """\
+| XNLI zero-shot from English NLI, % | English | mean of the others | transfer gap | difference |
+| --- | ---: | ---: | ---: | ---: |
+| mbert 12 layers | 70.0 | 55.0 | 15.0 | – |
+| weam headline | 70.0 | 59.0 | 10.0 ± 1.4 | -5.0 [-6.0, -4.0] |"""
+    assert transfer_table(narrowed, "headline", "nli zero-shot") == expected
+    assert transfer_answer(narrowed) == (
+        "Answer: on XNLI zero-shot from English NLI, narrower: weam headline -5.0 (one seed); wider: none; "
+        "undecided: none."
+    )
+    assert transfer_answer(study) == ""
+    assert "transfer gap" not in narrowed.languages(ours), "it is no language"
 
 
 def test_trainings_have_their_cost(study):
@@ -650,6 +671,7 @@ def test_every_part_says_when_nothing_is_measured(nothing):
         "beyond": "Not measured yet: an estimated 4.0 core hours are left.",
         "spread": "Not measured yet: no evaluation of the backbone is finished with several seeds.",
         "space": "Not measured yet.",
+        "transfer": "Not measured yet.",
         "correlations": "Not measured yet.",
     }
 
@@ -682,7 +704,7 @@ def test_a_question_that_is_not_finished_says_what_is_left(study):
 
 def test_dev_rows_are_named_wherever_they_were_training_data(study):
     captioned = {name for name, part in PARTS.items() if f"*{DEV_ROWS}*" in part(study)}
-    assert captioned == {"plan", "spread", "claims", "systems", "ablations", "intermediate", "beyond"}
+    assert captioned == {"plan", "spread", "claims", "systems", "transfer", "ablations", "intermediate", "beyond"}
     assert "fine-tuned on XNLI's dev rows (2,001 to train, 489 to select) or on XQuAD's questions" in DEV_ROWS
 
 

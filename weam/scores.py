@@ -61,27 +61,32 @@ class Difference:
 
 
 def paired_bootstrap(
-    tests: Sequence[tuple[Mapping[int, Ratio], Mapping[int, Ratio]]], draws: int = DRAWS
+    tests: Sequence[tuple[Mapping[int, Ratio], Mapping[int, Ratio]]],
+    draws: int = DRAWS,
+    weights: Sequence[float] | None = None,
 ) -> Difference:
     """Compare two systems on the same test sets by the paired bootstrap (Efron and Tibshirani 1993; Koehn 2004).
 
     Each draw takes the N examples of a test set with replacement, the same ones for both systems, and the seeds with
     replacement, the same ones for both where both have the same: a seed fixes the fresh head and the order of the
-    batches, so that equal seeds fare alike. The interval holds the middle 95 % of the differences, averaged over the
-    test sets. Test sets of one size are resampled alike, as parallel ones must be. With one seed a side it says nothing
-    about other seeds, and with a few it is narrower than it should be. Deterministic.
+    batches, so that equal seeds fare alike. The interval holds the middle 95 % of the differences, summed over the
+    test sets with their weights. Test sets of one size are resampled alike, as parallel ones must be. With one seed a
+    side it says nothing about other seeds, and with a few it is narrower than it should be. Deterministic.
 
     Args:
         tests: for each test set (ours, theirs): a ratio by seed, all over the same examples in the same order.
         draws: how many.
+        weights: of each test set in the difference; None: their mean. 1 for one language and -1 for another compare
+            how far the systems fall from the first to the second.
 
     Raises:
         ValueError: the numbers of examples of a test set differ, or there are none.
     """
-    means = [_mean(ours.values()) - _mean(theirs.values()) for ours, theirs in tests]
-    drawn = np.mean([_drawn_differences(ours, theirs, draws) for ours, theirs in tests], axis=0)  # (draws,)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Difference(float(np.mean(means)), float(low), float(high))
+    shares = np.full(len(tests), 1 / len(tests)) if weights is None else np.asarray(weights)  # (tests,)
+    means = np.array([_mean(ours.values()) - _mean(theirs.values()) for ours, theirs in tests])
+    drawn = np.stack([_drawn_differences(ours, theirs, draws) for ours, theirs in tests])  # (tests, draws)
+    low, high = np.quantile(shares @ drawn, [0.025, 0.975])
+    return Difference(float(shares @ means), float(low), float(high))
 
 
 def _mean(ratios: Iterable[Ratio]) -> np.floating:
