@@ -6,6 +6,7 @@
     xquad     1,001 of XQuAD's questions as a training set, 189 to select by; no paragraph is in both
     wikiann   16,000 of WikiANN's English training sentences, the others to select by; none that its dev set has too
     bitext    so many pairs of language pairs, drawn: --sizes en-de=1000 en-sw=100
+    unpaired  the same, each source beside the target of a pair half the file away: no sentence with its translation
     links     the joint bitext's links shuffled within each pair (`shuffled.*`), and links of words (`words.*`)
 
 Where a part splits by groups, languages are split alike.
@@ -44,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--part", choices=list(PARTS), required=True)
     parser.add_argument("--data_dir", type=Path, required=True, help="The research data.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the files go.")
-    parser.add_argument("--sizes", nargs="+", default=[], help="For bitext: pairs of each language pair.")
+    parser.add_argument("--sizes", nargs="+", default=[], help="For bitext and unpaired: pairs of each language pair.")
     parser.add_argument("--tokenizer", help="For links: the checkpoint that is trained.")
     parser.add_argument("--cache_dir", type=Path, default=Path("outputs/cache"), help="For links: prepared bitext.")
     return parser.parse_args()
@@ -104,6 +105,16 @@ def cut_bitext(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{pair} has {len(lines)} pairs, not {size}")
         drawn = np.random.default_rng(SEED).permutation(len(lines))[: int(size)]
         write_lines(arguments.output_dir / f"{pair}.tsv", (lines[row] for row in sorted(drawn)))
+
+
+def unpair_bitext(arguments: argparse.Namespace) -> None:
+    """Write `en-xx.tsv` as `cut_bitext`, and part the pairs; neighbours may be alike, so partners are far away."""
+    cut_bitext(arguments)
+    for path in sorted(arguments.output_dir.glob("*.tsv")):
+        sources, targets = zip(*(line.rstrip("\n").split("\t") for line in read_lines(path)), strict=True)
+        half = len(targets) // 2
+        parted = zip(sources, targets[half:] + targets[:half], strict=True)
+        write_lines(path, ("\t".join(pair) for pair in parted))
 
 
 def write_links(arguments: argparse.Namespace) -> None:
@@ -167,6 +178,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "xquad": split_xquad,
     "wikiann": split_wikiann,
     "bitext": cut_bitext,
+    "unpaired": unpair_bitext,
     "links": write_links,
 }
 

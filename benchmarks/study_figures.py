@@ -330,9 +330,10 @@ def relatives(encoder: str) -> list[str]:
     >>> relatives("mlm headline 60,000 pairs")
     ['weam headline 60,000 pairs', 'tlm headline 60,000 pairs', 'mlm headline']
     """
-    system, _, kind = encoder.partition(" ")
     if HEADLINE in encoder:
-        return [f"weam {kind}", f"tlm {kind}", encoder.replace(LARGE_HEADLINE, HEADLINE)]
+        kind = HEADLINE + encoder.partition(HEADLINE)[2]
+        return [f"weam{kind}", f"tlm{kind}", encoder.replace(LARGE_HEADLINE, HEADLINE)]
+    system = encoder.partition(" ")[0]
     with_links = encoder.removesuffix(SHUFFLED)
     return [system, with_links, with_links.replace("weam", "tlm", 1)]
 

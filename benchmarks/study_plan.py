@@ -371,7 +371,12 @@ ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is na
 SEVERAL_SEEDS = ("weam shuffled links", "weam-representation shuffled links", "weam-representation apart")
 NAMING = ("weam shuffled links", "weam warm head", "tlm warm head", "weam warm head shuffled links")  # tested on PAN-X
 CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
-DEEP = ("weam", "tlm", "mlm", "word-alignment", "weam-representation")  # trained with all layers too
+UNPAIRED_PAIRS = 4_500  # of each language pair; 4,000 are drawn of those that are kept
+UNPAIRED = "tlm unpaired"  # each sentence beside one that is not its translation: what a row of two alone brings
+DEEP: dict[str, Settings] = {  # trained with all layers too
+    **{name: SYSTEMS[name] for name in ("weam", "tlm", "mlm", "word-alignment", "weam-representation")},
+    UNPAIRED: {"objective": "tlm", "train_file": [f"{pair}={{unpaired}}/{pair}.tsv" for pair in JOINT]},
+}
 LARGE = ("weam", "tlm", "word-alignment")  # and with LARGE_PAIRS: what is claimed of zero-shot is of these
 TRANSLATED = (MBERT, "tlm", "weam")  # what is claimed of translate-train is of these
 XNLI_DEV = Step("xnli-dev", "benchmarks.study_data", {"data_dir": DATA, "part": "xnli-dev"})
@@ -397,14 +402,15 @@ def headline(scale: Scale) -> list[Step]:
     if layers is None:
         return []  # the breadth is at full depth already
     deeper = replace(scale, layers=layers, head_warmup_steps=WARM_HEAD)
-    trained = {deepened(system, layers): (system, deeper) for system in DEEP}
-    larger = {
-        deepened(system, layers, LARGE_HEADLINE): (system, replace(deeper, pairs=LARGE_PAIRS)) for system in LARGE
-    }
-    steps = [pretraining(name, size, **SYSTEMS[system]) for name, (system, size) in {**trained, **larger}.items()]
-    for name in (base(layers), *trained, *larger):
+    larger = replace(deeper, pairs=LARGE_PAIRS)
+    unpaired = {"data_dir": DATA, "part": "unpaired", "sizes": [f"{pair}={UNPAIRED_PAIRS}" for pair in JOINT]}
+    steps = [Step("unpaired", "benchmarks.study_data", unpaired)]
+    steps += [pretraining(deepened(system, layers), deeper, **settings) for system, settings in DEEP.items()]
+    steps += [pretraining(deepened(system, layers, LARGE_HEADLINE), larger, **DEEP[system]) for system in LARGE]
+    trained = [step.name for step in steps[1:]]
+    for name in (base(layers), *trained):
         steps += [nli(name, scale, scale.seeds), tatoeba(name, scale)]
-    steps += [space(name, scale) for name in (base(layers), *trained)]
+    steps += [space(name, scale) for name in (base(layers), *trained) if not name.endswith(LARGE_HEADLINE)]
     steps.append(XNLI_DEV)
     for setting, refined in (("translate-train", TRANSLATED), ("zero-shot", (*TRANSLATED, "weam-representation"))):
         for system in refined:

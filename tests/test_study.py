@@ -439,7 +439,8 @@ CONCERNS = {
     **{f"{name}.py": import_module(name).CONCERNS for name in ("run_xnli", "run_xtreme_r", "run_mlqa")},
 }
 READ_BY_TRAINING = {  # all that is named as training text; what nobody names is the benchmark's own training set
-    "run_pretraining.py": r"en-\w\w=(\{data\}/bitext/en-\w\w\.[\w-]+\.tsv\.gz|\{text en-\w\w 1 to \d+\}/en-\w\w\.tsv)",
+    "run_pretraining.py": r"en-\w\w=(\{data\}/bitext/en-\w\w\.[\w-]+\.tsv\.gz"
+    r"|(\{text en-\w\w 1 to \d+\}|\{unpaired\})/en-\w\w\.tsv)",
     "run_xnli.py": r"\w\w=\{xnli-dev\}/train\.\w\w\.jsonl",
     "run_mlqa.py": r"\w\w=\{xquad\}/train\.\w\w\.json"
     r"|en=\{data\}/squad/squad(-v1\.1-dev\.minus-xquad|shifts\.new_wiki)\.en\.json\.gz",
@@ -526,6 +527,12 @@ def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> No
         assert settings[f"{system} headline"] == deeper
         if system in ("weam", "tlm", "word-alignment"):
             assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
+
+
+def test_unpaired_text_is_learnt_from_as_pairs_are() -> None:
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline",))}
+    files = [f"{pair}={{unpaired}}/{pair}.tsv" for pair in ("en-de", "en-es", "en-zh")]
+    assert settings["tlm unpaired headline"] == {**settings["tlm headline"], "train_file": files}
 
 
 def test_what_goes_on_from_english_nli_began_with_the_same_seed() -> None:

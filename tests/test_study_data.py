@@ -13,7 +13,16 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from benchmarks import study_data
-from benchmarks.study_data import align_words, cut_bitext, main, shuffle, split_wikiann, split_xnli, split_xquad
+from benchmarks.study_data import (
+    align_words,
+    cut_bitext,
+    main,
+    shuffle,
+    split_wikiann,
+    split_xnli,
+    split_xquad,
+    unpair_bitext,
+)
 from tests.command_line import sentence_pairs
 from tests.evaluation_data import write_json_lines, write_text
 from weam.bitext import Bitext, BitextReport, load_bitext_files, parse_bitext_file
@@ -212,6 +221,21 @@ def test_more_pairs_than_there_are_are_refused(arguments: Namespace, small_bitex
     arguments.sizes = ["en-de=10", "en-sw=4"]
     with pytest.raises(ValueError, match="en-sw has 3 pairs, not 4"):
         cut_bitext(arguments)
+
+
+def test_unpaired_text_has_the_same_sentences_and_no_pair(
+    arguments: Namespace, small_bitext: dict[str, list[str]]
+) -> None:
+    arguments.sizes = ["en-de=7", "en-sw=3"]
+    cut_bitext(arguments)
+    paired = {pair: lines(arguments.output_dir / f"{pair}.tsv") for pair in ("en-de", "en-sw")}
+    unpair_bitext(arguments)
+    for pair, rows in paired.items():
+        parted = lines(arguments.output_dir / f"{pair}.tsv")
+        both = [[row.split("\t") for row in text] for text in (rows, parted)]
+        before, after = ([list(side) for side in zip(*text, strict=True)] for text in both)
+        assert after[0] == before[0] and sorted(after[1]) == sorted(before[1])
+        assert not set(parted) & set(rows)
 
 
 # Links of words

@@ -419,6 +419,7 @@ def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> Non
         ("weam 12 layers", "mbert 12 layers"),
         ("tlm headline", "mbert 12 layers"),
         ("tlm headline 60,000 pairs", "mbert 12 layers"),
+        ("tlm unpaired headline", "mbert 12 layers"),
         ("tlm headline then nli", "mbert 12 layers then nli"),
         ("weam then nli", "mbert then nli"),
         ("en-sw 1 to 64 alpha 0.3", "mbert wide"),
