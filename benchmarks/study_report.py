@@ -59,6 +59,7 @@ from benchmarks.study_tables import (
     placebo_table,
     ratio_table,
     refined_table,
+    siblings_table,
     size_table,
     space_table,
     spread_table,
@@ -163,6 +164,7 @@ def headline_part(study: Study) -> str:
     return paragraphs(
         progress(study, "headline", True),
         scores,
+        siblings_table(study),
         by_language,
         chance(study, FULL, encoders),
         refined,

@@ -22,8 +22,8 @@ from benchmarks.study_cells import (
     seed_note,
     signed,
 )
-from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline
-from benchmarks.study_plan import MBERT, SHUFFLED, WIDE_MBERT
+from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, relatives
+from benchmarks.study_plan import HEADLINE, MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
     ANSWERS,
     ENTITIES,
@@ -140,6 +140,18 @@ def headline_table(study: Study) -> str:
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
     return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
+def siblings_table(study: Study) -> str:
+    """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
+    encoders = [encoder for encoder in study.encoders("headline") if HEADLINE in encoder]
+    heads = ("less weam", "less tlm", f"less itself on {study.scale.pairs:,} pairs")  # in the order of `relatives`
+    columns = []
+    for evaluation in (FULL, RETRIEVAL):
+        for head, others in zip(heads, zip(*map(relatives, encoders), strict=True), strict=False):
+            theirs = dict(zip(encoders, others, strict=True))
+            columns.append(gap_column(study, f"{TITLES[evaluation]}, {head}", evaluation, theirs.__getitem__))
+    return encoder_table("mean, points", encoders, columns)
 
 
 def transfer_table(study: Study, question: str, evaluation: str) -> str:

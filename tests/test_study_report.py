@@ -44,6 +44,7 @@ from benchmarks.study_tables import (
     placebo_table,
     ratio_table,
     refined_table,
+    siblings_table,
     size_table,
     space_table,
     spread_table,
@@ -335,6 +336,29 @@ def test_what_goes_on_from_english_nli_has_rows_of_its_own(study):
     assert "On XNLI translate-train, above mbert: weam headline then nli +2.0" in headline_answer(refined)
     text = PARTS["headline"](refined)
     assert expected in text and DEV_ROWS in text
+
+
+def test_headline_rows_differ_from_each_other_and_from_fewer_pairs(study):
+    record = deepcopy(study.record)
+    record["questions"]["headline"] += ["tlm headline", "weam headline 60,000 pairs"]
+    ours = ("tlm headline/nli zero-shot", "weam headline 60,000 pairs/nli zero-shot")
+    scores = {**study.scores, **{(system, "mean"): [0.6] for system in ours}}
+    smaller = "weam headline/nli zero-shot"
+    gaps = {
+        (ours[0], smaller, "mean"): Gap(-0.01, -0.02, 0.01),
+        (smaller, ours[0], "mean"): Gap(0.01, -0.01, 0.02),
+        (ours[1], smaller, "mean"): Gap(0.03, 0.01, 0.05),
+    }
+    head, _, *rows = siblings_table(replace(study, record=record, scores=scores, gaps=gaps)).splitlines()
+    test = "XNLI zero-shot from English NLI"
+    assert head.startswith(
+        f"| mean, points | {test}, less weam | {test}, less tlm | {test}, less itself on 12,000 pairs |"
+    )
+    assert [row.split(" | ")[:4] for row in rows] == [
+        ["| weam headline", "–", "+1.0 [-1.0, +2.0]", "–"],
+        ["| tlm headline", "-1.0 [-2.0, +1.0]", "–", "–"],
+        ["| weam headline 60,000 pairs", "–", "–", "+3.0 [+1.0, +5.0]"],
+    ]
 
 
 def test_the_transfer_gap_is_beside_that_of_the_backbone(study):
