@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -90,15 +90,19 @@ def progress(study: Study, question: str, is_known: bool) -> str:
 
 def sides(study: Study, encoders: Sequence[str], evaluation: str) -> str:
     """Say which encoders an evaluation shows above the backbone, which below, and of which it does not say."""
-    gaps = {name: study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}") for name in encoders}
+    words = {f"above {MBERT}": 1, "below": -1, "undecided": 0}
+    return grouped(study, encoders, evaluation, MEAN, words) or f"on {TITLES[evaluation]} nothing is measured yet"
+
+
+def grouped(study: Study, encoders: Sequence[str], evaluation: str, language: str, words: Mapping[str, int]) -> str:
+    """List encoders under the word for the side of the backbone that the interval lies on; nothing if none is known."""
+    gaps = {name: study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}", language) for name in encoders}
     known = {name: gap for name, gap in gaps.items() if gap is not None}
-    if not known:
-        return f"on {TITLES[evaluation]} nothing is measured yet"
     groups = []
-    for word, side in ((f"above {MBERT}", 1), ("below", -1), ("undecided", 0)):
+    for word, side in words.items():
         names = [f"{name} {signed(g.value)}{seed_note(g, evaluation)}" for name, g in known.items() if g.side == side]
         groups.append(f"{word}: {listed(names)}")
-    return f"on {TITLES[evaluation]}, {'; '.join(groups)}"
+    return f"on {TITLES[evaluation]}, {'; '.join(groups)}" if known else ""
 
 
 def spread_answer(study: Study) -> str:
@@ -169,18 +173,12 @@ def headline_answer(study: Study) -> str:
 
 def transfer_answer(study: Study) -> str:
     """Say which encoders are shown to lose less from English to the other languages than the backbone, which more."""
-    sentences = []
-    for question, evaluation in FROM_ENGLISH:
-        groups: dict[int, list[str]] = {-1: [], 1: [], 0: []}
-        for name in study.encoders(question):
-            gap = study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}", TRANSFER_GAP)
-            if gap is not None:
-                groups[gap.side].append(f"{name} {signed(gap.value)}{seed_note(gap, evaluation)}")
-        if any(groups.values()):
-            narrower, wider, undecided = map(listed, groups.values())
-            words = f"narrower: {narrower}; wider: {wider}; undecided: {undecided}"
-            sentences.append(f"on {TITLES[evaluation]}, {words}")
-    return answer(sentences)
+    words = {"narrower": -1, "wider": 1, "undecided": 0}
+    tests = [
+        grouped(study, study.encoders(question), evaluation, TRANSFER_GAP, words)
+        for question, evaluation in FROM_ENGLISH
+    ]
+    return answer([test for test in tests if test])
 
 
 def chance(study: Study, evaluation: str, encoders: Sequence[str]) -> str:

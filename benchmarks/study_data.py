@@ -92,8 +92,8 @@ def split_xquad(arguments: argparse.Namespace) -> None:
             (arguments.output_dir / f"{part}.{language}.json").write_text(text, encoding="utf-8")
 
 
-def cut_bitext(arguments: argparse.Namespace) -> None:
-    """Write `en-xx.tsv` with so many pairs of each language pair, drawn from all of its files.
+def drawn_bitext(arguments: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
+    """Yield each language pair with the lines of so many pairs, drawn from all of its files.
 
     Raises:
         ValueError: a language pair has fewer pairs.
@@ -104,17 +104,22 @@ def cut_bitext(arguments: argparse.Namespace) -> None:
         if len(lines) < int(size):
             raise ValueError(f"{pair} has {len(lines)} pairs, not {size}")
         drawn = np.random.default_rng(SEED).permutation(len(lines))[: int(size)]
-        write_lines(arguments.output_dir / f"{pair}.tsv", (lines[row] for row in sorted(drawn)))
+        yield pair, [lines[row] for row in sorted(drawn)]
+
+
+def cut_bitext(arguments: argparse.Namespace) -> None:
+    """Write `en-xx.tsv` of each language pair; raises what `drawn_bitext` does."""
+    for pair, lines in drawn_bitext(arguments):
+        write_lines(arguments.output_dir / f"{pair}.tsv", lines)
 
 
 def unpair_bitext(arguments: argparse.Namespace) -> None:
-    """Write `en-xx.tsv` as `cut_bitext`, and part the pairs; neighbours may be alike, so partners are far away."""
-    cut_bitext(arguments)
-    for path in sorted(arguments.output_dir.glob("*.tsv")):
-        sources, targets = zip(*(line.rstrip("\n").split("\t") for line in read_lines(path)), strict=True)
+    """Write the lines of `cut_bitext` with their pairs parted; neighbours may be alike, so partners are far away."""
+    for pair, lines in drawn_bitext(arguments):
+        sources, targets = zip(*(line.split("\t") for line in lines), strict=True)
         half = len(targets) // 2
         parted = zip(sources, targets[half:] + targets[:half], strict=True)
-        write_lines(path, ("\t".join(pair) for pair in parted))
+        write_lines(arguments.output_dir / f"{pair}.tsv", map("\t".join, parted))
 
 
 def write_links(arguments: argparse.Namespace) -> None:

@@ -180,17 +180,8 @@ def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
             values.setdefault((m.benchmark, m.language, m.metric), {})[m.seed] = m.value
             counts[m.benchmark, m.language, m.metric] = m.count
         for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in values):
-            foreign = [
-                v for (b, language, m), v in values.items() if (b, m) == (benchmark, metric) and is_foreign(language)
-            ]
-            seeds = set.intersection(*(set(part) for part in foreign)) if foreign else set()
-            if len(foreign) > 1 and seeds:
-                means = {seed: float(np.mean([v[seed] for v in foreign])) for seed in sorted(seeds)}
-                english = values.get((benchmark, ENGLISH, metric), {})
-                values[benchmark, MEAN, metric] = means
-                gaps = {seed: english[seed] - value for seed, value in means.items() if seed in english}
-                if gaps:
-                    values[benchmark, TRANSFER_GAP, metric] = gaps
+            by_language = {language: v for (b, language, m), v in values.items() if (b, m) == (benchmark, metric)}
+            values |= {(benchmark, name, metric): v for name, v in summaries(by_language).items()}
         for (benchmark, language, metric), by_seed in values.items():
             yield {
                 "encoder": encoder,
@@ -202,6 +193,20 @@ def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
                 "values": list(by_seed.values()),
                 "count": counts.get((benchmark, language, metric)),
             }
+
+
+def summaries(by_language: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
+    """Return by seed the mean of the languages other than English, of two at least, and the transfer gap.
+
+    >>> summaries({"en": {1: 0.75}, "de": {1: 0.5, 2: 0.625}, "zh": {1: 0.25}})
+    {'mean': {1: 0.375}, 'transfer gap': {1: 0.375}}
+    """
+    foreign = [values for language, values in by_language.items() if is_foreign(language)]
+    seeds = set.intersection(*map(set, foreign)) if len(foreign) > 1 else set()
+    means = {seed: float(np.mean([values[seed] for values in foreign])) for seed in sorted(seeds)}
+    english = by_language.get(ENGLISH, {})
+    gaps = {seed: english[seed] - value for seed, value in means.items() if seed in english}
+    return {name: found for name, found in ((MEAN, means), (TRANSFER_GAP, gaps)) if found}
 
 
 def is_foreign(language: str) -> bool:
@@ -314,28 +319,32 @@ def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
         if begun == WIDE_MBERT:
             others = [begun]
         elif HEADLINE in encoder:
-            others = [begun, *relatives(encoder)]
+            others = [begun, *siblings(encoder).values()]
         else:
             others = [MBERT, "weam", "tlm", begun, *relatives(encoder)]
         pairs += [(name, f"{other}/{evaluation}") for other in others]
-    kept = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
-    return kept
+    return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
 
 
 def relatives(encoder: str) -> list[str]:
-    """Return what an encoder differs from in one thing: ablation, links, having none, system, number of pairs.
+    """Return what an encoder of the breadth differs from in one thing: ablation, links, having none.
 
     >>> relatives("weam warm head shuffled links")
     ['weam', 'weam warm head', 'tlm warm head']
-    >>> relatives("mlm headline 60,000 pairs")
-    ['weam headline 60,000 pairs', 'tlm headline 60,000 pairs', 'mlm headline']
     """
-    if HEADLINE in encoder:
-        kind = HEADLINE + encoder.partition(HEADLINE)[2]
-        return [f"weam{kind}", f"tlm{kind}", encoder.replace(LARGE_HEADLINE, HEADLINE)]
     system = encoder.partition(" ")[0]
     with_links = encoder.removesuffix(SHUFFLED)
     return [system, with_links, with_links.replace("weam", "tlm", 1)]
+
+
+def siblings(encoder: str) -> dict[str, str]:
+    """Return what a headline row is compared with beside the backbone, itself trained on fewer pairs too.
+
+    >>> siblings("mlm headline 60,000 pairs")
+    {'weam': 'weam headline 60,000 pairs', 'tlm': 'tlm headline 60,000 pairs', 'fewer': 'mlm headline'}
+    """
+    kind = HEADLINE + encoder.partition(HEADLINE)[2]
+    return {"weam": f"weam{kind}", "tlm": f"tlm{kind}", "fewer": encoder.replace(LARGE_HEADLINE, HEADLINE)}
 
 
 def baseline(encoder: str) -> str:

@@ -404,13 +404,12 @@ def headline(scale: Scale) -> list[Step]:
     deeper = replace(scale, layers=layers, head_warmup_steps=WARM_HEAD)
     larger = replace(deeper, pairs=LARGE_PAIRS)
     unpaired = {"data_dir": DATA, "part": "unpaired", "sizes": [f"{pair}={UNPAIRED_PAIRS}" for pair in JOINT]}
-    steps = [Step("unpaired", "benchmarks.study_data", unpaired)]
-    steps += [pretraining(deepened(system, layers), deeper, **settings) for system, settings in DEEP.items()]
-    steps += [pretraining(deepened(system, layers, LARGE_HEADLINE), larger, **DEEP[system]) for system in LARGE]
-    trained = [step.name for step in steps[1:]]
-    for name in (base(layers), *trained):
-        steps += [nli(name, scale, scale.seeds), tatoeba(name, scale)]
-    steps += [space(name, scale) for name in (base(layers), *trained) if not name.endswith(LARGE_HEADLINE)]
+    trainings = [pretraining(deepened(system, layers), deeper, **settings) for system, settings in DEEP.items()]
+    trainings += [pretraining(deepened(system, layers, LARGE_HEADLINE), larger, **DEEP[system]) for system in LARGE]
+    names = [base(layers), *(step.name for step in trainings)]
+    steps = [Step("unpaired", "benchmarks.study_data", unpaired), *trainings]
+    steps += [step for name in names for step in (nli(name, scale, scale.seeds), tatoeba(name, scale))]
+    steps += [space(name, scale) for name in names if not name.endswith(LARGE_HEADLINE)]
     steps.append(XNLI_DEV)
     for setting, refined in (("translate-train", TRANSLATED), ("zero-shot", (*TRANSLATED, "weam-representation"))):
         for system in refined:

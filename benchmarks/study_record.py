@@ -103,8 +103,8 @@ class Study:
 
     def languages(self, *systems: str) -> list[str]:
         """Return the languages that any of some systems was tested on, English first, their mean last."""
-        found = dict.fromkeys(language for system, language in self.scores if system in systems)
-        found.pop(TRANSFER_GAP, None)
+        named = (name for system, name in self.scores if system in systems)
+        found = dict.fromkeys(name for name in named if name != TRANSFER_GAP)
         return sorted(found, key=lambda language: (language != ENGLISH) + (language == MEAN))
 
     def last(self, encoder: str, metric: str) -> float | None:

@@ -22,7 +22,7 @@ from benchmarks.study_cells import (
     seed_note,
     signed,
 )
-from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, relatives
+from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, siblings
 from benchmarks.study_plan import HEADLINE, MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
     ANSWERS,
@@ -145,12 +145,16 @@ def headline_table(study: Study) -> str:
 def siblings_table(study: Study) -> str:
     """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
     encoders = [encoder for encoder in study.encoders("headline") if HEADLINE in encoder]
-    heads = ("less weam", "less tlm", f"less itself on {study.scale.pairs:,} pairs")  # in the order of `relatives`
-    columns = []
-    for evaluation in (FULL, RETRIEVAL):
-        for head, others in zip(heads, zip(*map(relatives, encoders), strict=True), strict=False):
-            theirs = dict(zip(encoders, others, strict=True))
-            columns.append(gap_column(study, f"{TITLES[evaluation]}, {head}", evaluation, theirs.__getitem__))
+
+    def sibling(key: str) -> Callable[[str], str]:
+        return lambda encoder: siblings(encoder)[key]
+
+    others = {"weam": "weam", "tlm": "tlm", "fewer": f"itself on {study.scale.pairs:,} pairs"}
+    columns = [
+        gap_column(study, f"{TITLES[evaluation]}, less {words}", evaluation, sibling(key))
+        for evaluation in (FULL, RETRIEVAL)
+        for key, words in others.items()
+    ]
     return encoder_table("mean, points", encoders, columns)
 
 

@@ -1,6 +1,5 @@
 """The study's document and plots: made of study.json alone, true to its verdicts, and silent on what is missing."""
 
-import copy
 import re
 import xml.etree.ElementTree as ElementTree
 from copy import deepcopy
@@ -218,7 +217,7 @@ def spread(evaluation, language, deviation, of_differences=None, metric="accurac
 def record():
     finished = {step for steps in QUESTIONS.values() for step in steps} - set(UNFINISHED)
     step = {"command": "run", "seconds": 1800.0, "threads": 1, "date": "2026-01-31"}
-    return copy.deepcopy(
+    return deepcopy(
         {
             "plan": "small",
             "date": "2026-01-31",
