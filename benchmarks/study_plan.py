@@ -31,6 +31,7 @@ PAIRS = {  # the bitext of each language pair
 TATOEBA = ("de", "es", "zh", "it", "nl", "pt", "sw", "tr")
 JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
 GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
+LOW_RESOURCE = ("en-sw", "en-hi", "en-tr")  # beside en-de, which is cut to a multiple of theirs
 SIZES = (1, 3, 6, 10)
 LAYERS = (2, 4, 6, 12)
 WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
@@ -460,17 +461,20 @@ def ratios(scale: Scale) -> list[Step]:
     """Question 3: pairs of a low-resource language to pairs of a high-resource one, and the sampling exponent.
 
     The low-resource bitext is cut to a file of its own, so that its aligner has no more than that either. All runs
-    have the same number of steps.
+    have the same number of steps. Where pairs are few, the first low-resource language has all mixtures, the others the
+    ends alone.
     """
-    lows, total = (("en-sw",), scale.pairs) if scale.pairs else (("en-sw", "en-hi", "en-tr"), 28_000)
+    total = scale.pairs or 28_000
     steps = wide_baseline(scale)
-    for low in lows:
-        for ratio in (1, 4, 16, 64):
+    for low in LOW_RESOURCE:
+        is_whole = not scale.pairs or low == LOW_RESOURCE[0]
+        exponents = (1.0, 0.7, 0.3, 0.0) if is_whole else (1.0, 0.0)
+        for ratio in (1, 4, 16, 64) if is_whole else (1, 64):
             sizes = {"en-de": total * ratio // (ratio + 1), low: total // (ratio + 1)}
             data = Step(f"text {low} 1 to {ratio}", "benchmarks.study_data", {"data_dir": DATA, "part": "bitext"})
             data.settings["sizes"] = [f"{pair}={size}" for pair, size in sizes.items()]
             steps.append(data)
-            for alpha in (1.0, 0.7, 0.3, 0.0) if ratio > 1 else (1.0,):
+            for alpha in exponents if ratio > 1 else (1.0,):
                 name = f"{low} 1 to {ratio} alpha {alpha:g}"
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}

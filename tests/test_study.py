@@ -15,7 +15,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from benchmarks import study, study_plan
 from benchmarks.study import Place, command, describe, main, needed, places, references, run_all
-from benchmarks.study_plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study_plan import LOW_RESOURCE, QUESTIONS, SCALES, Step, plan
 from run_mlqa import BENCHMARKS
 from run_xtreme_r import TASKS
 from weam.answer_spans import Windows
@@ -527,6 +527,19 @@ def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> No
         assert settings[f"{system} headline"] == deeper
         if system in ("weam", "tlm", "word-alignment"):
             assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
+
+
+def test_every_low_resource_language_has_the_ends_of_the_ratios() -> None:
+    names = {scale: [step.name for step in plan(SCALES[scale], ("ratios",))] for scale in ("small", "full")}
+    mixtures = {
+        scale: {low: {name for name in known if name.startswith(low) and "/" not in name} for low in LOW_RESOURCE}
+        for scale, known in names.items()
+    }
+    ends = ("1 to 1 alpha 1", "1 to 64 alpha 1", "1 to 64 alpha 0")
+    for low in ("en-hi", "en-tr"):
+        assert mixtures["small"][low] == {f"{low} {end}" for end in ends}
+        assert mixtures["small"][low] < mixtures["full"][low]
+    assert mixtures["small"]["en-sw"] == mixtures["full"]["en-sw"] and len(mixtures["full"]["en-sw"]) == 13
 
 
 def test_unpaired_text_is_learnt_from_as_pairs_are() -> None:
