@@ -32,6 +32,8 @@ TATOEBA = ("de", "es", "zh", "it", "nl", "pt", "sw", "tr")
 JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
 GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
 LOW_RESOURCE = ("en-sw", "en-hi", "en-tr")  # beside en-de, which is cut to a multiple of theirs
+MIXTURES = {1: (1.0,), **dict.fromkeys((4, 16, 64), (1.0, 0.7, 0.3, 0.0))}  # for each ratio the sampling exponents
+END_MIXTURES = {1: (1.0,), 64: (1.0, 0.0)}
 SIZES = (1, 3, 6, 10)
 LAYERS = (2, 4, 6, 12)
 WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
@@ -467,14 +469,13 @@ def ratios(scale: Scale) -> list[Step]:
     total = scale.pairs or 28_000
     steps = wide_baseline(scale)
     for low in LOW_RESOURCE:
-        is_whole = not scale.pairs or low == LOW_RESOURCE[0]
-        exponents = (1.0, 0.7, 0.3, 0.0) if is_whole else (1.0, 0.0)
-        for ratio in (1, 4, 16, 64) if is_whole else (1, 64):
+        mixtures = END_MIXTURES if scale.pairs and low != LOW_RESOURCE[0] else MIXTURES
+        for ratio, exponents in mixtures.items():
             sizes = {"en-de": total * ratio // (ratio + 1), low: total // (ratio + 1)}
             data = Step(f"text {low} 1 to {ratio}", "benchmarks.study_data", {"data_dir": DATA, "part": "bitext"})
             data.settings["sizes"] = [f"{pair}={size}" for pair, size in sizes.items()]
             steps.append(data)
-            for alpha in exponents if ratio > 1 else (1.0,):
+            for alpha in exponents:
                 name = f"{low} 1 to {ratio} alpha {alpha:g}"
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
