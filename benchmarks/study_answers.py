@@ -4,13 +4,13 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
 from benchmarks.study_cells import percent, points, seed_note, signed
-from benchmarks.study_figures import LIKE, REPRESENTATION, TRANSFER_GAP, baseline
-from benchmarks.study_plan import MBERT, SIZES, THEN_NLI
+from benchmarks.study_figures import LIKE, REPRESENTATION, TRANSFER_GAP, baseline, drawn_as_it_comes
+from benchmarks.study_plan import MBERT, SIZES, THEN_NLI, WIDE_MBERT
 from benchmarks.study_record import (
     ERROR_RATE,
     FROM_ENGLISH,
@@ -91,13 +91,23 @@ def progress(study: Study, question: str, is_known: bool) -> str:
 def sides(study: Study, encoders: Sequence[str], evaluation: str) -> str:
     """Say which encoders an evaluation shows above the backbone, which below, and of which it does not say."""
     words = {f"above {MBERT}": 1, "below": -1, "undecided": 0}
-    return grouped(study, encoders, evaluation, MEAN, words) or f"on {TITLES[evaluation]} nothing is measured yet"
+    gaps = gaps_between(study, dict.fromkeys(encoders, MEAN), baseline, evaluation)
+    return grouped(gaps, evaluation, words) or f"on {TITLES[evaluation]} nothing is measured yet"
 
 
-def grouped(study: Study, encoders: Sequence[str], evaluation: str, language: str, words: Mapping[str, int]) -> str:
-    """List encoders under the word for the side of the backbone that the interval lies on; nothing if none is known."""
-    gaps = {name: study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}", language) for name in encoders}
-    known = {name: gap for name, gap in gaps.items() if gap is not None}
+def gaps_between(
+    study: Study, languages: Mapping[str, str], theirs: Callable[[str], str], evaluation: str
+) -> dict[str, Gap]:
+    """Return what is known of encoders, each in a language of its own, less what a function names for it."""
+    gaps = {
+        name: study.gap(f"{name}/{evaluation}", f"{theirs(name)}/{evaluation}", language)
+        for name, language in languages.items()
+    }
+    return {name: gap for name, gap in gaps.items() if gap is not None}
+
+
+def grouped(known: Mapping[str, Gap], evaluation: str, words: Mapping[str, int]) -> str:
+    """List encoders under the word for the side of 0 that the interval lies on; nothing if there are none."""
     groups = []
     for word, side in words.items():
         names = [f"{name} {signed(g.value)}{seed_note(g, evaluation)}" for name, g in known.items() if g.side == side]
@@ -174,10 +184,10 @@ def headline_answer(study: Study) -> str:
 def transfer_answer(study: Study) -> str:
     """Say which encoders are shown to lose less from English to the other languages than the backbone, which more."""
     words = {"narrower": -1, "wider": 1, "undecided": 0}
-    tests = [
-        grouped(study, study.encoders(question), evaluation, TRANSFER_GAP, words)
-        for question, evaluation in FROM_ENGLISH
-    ]
+    tests = []
+    for question, evaluation in FROM_ENGLISH:
+        encoders = dict.fromkeys(study.encoders(question), TRANSFER_GAP)
+        tests.append(grouped(gaps_between(study, encoders, baseline, evaluation), evaluation, words))
     return answer([test for test in tests if test])
 
 
@@ -220,19 +230,16 @@ def other_placebo(study: Study) -> list[str]:
 
 
 def ratios_answer(study: Study) -> str:
-    """Say what the sampling exponent does at the most uneven ratio, for each language."""
-    known = [mixture for mixture in mixtures(study) if mixture.ratio > 1]
+    """Say where the low-resource language is told from the backbone, and from itself drawn as it comes."""
+    low = {mixture.encoder: mixture.low for mixture in mixtures(study)}
     sentences = []
-    for low in dict.fromkeys(mixture.low for mixture in known):
-        ratio = max(mixture.ratio for mixture in known if mixture.low == low)
-        runs = [mixture for mixture in known if (mixture.low, mixture.ratio) == (low, ratio)]
+    for which, theirs in ((f"than {WIDE_MBERT}", baseline), ("drawn more often than with alpha 1", drawn_as_it_comes)):
         for evaluation in OF_ENCODERS:
-            texts = []
-            for run in sorted(runs, key=lambda run: run.alpha):
-                means = [study.mean(f"{run.encoder}/{evaluation}", language) for language in (low, HIGH)]
-                texts += [] if None in means else [f"{' and '.join(map(percent, means))} with alpha {run.alpha}"]
-            start = f"at 1 to {ratio} on {TITLES[evaluation]}, {low} and {HIGH} have"
-            sentences += [f"{start} {', '.join(texts)}"] if texts else []
+            gaps = gaps_between(study, low, theirs, evaluation)
+            words = {f"the low-resource language is better {which}": 1, "worse": -1}
+            undecided = sum(gap.side == 0 for gap in gaps.values())
+            groups = grouped(gaps, evaluation, words)
+            sentences += [f"{groups}; undecided: {undecided} of {len(gaps)}"] if groups else []
     return answer(sentences)
 
 

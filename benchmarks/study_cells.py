@@ -78,13 +78,17 @@ def score_column(study: Study, head: str, evaluation: str, language: str = MEAN)
 
 
 def gap_column(
-    study: Study, head: str, evaluation: str, theirs: str | Callable[[str], str], language: str = MEAN
+    study: Study,
+    head: str,
+    evaluation: str,
+    theirs: str | Callable[[str], str],
+    language: str | Callable[[str], str] = MEAN,
 ) -> Column:
-    """Return a column of differences to one encoder, or to the one that a function of the row's encoder names."""
+    """Return a column of differences to an encoder, in a language; each may depend on the encoder of the row."""
 
     def cell(encoder: str) -> str:
-        other = theirs if isinstance(theirs, str) else theirs(encoder)
-        return points(study.gap(f"{encoder}/{evaluation}", f"{other}/{evaluation}", language))
+        other, where = (of if isinstance(of, str) else of(encoder) for of in (theirs, language))
+        return points(study.gap(f"{encoder}/{evaluation}", f"{other}/{evaluation}", where))
 
     return head, cell
 

@@ -308,7 +308,8 @@ def difference(
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name.
 
-    Headline rows are compared among themselves; with another vocabulary an encoder with what it began with alone.
+    Headline rows are compared among themselves; with another vocabulary an encoder with what it began with, a mixture
+    with that of exponent 1, too.
     """
     known = list(names)
     claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
@@ -317,7 +318,7 @@ def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
         encoder, _, evaluation = name.partition("/")
         begun = baseline(encoder)
         if begun == WIDE_MBERT:
-            others = [begun]
+            others = [begun, drawn_as_it_comes(encoder)]
         elif HEADLINE in encoder:
             others = [begun, *siblings(encoder).values()]
         else:
@@ -345,6 +346,16 @@ def siblings(encoder: str) -> dict[str, str]:
     """
     kind = HEADLINE + encoder.partition(HEADLINE)[2]
     return {"weam": f"weam{kind}", "tlm": f"tlm{kind}", "fewer": encoder.replace(LARGE_HEADLINE, HEADLINE)}
+
+
+def drawn_as_it_comes(encoder: str) -> str:
+    """Return the mixture of the same texts without sampling, whose exponent is 1; another encoder is its own.
+
+    >>> drawn_as_it_comes("en-sw 1 to 64 alpha 0.3"), drawn_as_it_comes("3 languages, total fixed")
+    ('en-sw 1 to 64 alpha 1', '3 languages, total fixed')
+    """
+    texts, alpha, _ = encoder.partition(" alpha ")
+    return f"{texts} alpha 1" if alpha else encoder
 
 
 def baseline(encoder: str) -> str:

@@ -59,6 +59,7 @@ from benchmarks.study_tables import (
     placebo_table,
     ratio_table,
     refined_table,
+    sampling_table,
     siblings_table,
     size_table,
     space_table,
@@ -215,6 +216,7 @@ def ratios_part(study: Study) -> str:
     if not known:
         return progress(study, "ratios", False)
     tables = [ratio_table(study, low) for low in dict.fromkeys(mixture.low for mixture in known)]
+    tables.append(sampling_table(study))
     plot = picture(study, "ratio", "scores over the ratio")
     return paragraphs(progress(study, "ratios", True), *tables, plot, ratios_answer(study))
 

@@ -22,7 +22,7 @@ from benchmarks.study_cells import (
     seed_note,
     signed,
 )
-from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, siblings
+from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, drawn_as_it_comes, siblings
 from benchmarks.study_plan import HEADLINE, MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
     ANSWERS,
@@ -289,6 +289,17 @@ def ratio_table(study: Study, low: str) -> str:
         for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
     ]
     return encoder_table("%", encoders, columns)
+
+
+def sampling_table(study: Study) -> str:
+    """Lay out what drawing the low-resource language more often than it comes changes, for it and for the other."""
+    low = {mixture.encoder: mixture.low for mixture in mixtures(study)}
+    columns = [
+        gap_column(study, f"{TITLES[evaluation]} {head}", evaluation, drawn_as_it_comes, language)
+        for evaluation in OF_ENCODERS
+        for head, language in ((HIGH, HIGH), ("low-resource", low.__getitem__))
+    ]
+    return encoder_table("points, less alpha 1", low, columns)
 
 
 def part_gap(study: Study, growth: Growth, evaluation: str, aligned: bool) -> float | None:

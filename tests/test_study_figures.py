@@ -430,6 +430,13 @@ def test_an_encoder_is_compared_with_what_it_began_with(encoder: str, began_with
     assert baseline(encoder) == began_with
 
 
+def test_a_mixture_is_compared_with_the_backbone_and_with_its_texts_drawn_as_they_come() -> None:
+    begun, even, other = (f"{name}/panx" for name in ("mbert wide", "en-sw 1 to 1 alpha 1", "3 languages, total fixed"))
+    uneven = [f"en-sw 1 to 4 alpha {alpha}/panx" for alpha in ("1", "0.3", "0")]
+    pairs = [(name, begun) for name in (even, other, *uneven)] + [(name, uneven[0]) for name in uneven[1:]]
+    assert set(wanted_comparisons([begun, even, other, *uneven])) == set(pairs)
+
+
 def test_every_encoder_of_the_plans_began_with_one_that_is_planned() -> None:
     for scale in SCALES:
         known = {name.partition("/")[0] for name in evaluations_of(scale)}

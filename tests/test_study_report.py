@@ -43,6 +43,7 @@ from benchmarks.study_tables import (
     placebo_table,
     ratio_table,
     refined_table,
+    sampling_table,
     siblings_table,
     size_table,
     space_table,
@@ -110,6 +111,10 @@ GAPS = {  # (ours, theirs) -> language -> (difference, low, high)
         "mean": (0.03, 0.01, 0.05),
     },
     ("en-sw 1 to 4 alpha 0/tatoeba", "mbert wide/tatoeba"): {"de": (-0.03, -0.05, -0.01), "sw": (0.03, 0.0, 0.06)},
+    ("en-sw 1 to 4 alpha 0/tatoeba", "en-sw 1 to 4 alpha 1/tatoeba"): {
+        "de": (-0.01, -0.02, -0.005),
+        "sw": (0.01, 0.004, 0.02),
+    },
     ("1 languages, total fixed/tatoeba", "mbert wide/tatoeba"): {
         "de": (0.01, 0.0, 0.02),
         "sw": (-0.01, -0.04, 0.02),
@@ -432,6 +437,14 @@ Tatoeba sw | less mbert wide |
     assert ratio_table(study, "sw") == expected
 
 
+def test_sampling_is_compared_with_pairs_drawn_as_they_come(study):
+    expected = """\
+| points, less alpha 1 | PAN-X de | PAN-X low-resource | Tatoeba de | Tatoeba low-resource |
+| --- | ---: | ---: | ---: | ---: |
+| en-sw 1 to 4 alpha 0 | – | – | -1.0 [-2.0, -0.5] | +1.0 [+0.4, +2.0] |"""
+    assert sampling_table(study) == expected
+
+
 def test_growth_tells_aligned_languages_from_others(study):
     expected = """\
 | % | PAN-X mean | less mbert wide | de | aligned | not aligned | Tatoeba mean | less mbert wide | de | aligned | \
@@ -565,9 +578,16 @@ alignment error rate at the last layer is 35.0 % with tlm, 33.0 % with weam, 42.
 
 
 def test_the_answer_on_ratios(study):
+    gaps = study.gaps | {
+        ("en-sw 1 to 1 alpha 1/tatoeba", "mbert wide/tatoeba", "sw"): Gap(0.05, 0.03, 0.07),
+        ("en-sw 1 to 4 alpha 1/tatoeba", "mbert wide/tatoeba", "sw"): Gap(-0.02, -0.03, -0.01),
+    }
     expected = """\
-Answer: at 1 to 4 on Tatoeba, sw and de have 53.0 and 87.0 with alpha 0, 52.0 and 88.0 with alpha 1."""
-    assert ratios_answer(study) == expected
+Answer: on Tatoeba, the low-resource language is better than mbert wide: en-sw 1 to 1 alpha 1 +5.0; worse: en-sw 1 to \
+4 alpha 1 -2.0; undecided: 1 of 3. On Tatoeba, the low-resource language is better drawn more often than with alpha 1: \
+en-sw 1 to 4 alpha 0 +1.0; worse: none; undecided: 0 of 1."""
+    assert ratios_answer(replace(study, gaps=gaps)) == expected
+    assert ratios_answer(replace(study, gaps={})) == ""
 
 
 def test_the_answer_on_languages(study):
