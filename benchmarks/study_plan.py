@@ -427,9 +427,9 @@ def beyond(scale: Scale) -> list[Step]:
     steps = [udpos(name, scale, scale.seeds if name in CLAIMED else scale.few_seeds) for name in names]
     compared = (MBERT, "tlm", "weam", "word-alignment")
     layers = scale.headline_layers
-    deep = [deepened(name, layers) for name in compared] if layers else compared
+    *deep, control = [deepened(name, layers) if layers else name for name in (*compared, "mlm")]
     steps.append(Step("wikiann", "benchmarks.study_data", {"data_dir": DATA, "part": "wikiann"}))
-    steps += [panx(name, scale, scale.seeds) for name in compared]
+    steps += [panx(name, scale, scale.seeds) for name in dict.fromkeys([*compared, *deep, control])]
     steps += [xquad(name, scale, scale.few_seeds) for name in deep]
     steps.append(Step("xquad", "benchmarks.study_data", {"data_dir": DATA, "part": "xquad"}))
     if scale.pairs:  # six layers learn next to nothing from 1,001 questions: one run shows it
