@@ -548,6 +548,19 @@ def test_unpaired_text_is_learnt_from_as_pairs_are() -> None:
     assert settings["tlm unpaired headline"] == {**settings["tlm headline"], "train_file": files}
 
 
+def test_the_deep_placebo_is_weam_with_other_links() -> None:
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline", "ablations"))}
+    links = {name: settings["weam shuffled links"][name] for name in ("alignments", "alignments_unit")}
+    assert settings["weam shuffled links headline"] == {**settings["weam headline"], **links}
+
+
+def test_every_encoder_with_all_layers_is_tested_on_names() -> None:
+    steps = plan(SCALES["small"], ("headline", "beyond"))
+    deep = [step.name for step in steps if step.name.endswith(" headline")]
+    assert len(deep) == 7
+    assert {f"{name}/panx/seed 3" for name in deep} < {step.name for step in steps}
+
+
 def test_what_goes_on_from_english_nli_began_with_the_same_seed() -> None:
     """So that each system's trainings are equal but for the encoder."""
     steps = {step.name: step.settings for step in plan(SCALES["small"], ("headline",)) if " then nli/" in step.name}
