@@ -68,7 +68,7 @@ def encoder_table(
     """Lay out a row for each encoder of which a column says anything; nothing if there is none."""
     names = {encoder: (labels or {}).get(encoder, encoder) for encoder in encoders}
     rows = [[name, *(cell(encoder) for _, cell in columns)] for encoder, name in names.items()]
-    kept = [row for row in rows if set(row[1:]) != {MISSING}]
+    kept = [row for row in rows if set(row[1:]) - {MISSING}]
     return table([head, *(title for title, _ in columns)], kept) if kept else ""
 
 

@@ -39,6 +39,7 @@ from benchmarks.study_record import (
     ENTITIES,
     FROM_ENGLISH,
     FULL,
+    RETRIEVAL,
     TAGS,
     TRANSLATED,
     ZERO_SHOT,
@@ -50,6 +51,7 @@ from benchmarks.study_record import (
 )
 from benchmarks.study_tables import (
     ablation_table,
+    by_backbone,
     claims_table,
     correlations_table,
     growth_table,
@@ -165,7 +167,7 @@ def headline_part(study: Study) -> str:
     return paragraphs(
         progress(study, "headline", True),
         scores,
-        siblings_table(study),
+        siblings_table(study, "headline", (FULL, RETRIEVAL)),
         by_language,
         chance(study, FULL, encoders),
         refined,
@@ -198,7 +200,11 @@ def systems_part(study: Study) -> str:
 
 def transfer_part(study: Study) -> str:
     """Lay out the distance between English and the other languages."""
-    tables = [transfer_table(study, question, evaluation) for question, evaluation in FROM_ENGLISH]
+    tables = [
+        transfer_table(study, evaluation, encoders)
+        for question, evaluation in FROM_ENGLISH
+        for encoders in by_backbone(study.encoders(question))
+    ]
     return paragraphs(*tables, CAPTION, transfer_answer(study)) if any(tables) else "Not measured yet."
 
 
@@ -248,8 +254,12 @@ def intermediate_part(study: Study) -> str:
 def beyond_part(study: Study) -> str:
     """Lay out the other tasks."""
     encoders = study.encoders("beyond")
-    by_language = [language_table(study, evaluation, encoders) for evaluation in (TAGS, ENTITIES, ANSWERS)]
-    parts = [*by_language, tasks_table(study)]
+    by_language = [
+        language_table(study, evaluation, kin)
+        for evaluation in (TAGS, ENTITIES, ANSWERS)
+        for kin in by_backbone(encoders)
+    ]
+    parts = [*by_language, tasks_table(study), siblings_table(study, "beyond", (ENTITIES, ANSWERS))]
     if not any(parts):
         return progress(study, "beyond", False)
     return paragraphs(progress(study, "beyond", True), *parts, CAPTION, tasks_answer(study))

@@ -3,7 +3,7 @@
 A table of which nothing was measured is empty.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 
 from benchmarks.markdown import table
@@ -51,7 +51,11 @@ from weam.results import MEAN
 
 POINT = 0.01
 PLACEBO, OTHER_PLACEBO = f"weam{SHUFFLED}", f"weam-representation{SHUFFLED}"
-WARM_HEAD = " warm head"
+TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
+    "": ("weam", "tlm", PLACEBO),
+    "warm head": ("weam warm head", "tlm warm head", f"weam warm head{SHUFFLED}"),
+    "all layers": (f"weam{HEADLINE}", f"tlm{HEADLINE}", f"{PLACEBO}{HEADLINE}"),
+}
 TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
 
 
@@ -142,9 +146,9 @@ def headline_table(study: Study) -> str:
     return encoder_table("mean, %", study.encoders("headline"), columns)
 
 
-def siblings_table(study: Study) -> str:
+def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> str:
     """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
-    encoders = [encoder for encoder in study.encoders("headline") if HEADLINE in encoder]
+    encoders = [encoder for encoder in study.encoders(question) if HEADLINE in encoder]
 
     def sibling(key: str) -> Callable[[str], str]:
         return lambda encoder: siblings(encoder)[key]
@@ -152,13 +156,14 @@ def siblings_table(study: Study) -> str:
     others = {"weam": "weam", "tlm": "tlm", "fewer": f"itself on {study.scale.pairs:,} pairs"}
     columns = [
         gap_column(study, f"{TITLES[evaluation]}, less {words}", evaluation, sibling(key))
-        for evaluation in (FULL, RETRIEVAL)
+        for evaluation in evaluations
         for key, words in others.items()
     ]
-    return encoder_table("mean, points", encoders, columns)
+    known = [(head, cell) for head, cell in columns if any(cell(encoder) != MISSING for encoder in encoders)]
+    return encoder_table("mean, points", encoders, known)
 
 
-def transfer_table(study: Study, question: str, evaluation: str) -> str:
+def transfer_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
     """Lay out how far each encoder falls from English to the other languages, beside the backbone of its depth."""
     columns = [
         score_column(study, "English", evaluation, ENGLISH),
@@ -166,7 +171,7 @@ def transfer_table(study: Study, question: str, evaluation: str) -> str:
         score_column(study, "transfer gap", evaluation, TRANSFER_GAP),
         gap_column(study, "difference", evaluation, baseline, TRANSFER_GAP),
     ]
-    return encoder_table(f"{TITLES[evaluation]}, %", study.encoders(question), columns)
+    return encoder_table(f"{TITLES[evaluation]}, %", encoders, columns)
 
 
 def refined_table(study: Study) -> str:
@@ -178,15 +183,26 @@ def refined_table(study: Study) -> str:
     return encoder_table("mean, %", study.encoders("headline"), columns)
 
 
+def by_backbone(encoders: Iterable[str]) -> list[list[str]]:
+    """Return encoders in groups of those that began with the same backbone.
+
+    >>> by_backbone(["mbert", "mbert 12 layers", "tlm", "tlm headline"])
+    [['mbert', 'tlm'], ['mbert 12 layers', 'tlm headline']]
+    """
+    groups: dict[str, list[str]] = {}
+    for encoder in encoders:
+        groups.setdefault(baseline(encoder), []).append(encoder)
+    return list(groups.values())
+
+
 def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
-    tested = [encoder for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]
-    before = baseline(tested[-1]) if tested else MBERT
-    theirs = f"{before}/{evaluation}"
+    backbones = [baseline(encoder) for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]
+    theirs = f"{backbones[-1]}/{evaluation}" if backbones else ""
     languages = study.languages(theirs)
     if not languages:
         return ""
-    rows = [[f"{before}, %", *(score(study.scores[theirs, language]) for language in languages)]]
+    rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
     for encoder in encoders:
         gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
         rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
@@ -231,25 +247,20 @@ def ablation_table(study: Study) -> str:
     return encoder_table("mean, %", ablation_encoders(study), columns)
 
 
-def placebo_gaps(study: Study, evaluation: str, variant: str = "") -> list[Gap | None]:
-    """Return by how much WEAM is above TLM, WEAM with shuffled links above TLM, and the latter above WEAM.
-
-    All three in one variant, as ` warm head`.
-    """
-    weam, tlm, shuffled = (
-        f"{name}/{evaluation}" for name in (f"weam{variant}", f"tlm{variant}", f"weam{variant}{SHUFFLED}")
-    )
-    return [study.gap(*pair) for pair in ((weam, tlm), (shuffled, tlm), (shuffled, weam))]
+def placebo_gaps(study: Study, evaluation: str, weam: str, tlm: str, shuffled: str) -> list[Gap | None]:
+    """Return by how much WEAM is above TLM, WEAM with shuffled links above TLM, and the latter above WEAM."""
+    pairs = ((weam, tlm), (shuffled, tlm), (shuffled, weam))
+    return [study.gap(f"{ours}/{evaluation}", f"{theirs}/{evaluation}") for ours, theirs in pairs]
 
 
 def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
     """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and what `placebo_gaps` has."""
     found = {}
-    for variant in ("", WARM_HEAD):
-        for evaluation in OF_SYSTEMS:
-            gaps = placebo_gaps(study, evaluation, variant)
+    for variant, encoders in TRIOS.items():
+        for evaluation in (FULL, *OF_SYSTEMS):
+            gaps = placebo_gaps(study, evaluation, *encoders)
             if any(gaps):
-                found[TITLES[evaluation] + (variant and f" ({variant.strip()})")] = (evaluation, gaps)
+                found[TITLES[evaluation] + (variant and f" ({variant})")] = (evaluation, gaps)
     return found
 
 
