@@ -11,7 +11,7 @@ builds on: what was measured once under some settings is never measured again, a
 result. What `study_figures` has put on record counts as measured too, so that a study goes on from a fresh clone: of
 old steps it repeats only the trainings that new ones build on. `--only` measures what it names again.
 Another backbone needs another `--output_dir` and another `--record`.
-A step that was killed goes on from its last checkpoint.
+A step that was killed goes on from its last checkpoint. In a folder one study runs at a time.
 """
 
 import argparse
@@ -31,12 +31,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from benchmarks.packed_backbone import WEIGHTS_FILE, unpacked
 from benchmarks.study_plan import QUESTIONS, SCALES, Settings, Step, plan
 from weam.cache import file_fingerprint
 from weam.results import write_json
 
 FINISHED_FILE = "finished.json"
+LOCK_FILE = "study.lock"
 BACKBONES_FILE = "backbones.json"
 BACKBONES = ("backbone", "wide")
 RECORD_FILE = Path("benchmarks/results/study.json")
@@ -287,7 +290,14 @@ def main() -> None:
     if arguments.dry_run:
         return
     note_backbones(to_run, fixed, arguments.output_dir, arguments.record)
-    failed = run_all(to_run, found, arguments.workers, arguments.launch_args)
+    try:
+        with FileLock(arguments.output_dir / LOCK_FILE, timeout=0):
+            failed = run_all(to_run, found, arguments.workers, arguments.launch_args)
+    except Timeout:
+        sys.exit(
+            f"another study runs in {arguments.output_dir}, and would train what this one trains: wait for its end, or "
+            "give another --output_dir; --workers runs several steps at a time"
+        )
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -138,9 +138,9 @@ def headline_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
     columns = [
         *pair_columns(study, TITLES[FULL], FULL, baseline),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
         *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
-        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
     return encoder_table("mean, %", study.encoders("headline"), columns)

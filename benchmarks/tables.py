@@ -71,7 +71,7 @@ def systems() -> str:
     placebo = placebo_answer(study).replace("Answer:", "Does the gain come from the links?")
     deeper = (
         f"The same with {scale.headline_layers} layers, {WARM_HEAD:,} steps of warm-up for the prediction head in "
-        f"place of {scale.head_warmup_steps}, {LARGE_PAIRS:,} sentence pairs where a row says so, and fine-tuned on "
+        f"place of {scale.head_warmup_steps}, {LARGE_PAIRS:,} sentence pairs where a row says so, XNLI learnt from "
         f"{scale.nli_train:,} English pairs of NLI; differences in points to the backbone, with 95 % intervals:"
     )
     judged = (

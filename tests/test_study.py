@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from transformers import HfArgumentParser, TrainingArguments
 
 from benchmarks import study, study_plan
@@ -404,6 +405,15 @@ def test_another_backbone_needs_another_folder(runs: Path, tmp_path: Path, monke
     with pytest.raises(ValueError, match=r"began with other weights than those of .*other.*another --output_dir"):
         typed(monkeypatch, [uses], runs, "--backbone", str(tmp_path / "other"))
     typed(monkeypatch, [uses], tmp_path / "new runs", "--backbone", str(tmp_path / "other"))
+
+
+def test_two_studies_do_not_run_in_one_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.mkdir()
+    with FileLock(runs / "study.lock"), pytest.raises(SystemExit, match=f"another study runs in {runs}.*--output_dir"):
+        typed(monkeypatch, [step("a")], runs)
+    assert finished([step("a")], runs) == []
+    typed(monkeypatch, [step("a")], runs)
+    assert finished([step("a")], runs) == ["a"]
 
 
 def test_another_backbone_needs_another_record(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
