@@ -1,5 +1,6 @@
 """The study's document and plots: made of study.json alone, true to its verdicts, and silent on what is missing."""
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from copy import deepcopy
@@ -28,6 +29,7 @@ from benchmarks.study_answers import (
 )
 from benchmarks.study_curves import PLOTS, Curve, available, drawn, forest_rows
 from benchmarks.study_figures import FAILS, HOLDS, NOT_MEASURED, UNDECIDED
+from benchmarks.study_plan import THEN_NLI
 from benchmarks.study_plots import write_plots
 from benchmarks.study_record import DEV_ROWS, Gap, parse_study, read_study
 from benchmarks.study_report import DOCUMENT, PARTS, filled, main, rerun_commands
@@ -800,6 +802,18 @@ def test_filling_in_twice_changes_nothing_and_hand_written_text_stays(study, not
 def test_a_document_without_a_place_for_a_part_is_refused(study):
     with pytest.raises(ValueError, match="no marks <!-- left --> and <!-- /left -->"):
         filled(marked(*[name for name in PARTS if name != "left"]), study)
+
+
+def test_all_committed_fine_tunings_of_an_encoder_began_with_the_same_weights():
+    """Encoders are trained again where they are missing: one that came out otherwise would go by the same name."""
+    weights: dict[str, set[str]] = {}
+    for file in (RESULTS / "study").glob("*---seed-*.json"):
+        encoder, _, rest = file.stem.partition("---")
+        begun = encoder + rest.rpartition("---")[2] if encoder.endswith(THEN_NLI.replace(" ", "-")) else encoder
+        rows = json.loads(file.read_text(encoding="utf-8"))["measurements"]
+        weights.setdefault(begun, set()).update(row["checkpoint_fingerprint"] for row in rows)
+    assert len(weights) > 50
+    assert {encoder for encoder, found in weights.items() if len(found) > 1} == set()
 
 
 def test_the_document_is_what_the_committed_record_makes_it():
