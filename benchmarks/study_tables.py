@@ -3,8 +3,9 @@
 A table of which nothing was measured is empty.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
+from typing import Any
 
 from benchmarks.markdown import table
 from benchmarks.study_cells import (
@@ -23,7 +24,7 @@ from benchmarks.study_cells import (
     signed,
 )
 from benchmarks.study_figures import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, drawn_as_it_comes, siblings
-from benchmarks.study_plan import HEADLINE, MBERT, SHUFFLED, WIDE_MBERT
+from benchmarks.study_plan import HEADLINE, LARGE_HEADLINE, LARGE_PAIRS, MBERT, SHUFFLED, WIDE_MBERT
 from benchmarks.study_record import (
     ANSWERS,
     ENTITIES,
@@ -55,6 +56,7 @@ TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
     "": ("weam", "tlm", PLACEBO),
     "warm head": ("weam warm head", "tlm warm head", f"weam warm head{SHUFFLED}"),
     "all layers": (f"weam{HEADLINE}", f"tlm{HEADLINE}", f"{PLACEBO}{HEADLINE}"),
+    f"{LARGE_PAIRS:,} pairs": (f"weam{LARGE_HEADLINE}", f"tlm{LARGE_HEADLINE}", f"{PLACEBO}{LARGE_HEADLINE}"),
 }
 TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
 
@@ -105,9 +107,17 @@ def claims_table(study: Study) -> str:
             gap = study.gap(ours, theirs)
             cells = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
             seeds = MISSING if gap is None else " and ".join(map(str, gap.seeds))
-            text = f"{plain(ours)} {contrast['relation']} {plain(theirs)}"
-            rows.append([f"{claim['letter']}. {text}", *cells, seeds, contrast["verdict"]])
+            rows.append([f"{claim['letter']}. {in_words(contrast)}", *cells, seeds, contrast["verdict"]])
     return table(["claim", "the first, %", "the second, %", "difference", "seeds", "verdict"], rows)
+
+
+def in_words(contrast: Mapping[str, Any]) -> str:
+    """Say what a contrast claims.
+
+    >>> in_words({"ours": "tlm/xnli zero-shot", "relation": "above", "theirs": "mbert/xnli zero-shot"})
+    'tlm zero-shot above mbert zero-shot'
+    """
+    return f"{plain(contrast['ours'])} {contrast['relation']} {plain(contrast['theirs'])}"
 
 
 def plain(system: str) -> str:

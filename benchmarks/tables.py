@@ -5,17 +5,19 @@
 Every figure in them comes through here; a test sees to it that they are what this writes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks import results_tables, scaling_tables
 from benchmarks.markdown import RESULTS, ROOT, fill, percent, read, table
 from benchmarks.results_tables import difference, held_out_table
-from benchmarks.study_answers import placebo_answer
+from benchmarks.study_answers import listed, placebo_answer
 from benchmarks.study_cells import LAST, encoder_table, layer_column, score_column
-from benchmarks.study_figures import SEEDS_TO_DECIDE
+from benchmarks.study_figures import HOLDS, SEEDS_TO_DECIDE
 from benchmarks.study_plan import LARGE_PAIRS, WARM_HEAD
 from benchmarks.study_record import DEV_ROWS, ENTITIES, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
-from benchmarks.study_tables import PLACEBO, headline_table
+from benchmarks.study_tables import PLACEBO, headline_table, in_words
 from weam.held_out import from_measurements
 from weam.results import MEAN, parse_results, read_results
 
@@ -66,7 +68,7 @@ def systems() -> str:
         "`python -m benchmarks.study`; every figure and interval is in [docs/study.md](docs/study.md), and what each "
         "system is."
     )
-    claims = "\n".join(f"- {claim['letter']}. {claim['text']}: **{claim['verdict']}**" for claim in record["claims"])
+    claims = "\n".join(map(claim_line, record["claims"]))
     rows = encoder_table("mean, %", [*study.encoders("systems"), PLACEBO], columns)
     placebo = placebo_answer(study).replace("Answer:", "Does the gain come from the links?")
     deeper = (
@@ -79,6 +81,13 @@ def systems() -> str:
         "systems:"
     )
     return "\n\n".join([head, rows, placebo, deeper, headline_table(study), judged, claims])
+
+
+def claim_line(claim: Mapping[str, Any]) -> str:
+    """Write what became of a claim, and what holds of one that does not hold as a whole."""
+    line = f"- {claim['letter']}. {claim['text']}: **{claim['verdict']}**"
+    held = [in_words(contrast) for contrast in claim["contrasts"] if contrast["verdict"] == HOLDS]
+    return f"{line}; what holds of it: {listed(held)}" if held and claim["verdict"] != HOLDS else line
 
 
 def transfer() -> str:
