@@ -426,7 +426,7 @@ def headline(scale: Scale) -> list[Step]:
 def beyond(scale: Scale) -> list[Step]:
     """Question 7: other tasks."""
     names = [MBERT, *SYSTEMS]
-    steps = [udpos(name, scale, scale.seeds if name in CLAIMED else scale.few_seeds) for name in names]
+    steps = [udpos(name, scale, scale.seeds) for name in names]
     compared = (MBERT, "tlm", "weam", "word-alignment")
     layers = scale.headline_layers
     deep = [deepened(name, layers) if layers else name for name in compared]
