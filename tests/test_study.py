@@ -535,8 +535,7 @@ def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> No
         warmer = {} if system == "word-alignment" else {"head_warmup_steps": 1000}  # which predicts no words
         deeper = {**settings[system], "num_hidden_layers": 12, **warmer}
         assert settings[f"{system} headline"] == deeper
-        if system in ("weam", "tlm", "word-alignment"):
-            assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
+        assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
 
 
 def test_every_low_resource_language_has_the_ends_of_the_ratios() -> None:
