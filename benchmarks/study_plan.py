@@ -381,7 +381,7 @@ DEEP: dict[str, Settings] = {  # trained with all layers too
     UNPAIRED: {"objective": "tlm", "train_file": [f"{pair}={{unpaired}}/{pair}.tsv" for pair in JOINT]},
     f"weam{SHUFFLED}": PLACEBO,
 }
-LARGE = tuple(system for system in DEEP if system != UNPAIRED)  # and with LARGE_PAIRS: what zero-shot claims compare
+LARGE = tuple(system for system in DEEP if system != UNPAIRED)  # and with LARGE_PAIRS, which are not parted
 TRANSLATED = (MBERT, "tlm", "weam")  # what is claimed of translate-train is of these
 XNLI_DEV = Step("xnli-dev", "benchmarks.study_data", {"data_dir": DATA, "part": "xnli-dev"})
 LINKS = Step("links", "benchmarks.study_data", {"data_dir": DATA, "part": "links", "tokenizer": BACKBONE}, 6.0)
