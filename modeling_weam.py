@@ -9,6 +9,7 @@ State-dict keys are those of `BertForMaskedLM`, and `model_type` stays `bert`: e
 checkpoint of this model without this file.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,14 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BertPreTrainedModel,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
 from transformers.utils import ModelOutput
 
@@ -34,14 +42,23 @@ def weam_settings(config: BertConfig) -> dict[str, Any]:
         ValueError: a setting is unknown or has an impossible value.
     """
     given = config.to_dict().get("weam", {})
-    unknown = sorted(set(given) - set(WEAM_DEFAULTS))
+    if not isinstance(given, dict):
+        raise ValueError(f"config.weam is {given!r}; give a mapping with settings of {sorted(WEAM_DEFAULTS)}")
+    unknown = sorted(map(str, set(given) - set(WEAM_DEFAULTS)))
     if unknown:
         raise ValueError(f"config.weam has unknown settings {unknown}; known are {sorted(WEAM_DEFAULTS)}")
     settings = {**WEAM_DEFAULTS, **given}
+    weight, layer = settings["cross_lingual_weight"], settings["align_layer"]
     if settings["exchange"] not in EXCHANGES:
         raise ValueError(f"config.weam['exchange'] is {settings['exchange']!r}; choose one of {EXCHANGES}")
-    if settings["cross_lingual_weight"] < 0:
-        raise ValueError("config.weam['cross_lingual_weight'] is negative; it weighs a loss, give 0 or more")
+    if type(weight) not in (int, float) or not 0 <= weight < math.inf:
+        raise ValueError(
+            f"config.weam['cross_lingual_weight'] is {weight!r}; it weighs a loss, give a number from 0 on"
+        )
+    if layer is not None and (type(layer) is not int or layer < 1):
+        raise ValueError(
+            f"config.weam['align_layer'] is {layer!r}; give the number of a layer, counted from 1, or null"
+        )
     return settings
 
 
@@ -66,8 +83,37 @@ class WEAMPreTrainingOutput(ModelOutput):
     attentions: tuple[torch.Tensor, ...] | None = None
 
 
-class WEAMModel(BertModel):
-    """The stock BERT encoder, number for number, that can also align the words of two sentences."""
+def drawn_encoder_weights(model: PreTrainedModel, report: dict[str, Any]) -> tuple[str, ...]:
+    """Name the weights of a model's encoder that its checkpoint lacked; the pooler, which few checkpoints have, aside.
+
+    Args:
+        model: as `from_pretrained` returned it.
+        report: the loading report that came with it (`output_loading_info=True`).
+    """
+    prefix, encoder = f"{model.base_model_prefix}.", model.base_model.state_dict()
+    drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
+    return tuple(sorted(x for x in drawn if x.removeprefix(prefix) in encoder and "pooler." not in x))
+
+
+class _NotesDrawnWeights:
+    """Loads as the stock class does, and leaves in `drawn_weights` of the encoder what the checkpoint lacked."""
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Load a checkpoint; arguments are those of the stock class."""
+        model, report = super().from_pretrained(*args, output_loading_info=True, **kwargs)  # type: ignore[misc]
+        model.base_model.drawn_weights = drawn_encoder_weights(model, report)
+        return (model, report) if output_loading_info else model
+
+
+class WEAMModel(_NotesDrawnWeights, BertModel):
+    """The stock BERT encoder, number for number, that can also align the words of two sentences.
+
+    Attributes:
+        drawn_weights: names of weights that the checkpoint lacked, so that they are random.
+    """
+
+    drawn_weights: tuple[str, ...] = ()
 
     @torch.no_grad()
     def align_words(
@@ -95,8 +141,14 @@ class WEAMModel(BertModel):
             Per pair the sorted links (source word, target word), both counted from 0.
 
         Raises:
-            ValueError: unequal numbers of sentences, an impossible layer, or a sentence too long for the model.
+            ValueError: unequal numbers of sentences, an impossible layer, a sentence too long for the model, or a
+                checkpoint that lacked weights of the encoder.
         """
+        if self.drawn_weights:
+            raise ValueError(
+                f"the checkpoint lacked {len(self.drawn_weights)} weights of the encoder, {self.drawn_weights[0]} for "
+                "one, which were drawn at random: load a whole checkpoint"
+            )
         if len(source) != len(target):
             raise ValueError(f"{len(source)} source sentences but {len(target)} target sentences; give pairs")
         layer = self.align_layer(layer)
@@ -150,7 +202,7 @@ def _mutual_links(
     return sorted({(source_words[i], target_words[j]) for i, j in enumerate(forward) if backward[j] == i})
 
 
-class BertForWEAMPreTraining(BertForMaskedLM):
+class BertForWEAMPreTraining(_NotesDrawnWeights, BertForMaskedLM):
     """BERT with one prediction head, tied to the embeddings, that scores every masked token twice.
 
     With x the sentence pair before masking, h the encoder's output, i a masked position and j = aligned(i):

@@ -2,12 +2,14 @@
 
 import copy
 import json
+import math
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModel,
+    AutoModelForSequenceClassification,
     BertConfig,
     BertForMaskedLM,
     BertModel,
@@ -200,6 +202,95 @@ def test_every_objective_begins_with_the_weights_of_the_checkpoint(objective, tm
     assert loaded.drawn == ()
     expected = stock.state_dict() if OBJECTIVES[objective].predicts else encoder_of(stock)
     assert same(loaded.model.state_dict(), expected)
+
+
+# Weights that are not the checkpoint's
+
+LOADERS = {
+    "pre-training": lambda folder: load_model(str(folder), "main", WEAM),
+    "transfer": lambda folder: load_with_head(AutoModelForSequenceClassification, str(folder), labels=["a", "b"]),
+    "retrieval": lambda folder: load_with_head(AutoModel, str(folder)),
+}
+every_loader = pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
+
+
+def stock_checkpoint(folder, **config):
+    stock = drawn(BertForMaskedLM(small_config()))
+    stock.save_pretrained(folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **config}), encoding="utf-8")
+    return stock
+
+
+def change_weights(folder, change):
+    """Write each tensor of a checkpoint again under the name, and with the values, that `change` returns."""
+    changed = dict(change(name, tensor) for name, tensor in load_file(folder / "model.safetensors").items())
+    save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@every_loader
+@pytest.mark.parametrize(
+    ("config", "weight"),
+    [
+        ({"num_hidden_layers": 3}, r"encoder\.layer\.2\.attention\.output\.LayerNorm\.bias.* and 13 more"),
+        ({"vocab_size": 64}, r"embeddings\.word_embeddings\.weight"),
+        ({"intermediate_size": 32}, r"encoder\.layer\.0\.intermediate\.dense\.bias.* and 3 more"),
+    ],
+    ids=["layers", "tokens", "inner size"],
+)
+def test_a_config_that_asks_for_more_than_the_weights_give_is_refused(load, config, weight, tmp_path):
+    stock_checkpoint(tmp_path, **config)
+    with pytest.raises(ValueError, match=rf"{tmp_path} has no weights for .*{weight}.* would be drawn.*give a whole"):
+        load(tmp_path)
+
+
+@every_loader
+def test_weights_under_other_names_are_refused_with_theirs_and_ours(load, tmp_path):
+    stock_checkpoint(tmp_path)
+    change_weights(tmp_path, lambda name, tensor: (f"student.{name}", tensor))
+    with pytest.raises(ValueError, match=r"no weights for .*embeddings\.LayerNorm.*\(not used: student\.bert\."):
+        load(tmp_path)
+
+
+@every_loader
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_weights_saved_from_inside_a_wrapper_are_read_with_a_warning(load, prefix, tmp_path, caplog):
+    stock = stock_checkpoint(tmp_path)
+    plain = load(tmp_path)
+    change_weights(tmp_path, lambda name, tensor: (f"{prefix}{name}", tensor))
+    loaded = load(tmp_path)
+    assert (loaded.fingerprint, loaded.drawn) == (plain.fingerprint, plain.drawn)
+    encoder = loaded.model.base_model.state_dict()
+    words = "embeddings.word_embeddings.weight"
+    assert torch.equal(encoder[words], stock.bert.state_dict()[words])
+    assert [record.getMessage() for record in caplog.records if record.name == "weam"] == [
+        f"{tmp_path} was saved from inside DataParallel or torch.compile: names are read without that"
+    ]
+
+
+def test_weights_under_their_own_names_are_read_without_a_warning(tmp_path, caplog):
+    stock_checkpoint(tmp_path)
+    load_model(str(tmp_path), "main", WEAM)
+    assert not [record for record in caplog.records if record.name == "weam"]
+
+
+@every_loader
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(load, value, tmp_path):
+    stock_checkpoint(tmp_path)
+    broken = "bert.encoder.layer.1.output.dense.bias"
+    change_weights(tmp_path, lambda name, x: (name, torch.full_like(x, value) if name == broken else x))
+    with pytest.raises(ValueError, match=rf"{tmp_path} has weights that are not finite: .*layer\.1.*an earlier one"):
+        load(tmp_path)
+
+
+@every_loader
+def test_damaged_weights_are_refused_by_folder(load, tmp_path):
+    stock_checkpoint(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=rf"the weights of {tmp_path} cannot be read \(.*\); copy or download"):
+        load(tmp_path)
 
 
 # Saving

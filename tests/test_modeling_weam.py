@@ -1,5 +1,7 @@
 """The losses against a slow loop, and the model against stock BERT."""
 
+import math
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -307,8 +309,19 @@ def test_the_encoder_is_numerically_the_stock_one(model, batch, tmp_path):
     ("settings", "message"),
     [
         ({"exchange": "words"}, "choose one of"),
-        ({"cross_lingual_weight": -1}, "negative"),
+        ({"exchange": ["target"]}, "choose one of"),
+        ({"cross_lingual_weight": -1}, "is -1; .* give 0 or more"),
+        ({"cross_lingual_weight": "1"}, "is '1'; .* give 0 or more"),
+        ({"cross_lingual_weight": True}, "is True; .* give 0 or more"),
+        ({"cross_lingual_weight": math.nan}, "is nan; .* give 0 or more"),
+        ({"cross_lingual_weight": 1e400}, "is inf; .* give 0 or more"),
+        ({"align_layer": "2"}, r"\['align_layer'\] is '2'; give the number of a layer"),
+        ({"align_layer": 0}, r"\['align_layer'\] is 0; give the number of a layer"),
+        ({"align_layer": 1.0}, r"\['align_layer'\] is 1\.0; give the number of a layer"),
         ({"exchnage": "target"}, "unknown settings"),
+        ("target", "config.weam is 'target'; give a mapping"),
+        (None, "config.weam is None; give a mapping"),
+        (["target"], r"config.weam is \['target'\]; give a mapping"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
@@ -333,6 +346,18 @@ def test_align_words_refuses_what_it_cannot_do(model, tokenizer):
         encoder.align_words(tokenizer, ["a"], ["a"], layer=3)
     with pytest.raises(ValueError, match="102 pieces, the model reads 64"):
         encoder.align_words(tokenizer, ["cat " * 100], ["a"])
+
+
+@pytest.mark.parametrize("kind", [WEAMModel, BertForWEAMPreTraining])
+def test_align_words_refuses_an_encoder_that_is_partly_random(kind, model, tokenizer, tmp_path):
+    """Only the loading report tells drawn weights from trained ones."""
+    model.save_pretrained(tmp_path)
+    whole = kind.from_pretrained(tmp_path)
+    assert len(whole.base_model.align_words(tokenizer, ["cat"], ["katze"])) == 1
+    deeper, report = kind.from_pretrained(tmp_path, num_hidden_layers=3, output_loading_info=True)
+    assert any("layer.2." in key for key in report["missing_keys"])
+    with pytest.raises(ValueError, match=r"lacked 16 weights of the encoder, \S*encoder\.layer\.2\..*load a whole"):
+        deeper.base_model.align_words(tokenizer, ["cat"], ["katze"])
 
 
 def test_stock_auto_classes_load_the_weights_without_trust(model, tmp_path):

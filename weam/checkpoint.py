@@ -4,6 +4,8 @@ Says clearly what cannot be continued. It neither trains nor pushes.
 """
 
 import hashlib
+import logging
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -22,13 +25,16 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from modeling_weam import BertForWEAMPreTraining
+from modeling_weam import BertForWEAMPreTraining, drawn_encoder_weights
 from weam.baselines import OBJECTIVES, BertForSimCSE, Objective
 
+logger = logging.getLogger("weam")
 AUTO_MAP = {
     "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
     "AutoModel": "modeling_weam.WEAMModel",
 }
+WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights
+NAMES_SHOWN = 3
 TIED_LAYERS = ("word_embeddings", "decoder", "cls")  # share, or feed, the matrix of the embeddings
 
 
@@ -109,12 +115,56 @@ def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> 
     return digest.hexdigest()[:16]
 
 
-def _loaded(model: PreTrainedModel, report: dict[str, Any]) -> LoadedModel:
-    """Tell what was drawn, and whether layers were left out, from the loading report of transformers."""
+def _load(kind: type[PreTrainedModel], name: str, **options: object) -> LoadedModel:
+    """Load weights in float32, and see that the encoder is the checkpoint's: whole and finite.
+
+    Args:
+        kind: a model class or a stock Auto class.
+        name: Hub name or folder.
+        **options: of `from_pretrained`.
+
+    Raises:
+        ValueError: the weights cannot be read, some of the encoder would be drawn, or some are not finite.
+    """
+    # A checkpoint kept in half precision would otherwise be trained in it; the head of another task has another size.
+    options |= {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
+    try:
+        model, report = kind.from_pretrained(name, **options)
+        if any(map(WRAPPERS.match, report["unexpected_keys"])):
+            logger.warning("%s was saved from inside DataParallel or torch.compile: names are read without that", name)
+            model, report = kind.from_pretrained(name, key_mapping={WRAPPERS.pattern: ""}, **options)
+    except SafetensorError as error:
+        raise ValueError(f"the weights of {name} cannot be read ({error}); copy or download them again") from error
+    _check_weights(model, report, name)
     drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
     is_cut = any("encoder.layer." in key for key in report["unexpected_keys"])
     return LoadedModel(model, weights_fingerprint(model, drawn), modules, is_cut=is_cut)
+
+
+def _check_weights(model: PreTrainedModel, report: dict[str, Any], name: str) -> None:
+    """Refuse an encoder that is drawn in part, by the loading report of transformers, and weights that are not finite.
+
+    Raises:
+        ValueError: names them.
+    """
+    drawn = drawn_encoder_weights(model, report)
+    if drawn:
+        unused = f" (not used: {_some(report['unexpected_keys'])})" if report["unexpected_keys"] else ""
+        raise ValueError(
+            f"{name} has no weights for {_some(drawn)} of the size in its config.json{unused}; they would be drawn at "
+            "random: give a whole checkpoint with the config.json that it was saved with"
+        )
+    broken = [key for key, x in model.state_dict().items() if x.is_floating_point() and not x.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"{name} has weights that are not finite: {_some(broken)}; its training diverged, give an earlier one"
+        )
+
+
+def _some(names: Collection[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(sorted(names)[:NAMES_SHOWN]) + more
 
 
 def read_config(name: str, revision: str, num_hidden_layers: int | None = None) -> PretrainedConfig:
@@ -155,7 +205,8 @@ def load_model(
         from_scratch: only the config is read; weights are drawn from torch's global generator.
 
     Raises:
-        ValueError: the architecture is not BERT's, it has not so many layers, or no dropout where SimCSE needs it.
+        ValueError: the architecture is not BERT's, it has not so many layers, no dropout where SimCSE needs it, or its
+            weights are not those of a whole encoder.
     """
     config = read_config(name, revision, num_hidden_layers)
     if not isinstance(config, BertConfig):
@@ -177,11 +228,7 @@ def load_model(
     if from_scratch:
         model = objective.model_class(config)
         return LoadedModel(model, weights_fingerprint(model))
-    # A checkpoint kept in half precision would otherwise be trained in it.
-    model, report = objective.model_class.from_pretrained(
-        name, revision=revision, config=config, dtype=torch.float32, output_loading_info=True
-    )
-    return _loaded(model, report)
+    return _load(objective.model_class, name, revision=revision, config=config)
 
 
 def save_as_stock(folder: Path, stock_class: type[PreTrainedModel]) -> None:
@@ -216,6 +263,9 @@ def load_with_head(
         revision: branch, tag or commit.
         labels: the names of the classes, None if the head has none.
         num_hidden_layers: keep so many, the lowest; None: all.
+
+    Raises:
+        ValueError: it has not so many layers, or its weights are not those of a whole encoder.
     """
     config = read_config(name, revision, num_hidden_layers)
     config.__dict__.pop("auto_map", None)  # names a file that is not saved with a fine-tuned model
@@ -223,15 +273,8 @@ def load_with_head(
     if labels is not None:
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: number for number, label in enumerate(labels)}
-    model, report = auto_class.from_pretrained(
-        name,
-        revision=revision,
-        config=config,
-        dtype=torch.float32,
-        ignore_mismatched_sizes=True,  # the head of another task
-        output_loading_info=True,
-    )
-    return replace(_loaded(model, report), classes=classes)
+    loaded = _load(auto_class, name, revision=revision, config=config, trust_remote_code=False)
+    return replace(loaded, classes=classes)
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
