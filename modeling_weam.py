@@ -52,9 +52,7 @@ def weam_settings(config: BertConfig) -> dict[str, Any]:
     if settings["exchange"] not in EXCHANGES:
         raise ValueError(f"config.weam['exchange'] is {settings['exchange']!r}; choose one of {EXCHANGES}")
     if type(weight) not in (int, float) or not 0 <= weight < math.inf:
-        raise ValueError(
-            f"config.weam['cross_lingual_weight'] is {weight!r}; it weighs a loss, give a number from 0 on"
-        )
+        raise ValueError(f"config.weam['cross_lingual_weight'] is {weight!r}; it weighs a loss, give 0 or more")
     if layer is not None and (type(layer) is not int or layer < 1):
         raise ValueError(
             f"config.weam['align_layer'] is {layer!r}; give the number of a layer, counted from 1, or null"
