@@ -1,0 +1,1 @@
+"""Beds whose languages are not aligned before training: where the study's questions have an answer."""

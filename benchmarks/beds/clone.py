@@ -1,0 +1,250 @@
+"""The texts of the clone bed: English, and a clone of it in other characters and reversed order.
+
+A sentence's clone has every word moved to the fullwidth block of Unicode and the order of its words reversed, so that
+the two languages share neither a character nor an order, and gold links and test sets in the clone come for free.
+The English text at hand is parted in three by what belongs together (an article, a premise with its hypotheses): one
+part is English text, one is text of the clone, and the third, paired with its clone, is the bitext.
+
+    en.txt clone.txt          monolingual text, a sentence or paragraph a line
+    bitext.tsv gold.txt       sentence pairs, and the links of their words
+    shuffled.txt              the same links, shuffled within each pair: the placebo
+    unpaired.tsv no-links.txt each sentence beside the clone of another one
+    udpos, panx, xnli         training sets in English, test sets in both, in the layouts of the tasks
+"""
+
+import gzip
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.study_data import shuffle, write_lines
+from weam.bitext import read_lines
+from weam.word_alignment import Links, format_pharaoh
+
+TO_FULLWIDTH = 0xFEE0  # from "!" to "！", and so on for all of ASCII that is printed
+WORD = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
+SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z\"'])")
+TYPOGRAPHIC = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+SHARES = (("en", 0.44), ("clone", 0.88), ("bitext", 1.0))  # upper ends
+BITEXT_WORDS = range(4, 31)
+MONOLINGUAL_WORDS = range(3, 401)
+ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
+ENGLISH_SIDES = ("en-de.multi30k", "en-de.wmt-sample", "en-sw.globalvoices", "en-hi.wikipedia-mturk")
+NAMES_TRAINED, NAMES_TESTED = 8000, 3000
+INFERENCES_TRAINED, INFERENCES_TESTED = 20_000, 2001
+
+
+def plain(text: str) -> str:
+    """Write a text in ASCII; what has no likeness there becomes "*".
+
+    >>> plain("Café “Zoë” – 東")
+    'Cafe "Zoe" - *'
+    """
+    decomposed = unicodedata.normalize("NFKD", text.translate(TYPOGRAPHIC))
+    kept = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return re.sub(r"[^\x20-\x7e]", "*", re.sub(r"\s", " ", kept))
+
+
+def words_of(text: str) -> list[str]:
+    """Part words and punctuation.
+
+    >>> words_of("It isn't 3.5.")
+    ['It', 'isn', "'", 't', '3', '.', '5', '.']
+    """
+    return WORD.findall(plain(text))
+
+
+def clone_word(word: str) -> str:
+    """Move a word to other characters.
+
+    >>> clone_word("Hi!")
+    'Ｈｉ！'
+    """
+    return "".join(chr(ord(letter) + TO_FULLWIDTH) for letter in word)
+
+
+def clone(words: Sequence[str]) -> list[str]:
+    """Write a sentence in the clone.
+
+    >>> clone(["Hi", "Tom", "!"])
+    ['！', 'Ｔｏｍ', 'Ｈｉ']
+    """
+    return [clone_word(word) for word in reversed(words)]
+
+
+def gold_links(length: int) -> Links:
+    """Link the words of a sentence to those of its clone.
+
+    >>> gold_links(3)
+    [(0, 2), (1, 1), (2, 0)]
+    """
+    return [(word, length - 1 - word) for word in range(length)]
+
+
+def share_of(group: str) -> str:
+    """Choose which part of the text a group belongs to, by its hash."""
+    number = int.from_bytes(hashlib.blake2b(group.encode(), digest_size=7).digest(), "big") / 2**56
+    return next(name for name, end in SHARES if number < end)
+
+
+def grouped_text(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """Yield (group, text): texts of one group may say the same and must not be parted."""
+    for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
+        row = json.loads(line)
+        yield row["premise"], row["premise"]
+        yield row["premise"], row["hypothesis"]
+    for name in ARTICLES:
+        with gzip.open(data_dir / "squad" / f"{name}.en.json.gz", "rt", encoding="utf-8") as file:
+            for article in json.load(file)["data"]:
+                for paragraph in article["paragraphs"]:
+                    yield article.get("title") or paragraph["context"], paragraph["context"]
+    for name in ENGLISH_SIDES:
+        for line in read_lines(data_dir / "bitext" / f"{name}.tsv.gz"):
+            text = line.split("\t")[0]
+            yield text, text
+
+
+def parted_text(data_dir: Path) -> dict[str, list[list[str]]]:
+    """Return the words of each text of the three parts, the bitext's cut into sentences; no text comes twice."""
+    seen: set[str] = set()
+    parts: dict[str, list[list[str]]] = {name: [] for name, _ in SHARES}
+    for group, text in grouped_text(data_dir):
+        part = share_of(group)
+        pieces, lengths = [text], MONOLINGUAL_WORDS
+        if part == "bitext":
+            pieces, lengths = SENTENCE_END.split(text), BITEXT_WORDS
+        for piece in pieces:
+            words = words_of(piece)
+            key = " ".join(words).casefold()
+            if key not in seen and len(words) in lengths:
+                seen.add(key)
+                parts[part].append(words)
+    return parts
+
+
+def in_random_order(texts: Iterable[list[str]]) -> list[list[str]]:
+    """Order texts by hash, so that no source comes last."""
+    return sorted(texts, key=lambda words: hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest())
+
+
+def write_text(data_dir: Path, output_dir: Path) -> None:
+    """Write the monolingual text of both languages, the bitext and its links."""
+    parts = {name: in_random_order(texts) for name, texts in parted_text(data_dir).items()}
+    write_lines(output_dir / "en.txt", (" ".join(words) for words in parts["en"]))
+    write_lines(output_dir / "clone.txt", (" ".join(clone(words)) for words in parts["clone"]))
+
+    sources = [" ".join(words) for words in parts["bitext"]]
+    targets = [" ".join(clone(words)) for words in parts["bitext"]]
+    half = len(targets) // 2
+    links = [gold_links(len(words)) for words in parts["bitext"]]
+    write_lines(output_dir / "bitext.tsv", map("\t".join, zip(sources, targets, strict=True)))
+    write_lines(output_dir / "unpaired.tsv", map("\t".join, zip(sources, targets[half:] + targets[:half], strict=True)))
+    write_lines(output_dir / "no-links.txt", ("" for _ in links))
+    write_lines(output_dir / "gold.txt", map(format_pharaoh, links))
+    write_lines(output_dir / "shuffled.txt", (format_pharaoh(shuffle(*found)) for found in _numbered(links)))
+
+
+def _numbered(links: Sequence[Links]) -> Iterator[tuple[Links, int]]:
+    return ((found, number) for number, found in enumerate(links))
+
+
+def write_tags(data_dir: Path, output_dir: Path) -> None:
+    """Write part-of-speech tags: LinES and ParTUT to train on, PUD in English and in the clone to test."""
+    folder = data_dir / "xtreme_r" / "udpos"
+    trained = [*treebank(folder / "lines.en.train.conllu.gz"), *treebank(folder / "partut.en.train.conllu.gz")]
+    tested = list(treebank(folder / "pud.en.conllu.gz"))
+    write_treebank(output_dir / "udpos" / "train.en.conllu", trained)
+    write_treebank(output_dir / "udpos" / "test.en.conllu", tested)
+    cloned = [[(clone_word(word), tag) for word, tag in reversed(sentence)] for sentence in tested]
+    write_treebank(output_dir / "udpos" / "test.clone.conllu", cloned)
+
+
+def treebank(path: Path) -> Iterator[list[tuple[str, str]]]:
+    """Yield the sentences of a CoNLL-U file as (word, tag)."""
+    sentence: list[tuple[str, str]] = []
+    for line in [*read_lines(path), ""]:
+        cells = line.split("\t")
+        if cells[0].isdigit():
+            sentence.append((plain(cells[1]).replace(" ", "") or "*", cells[3]))
+        elif not line.strip() and sentence:
+            yield sentence
+            sentence = []
+
+
+def write_treebank(path: Path, sentences: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Write words and tags as CoNLL-U."""
+    lines: list[str] = []
+    for sentence in sentences:
+        for number, (word, tag) in enumerate(sentence, start=1):
+            lines.append("\t".join([str(number), word, "_", tag, *["_"] * 6]))
+        lines.append("")
+    write_lines(path, lines)
+
+
+def write_names(data_dir: Path, output_dir: Path) -> None:
+    """Write names of WikiANN: its English training set, without what is tested, and its dev set in both languages."""
+    folder = data_dir / "xtreme_r" / "wikiann"
+    tested = list(named_sentences(folder / "dev.en.jsonl.gz"))[:NAMES_TESTED]
+    known = {tuple(row["tokens"]) for row in tested}
+    trained = [row for row in named_sentences(folder / "train.en.jsonl.gz") if tuple(row["tokens"]) not in known]
+    write_json_lines(output_dir / "panx" / "train.en.jsonl", trained[:NAMES_TRAINED])
+    write_json_lines(output_dir / "panx" / "test.en.jsonl", tested)
+    cloned = [{"tokens": clone(row["tokens"]), "ner_tags": reversed_names(row["ner_tags"])} for row in tested]
+    write_json_lines(output_dir / "panx" / "test.clone.jsonl", cloned)
+
+
+def named_sentences(path: Path) -> Iterator[dict[str, list[str]]]:
+    """Yield the rows of a WikiANN file, in ASCII."""
+    for line in read_lines(path):
+        row = json.loads(line)
+        yield {"tokens": [plain(word).replace(" ", "") or "*" for word in row["tokens"]], "ner_tags": row["ner_tags"]}
+
+
+def reversed_names(tags: Sequence[str]) -> list[str]:
+    """Reverse tags of names: a name begins where it ended.
+
+    >>> reversed_names(["B-PER", "I-PER", "O", "B-LOC"])
+    ['B-LOC', 'O', 'B-PER', 'I-PER']
+    """
+    turned = []
+    for place in reversed(range(len(tags))):
+        kind = tags[place][2:]
+        ends_name = place + 1 == len(tags) or tags[place + 1] != f"I-{kind}"
+        turned.append(tags[place] if not kind else f"{'B' if ends_name else 'I'}-{kind}")
+    return turned
+
+
+def write_inferences(data_dir: Path, output_dir: Path) -> None:
+    """Write English inferences to train on, and XNLI's test set in both languages."""
+    trained = list(read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"))
+    order = sorted(range(len(trained)), key=lambda row: hashlib.blake2b(trained[row].encode()).digest())
+    tested = [json.loads(line) for line in read_lines(data_dir / "xnli" / "test.en.jsonl.gz")][:INFERENCES_TESTED]
+    rows = [json.loads(trained[row]) for row in sorted(order[:INFERENCES_TRAINED])]
+    for name, part, write in (("train.en", rows, words_of), ("test.en", tested, words_of)):
+        write_json_lines(output_dir / "xnli" / f"{name}.jsonl", [_inference(row, write) for row in part])
+    cloned = [_inference(row, lambda text: clone(words_of(text))) for row in tested]
+    write_json_lines(output_dir / "xnli" / "test.clone.jsonl", cloned)
+
+
+def _inference(row: dict[str, str], write: Callable[[str], list[str]]) -> dict[str, str]:
+    texts = {side: " ".join(write(row[side])) for side in ("premise", "hypothesis")}
+    return {**texts, "label": row["label"]}
+
+
+def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as JSON lines."""
+    write_lines(path, (json.dumps(row, ensure_ascii=False) for row in rows))
+
+
+def write_bed(data_dir: Path, output_dir: Path) -> None:
+    """Write all files of the bed."""
+    for task in ("udpos", "panx", "xnli"):
+        (output_dir / task).mkdir(parents=True, exist_ok=True)
+    write_text(data_dir, output_dir)
+    write_tags(data_dir, output_dir)
+    write_names(data_dir, output_dir)
+    write_inferences(data_dir, output_dir)

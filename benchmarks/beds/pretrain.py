@@ -1,0 +1,113 @@
+"""Pre-train the small multilingual BERT of a bed from scratch, with masked language modelling on monolingual text.
+
+Every row is `[CLS] chunk [SEP] chunk [SEP]`, two chunks of one language that follow each other, as BERT reads text; all
+rows are equally long, so that a processor makes its kernels once. No row has two languages, and no text is in both.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset, concatenate_datasets
+from tokenizers import BertWordPieceTokenizer
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer, PreTrainedTokenizerBase, set_seed
+
+from benchmarks.beds.plan import PreTraining
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import BertForWEAMPreTraining
+from weam.arguments import PreTrainingArguments
+from weam.bitext import read_lines
+from weam.checkpoint import save_as_stock
+from weam.training import find_checkpoint, make_trainer, run_training
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def write_tokenizer(texts: Sequence[Path], vocabulary: int, folder: Path) -> None:
+    """Train a WordPiece vocabulary on each text and save both as one tokenizer; the languages share special tokens only.
+
+    Raises:
+        ValueError: two texts have a token in common, so that the languages would not be apart.
+    """
+    tokens = list(SPECIAL)
+    for text in texts:
+        trainer = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
+        trainer.train([str(text)], vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False)
+        own = [token for token in sorted(trainer.get_vocab(), key=trainer.get_vocab().get) if token not in SPECIAL]
+        if not set(own).isdisjoint(tokens):
+            raise ValueError(f"{text} shares {sorted(set(own) & set(tokens))[:5]} with another language")
+        tokens += own
+    vocab = {token: number for number, token in enumerate(tokens)}
+    tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False, tokenize_chinese_chars=False)
+    tokenizer.model_max_length = PreTraining.length
+    tokenizer.save_pretrained(str(folder))
+
+
+def chunk_pairs(text: Path, tokenizer: PreTrainedTokenizerBase, length: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the text, whole, as pairs of chunks that fill a row of so many tokens."""
+    inside = length - 3
+    first = inside // 2
+    left: list[int] = []
+    lines = list(read_lines(text))
+    for start in range(0, len(lines), 1000):
+        for ids in tokenizer(lines[start : start + 1000], add_special_tokens=False, verbose=False)["input_ids"]:
+            left += ids
+        while len(left) >= inside:
+            yield left[:first], left[first:inside]
+            left = left[inside:]
+
+
+def read_rows_of_text(texts: Sequence[Path], tokenizer: PreTrainedTokenizerBase, length: int) -> Dataset:
+    """Return the features of all texts, equally many rows of each, as `DataCollatorForWordExchange` reads them."""
+    parts = []
+    for text in texts:
+        sources, targets = zip(*chunk_pairs(text, tokenizer, length), strict=True)
+        parts.append(Dataset.from_dict({"source_ids": sources, "target_ids": targets}))
+    rows = min(map(len, parts))
+    joined = concatenate_datasets([part.select(range(rows)) for part in parts])
+    numbers = np.arange(len(joined))
+    return (
+        joined.add_column("id", numbers)
+        .add_column("length", np.full(len(joined), length))
+        .add_column("links", [[] for _ in numbers])
+    )
+
+
+def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, seed: int, folder: Path) -> None:
+    """Train one seed, or go on with it, and save a stock checkpoint in the folder."""
+    tokenizer = BertTokenizer.from_pretrained(str(tokenizer_folder))
+    rows = read_rows_of_text(texts, tokenizer, plan.length)
+    args = PreTrainingArguments(
+        output_dir=str(folder / "training"),
+        seed=seed,
+        max_steps=plan.steps,
+        per_device_train_batch_size=plan.batch_size,
+        learning_rate=plan.learning_rate,
+        warmup_steps=plan.warmup_steps,
+        weight_decay=0.01,
+        bf16=True,
+        use_cpu=True,
+        train_sampling_strategy="random",
+        logging_steps=100,
+        save_steps=500,
+        save_total_limit=1,
+        report_to="none",
+    )
+    set_seed(seed)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=plan.hidden_size,
+        num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads,
+        intermediate_size=4 * plan.hidden_size,
+        max_position_embeddings=plan.length,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    config.weam = {"cross_lingual_weight": 0.0}  # masked language modelling of the row
+    model = BertForWEAMPreTraining(config)
+    collator = DataCollatorForWordExchange(tokenizer, plan.masked, plan.length, seed=seed)
+    trainer = make_trainer(model, args, collator, rows)
+    run_training(trainer, find_checkpoint(Path(args.output_dir), "last"))
+    trainer.save_model(str(folder))
+    save_as_stock(folder, BertForMaskedLM)
