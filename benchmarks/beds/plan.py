@@ -98,8 +98,8 @@ DECISIONS = (
     "by seed: it holds where the interval is above 0, fails where it is below 0. How many seeds a difference of two "
     "points needs is computed first from the spread of the pairs.",
     "2. Is it alignment? True against shuffled links, for both exchanges of WEAM and for the pointer.",
-    "3. The default exchange and the default objective are those that lead in beds A and B by the mean rank over tasks. "
-    "What is best for an encoder that was aligned before is a recipe of its own.",
+    "3. The default exchange and the default objective are those that lead in beds A and B by the mean rank over "
+    "tasks. What is best for an encoder that was aligned before is a recipe of its own.",
     "4. recipes/best.yaml is written only for a system that beats WEAM as the paper has it, TLM and its own placebo on "
     "the mean over tasks in A and in B with intervals clear of 0, and loses nothing in C that can be seen.",
     "5. The follow-up questions are answered again in bed B for WEAM and for the best system, with three pre-training "

@@ -24,7 +24,7 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def write_tokenizer(texts: Sequence[Path], vocabulary: int, folder: Path) -> None:
-    """Train a WordPiece vocabulary on each text and save both as one tokenizer; the languages share special tokens only.
+    """Train a WordPiece vocabulary on each text and save them as one tokenizer; languages share special tokens only.
 
     Raises:
         ValueError: two texts have a token in common, so that the languages would not be apart.
