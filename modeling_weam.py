@@ -1,18 +1,20 @@
-"""BERT that learns to exchange words between languages: batch -> losses.
+"""Masked language models that learn to exchange words between languages: batch -> losses.
 
-This is the file that is published with every checkpoint, so it imports torch and transformers only.
-It holds the pre-training model (`BertForWEAMPreTraining`) and the encoder that aligns words (`WEAMModel`).
-It does not mask, align or train: `data_collator_weam.py` makes its batches, the stock `Trainer` trains it.
+This is the file that is published with every checkpoint, so it imports torch and transformers only. Read it from top
+to bottom: the encoder that aligns words (`WordAlignmentMixin`), the pre-training (`WEAMPreTrainingMixin`), both for
+each family of models (BERT, XLM-R, ModernBERT), and the cross-entropy over a large vocabulary.
+It does not mask, align a corpus or train: `data_collator_weam.py` makes its batches, the stock `Trainer` trains it.
 
 Method: Yang et al. 2021, "Bilingual Alignment Pre-Training for Zero-Shot Cross-Lingual Transfer", arXiv 2106.01732.
-State-dict keys are those of `BertForMaskedLM`, and `model_type` stays `bert`: every stock Auto class loads a
-checkpoint of this model without this file.
+State-dict keys and `model_type` are those of the family's stock masked language model: every stock Auto class loads a
+checkpoint without this file.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from os import PathLike
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -23,11 +25,25 @@ from transformers import (
     BertForMaskedLM,
     BertModel,
     BertPreTrainedModel,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+    XLMRobertaModel,
+    XLMRobertaPreTrainedModel,
 )
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
+from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLMHead
 from transformers.utils import ModelOutput
+
+try:
+    from transformers import ModernBertConfig, ModernBertForMaskedLM, ModernBertModel, ModernBertPreTrainedModel
+    from transformers.models.modernbert.modeling_modernbert import ModernBertPredictionHead
+
+    has_modernbert = True
+except ImportError:  # transformers before 4.48
+    has_modernbert = False
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -35,7 +51,7 @@ LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 WEAM_DEFAULTS: dict[str, Any] = {"exchange": "target", "cross_lingual_weight": 1.0, "align_layer": None}
 
 
-def weam_settings(config: BertConfig) -> dict[str, Any]:
+def weam_settings(config: PretrainedConfig) -> dict[str, Any]:
     """Return `config.weam` completed with the defaults.
 
     Raises:
@@ -62,7 +78,7 @@ def weam_settings(config: BertConfig) -> dict[str, Any]:
 
 @dataclass
 class WEAMPreTrainingOutput(ModelOutput):
-    """What `BertForWEAMPreTraining` returns for a batch of B rows of length L over V pieces.
+    """What a model for WEAM pre-training returns for a batch of B rows of length L over V tokens.
 
     Attributes:
         loss: () float, the weighted sum of both predictions per masked token.
@@ -93,25 +109,45 @@ def drawn_encoder_weights(model: PreTrainedModel, report: dict[str, Any]) -> tup
     return tuple(sorted(x for x in drawn if x.removeprefix(prefix) in encoder and "pooler." not in x))
 
 
-class _NotesDrawnWeights:
-    """Loads as the stock class does, and leaves in `drawn_weights` of the encoder what the checkpoint lacked."""
+class CheckpointMixin:
+    """Loads as the stock class does, but notes what was drawn at random; saves a complete repository.
+
+    `save_pretrained` leaves this file beside the weights, and in config.json the map of its classes, so that a model
+    that was built in Python loads elsewhere as one that a program saved. Subclasses whose `_auto_class` is None are
+    saved as stock models.
+    """
+
+    auto_map: dict[str, str]  # Auto class -> class of this file
+    _auto_class: str | None  # transformers copies this file where it is set
 
     @classmethod
     def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Load a checkpoint; arguments are those of the stock class."""
+        """Load as the stock class does; `drawn_weights` of the encoder names the weights that the checkpoint lacked."""
         model, report = super().from_pretrained(*args, output_loading_info=True, **kwargs)  # type: ignore[misc]
         model.base_model.drawn_weights = drawn_encoder_weights(model, report)
         return (model, report) if output_loading_info else model
 
+    def save_pretrained(self, save_directory: str | PathLike[str], **kwargs: Any) -> None:  # noqa: ANN401
+        """Save as the stock class does, which explains the arguments; see above for what is added."""
+        if self._auto_class is not None:
+            self.config.auto_map = dict(self.auto_map)
+        super().save_pretrained(save_directory, **kwargs)
 
-class WEAMModel(_NotesDrawnWeights, BertModel):
-    """The stock BERT encoder, number for number, that can also align the words of two sentences.
+
+class WordAlignmentMixin(CheckpointMixin):
+    """A stock encoder, number for number, that can also align the words of two sentences.
 
     Attributes:
         drawn_weights: names of weights that the checkpoint lacked, so that they are random.
     """
 
+    _auto_class = "AutoModel"
     drawn_weights: tuple[str, ...] = ()
+
+    @property
+    def longest_input(self) -> int:
+        """How many tokens the encoder has positions for."""
+        return self.config.max_position_embeddings
 
     @torch.no_grad()
     def align_words(
@@ -176,10 +212,10 @@ class WEAMModel(_NotesDrawnWeights, BertModel):
             batch = [s.split() if isinstance(s, str) else list(s) for s in sentences[start : start + batch_size]]
             encoded = tokenizer(batch, is_split_into_words=True, padding=True, return_tensors="pt").to(self.device)
             length = encoded["input_ids"].shape[1]
-            if length > self.config.max_position_embeddings:
+            if length > self.longest_input:
                 raise ValueError(
-                    f"a sentence among {start} to {start + len(batch) - 1} has {length} pieces, the model reads "
-                    f"{self.config.max_position_embeddings}; split it"
+                    f"a sentence among {start} to {start + len(batch) - 1} has {length} tokens, the model reads "
+                    f"{self.longest_input}; split it"
                 )
             states = self(**encoded, output_hidden_states=True).hidden_states[layer]  # (B, L, H)
             for row, vectors in enumerate(functional.normalize(states, dim=-1)):
@@ -200,8 +236,8 @@ def _mutual_links(
     return sorted({(source_words[i], target_words[j]) for i, j in enumerate(forward) if backward[j] == i})
 
 
-class BertForWEAMPreTraining(_NotesDrawnWeights, BertForMaskedLM):
-    """BERT with one prediction head, tied to the embeddings, that scores every masked token twice.
+class WEAMPreTrainingMixin(CheckpointMixin):
+    """A masked language model whose one prediction head scores every masked token twice.
 
     With x the sentence pair before masking, h the encoder's output, i a masked position and j = aligned(i):
 
@@ -213,68 +249,109 @@ class BertForWEAMPreTraining(_NotesDrawnWeights, BertForMaskedLM):
     `config.weam` holds `exchange`, "target" unless given, and `cross_lingual_weight`, 0 of which is translation
     language modelling (TLM).
     Only masked positions pass through the head: no (B, L, V) tensor exists while labels are given.
+
+    A family of models adds what differs: `__init__` and `transform`.
     """
 
+    _auto_class = "AutoModelForPreTraining"
     accepts_loss_kwargs = True  # the Trainer passes num_items_in_batch, and the loss below divides by it
     loss_names: tuple[str, ...] = ("multilingual_loss", "cross_lingual_loss")  # what `loss_parts` sums and counts
+    weam: dict[str, Any]
 
-    def __init__(self, config: BertConfig) -> None:
-        """Build the stock masked language model around a `WEAMModel`; `config.weam` is checked here."""
-        BertPreTrainedModel.__init__(self, config)  # BertForMaskedLM's own would build a plain encoder
-        self.weam = weam_settings(config)
-        self.bert = WEAMModel(config, add_pooling_layer=False)
-        self.cls = BertOnlyMLMHead(config)
-        self.post_init()
+    @property
+    def has_segments(self) -> bool:
+        """Whether the encoder tells the sentences of a pair apart by `token_type_ids`."""
+        return self.config.type_vocab_size > 1
+
+    def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return (N, H) hidden states as the decoder, the last layer of the head, takes them."""
+        raise NotImplementedError
+
+    def position_settings(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what the encoder must be told of positions when it is given embeddings for these (B, L) tokens."""
+        return {}
 
     def forward(
         self,
-        input_ids: torch.Tensor,
+        input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         aligned_positions: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs: object,
-    ) -> WEAMPreTrainingOutput:
+        return_dict: bool | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> WEAMPreTrainingOutput | tuple[torch.Tensor, ...]:
         """Score the masked tokens of a batch.
 
         Args:
-            input_ids: (B, L) int64, `[CLS] source [SEP] target [SEP]` with some pieces replaced.
-            attention_mask: (B, L) int64, 1 for real pieces.
-            token_type_ids: (B, L) int64, 0 source, 1 target.
-            labels: (B, L) int64, the original piece where it was masked, else -100. None: return logits instead.
-            aligned_positions: (B, L) int64, the position in the same row of one aligned piece of the other language,
-                -1 where there is none. None: no piece is aligned (monolingual text).
+            input_ids: (B, L) int64, pairs joined by the tokenizer, like `[CLS] source [SEP] target [SEP]`, with some
+                tokens replaced.
+            attention_mask: (B, L) int64, 1 for tokens, 0 for padding.
+            token_type_ids: (B, L) int64, 0 source, 1 target; not read where the model has no segments.
+            labels: (B, L) int64, the original token where it was masked, else -100. None: return logits instead.
+            aligned_positions: (B, L) int64, the position in the same row of one aligned token of the other language,
+                -1 where there is none. None: no token is aligned (monolingual text).
             num_items_in_batch: masked tokens of the whole optimiser step, over accumulated batches and processes.
                 None: those of this batch.
-            **kwargs: handed to the encoder (`position_ids`, `output_hidden_states`, ...).
+            return_dict: False returns a tuple of what is not None; None: as the config says.
+            **kwargs: handed to the encoder (`position_ids`, `inputs_embeds`, `output_hidden_states`, ...).
+
+        Raises:
+            ValueError: the exchange "target" is to be scored without `input_ids`, which hold the aligned tokens.
         """
-        vectors, matrix = self.look_up(input_ids)
-        outputs = self.bert(
-            inputs_embeds=vectors, attention_mask=attention_mask, token_type_ids=token_type_ids, **kwargs
-        )
+        outputs, matrix = self.encode(input_ids, attention_mask, token_type_ids, labels is not None, **kwargs)
         hidden = outputs.last_hidden_state  # (B, L, H)
         extras = {"hidden_states": outputs.hidden_states, "attentions": outputs.attentions}
         if labels is None:
-            return WEAMPreTrainingOutput(logits=self.cls(hidden), **extras)
+            logits = self.get_output_embeddings()(self.transform(hidden))
+            return self._as_asked(WEAMPreTrainingOutput(logits=logits, **extras), return_dict)
 
-        weight = self.weam["cross_lingual_weight"]
-        if aligned_positions is None or (self.training and weight == 0):  # TLM need not pay for a zero
-            aligned_positions = torch.full_like(labels, -1)
-        originals = torch.where(labels != IGNORED, labels, input_ids)  # (B, L)
+        originals, aligned_positions = self._exchanged(labels, input_ids, aligned_positions)
         own_rows = torch.arange(len(labels), device=labels.device)
-        total, parts = self.word_losses(hidden, matrix, labels, originals, aligned_positions, own_rows)
-        return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts, **extras)
+        total, l_m, l_c = self.word_losses(hidden, matrix, labels, originals, aligned_positions, own_rows)
+        loss = total / items_of_step(labels, num_items_in_batch)  # (L_m + cross_lingual_weight * L_c) / masked tokens
+        parts = torch.cat([l_m, l_c], dim=1)
+        return self._as_asked(WEAMPreTrainingOutput(loss=loss, loss_parts=parts, **extras), return_dict)
 
-    def look_up(self, input_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (B, L, H) word embeddings and the (V, H) matrix of the head, which is the same one unless untied.
+    def encode(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        for_word_losses: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> tuple[ModelOutput, torch.Tensor]:
+        """Encode a batch of token ids, or of `inputs_embeds` among the `kwargs`.
 
-        What reads the matrix after this should read what is returned: then both gradients share one (V, H) tensor.
+        Returns:
+            The encoder's outputs, and the (V, H) matrix of the head. Where that is the table of the embeddings too,
+            `word_losses` should read what is returned: both gradients then share one (V, H) tensor.
         """
-        table, matrix = self.bert.embeddings.word_embeddings, self.cls.predictions.decoder.weight
-        if torch.is_grad_enabled() and type(table) is nn.Embedding and table.weight is matrix:
-            return _look_up(matrix, input_ids, table.padding_idx)
-        return table(input_ids), matrix
+        table, matrix = self.get_input_embeddings(), self.get_output_embeddings().weight
+        is_shared = type(table) is nn.Embedding and table.weight is matrix and matrix.requires_grad
+        if for_word_losses and is_shared and input_ids is not None and torch.is_grad_enabled():
+            kwargs = {**self.position_settings(input_ids), **kwargs}
+            kwargs["inputs_embeds"], matrix = _look_up(matrix, input_ids, table.padding_idx)
+            input_ids = None
+        if self.has_segments:
+            kwargs["token_type_ids"] = token_type_ids
+        return self.base_model(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **kwargs), matrix
+
+    def _exchanged(
+        self, labels: torch.Tensor, input_ids: torch.Tensor | None, aligned_positions: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (B, L) the tokens before masking, and (B, L) the aligned positions that count."""
+        if aligned_positions is None or (self.training and self.weam["cross_lingual_weight"] == 0):
+            aligned_positions = torch.full_like(labels, -1)  # TLM need not pay for a zero
+        elif input_ids is None and self.weam["exchange"] == "target":
+            raise ValueError("the exchange 'target' needs input_ids, which hold the aligned tokens; give no embeddings")
+        return labels if input_ids is None else labels.where(labels != IGNORED, input_ids), aligned_positions
+
+    def _as_asked(
+        self, output: WEAMPreTrainingOutput, return_dict: bool | None
+    ) -> WEAMPreTrainingOutput | tuple[torch.Tensor, ...]:
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def word_losses(
         self,
@@ -284,44 +361,174 @@ class BertForWEAMPreTraining(_NotesDrawnWeights, BertForMaskedLM):
         originals: torch.Tensor,
         aligned_positions: torch.Tensor,
         aligned_rows: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score each masked token from its own representation, and the exchange with its aligned one.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Score each masked token from its own hidden state, and the exchange with its aligned one.
 
-        A representation that predicts several words passes through the head once.
+        A hidden state that predicts several tokens passes through the head once.
 
         Args:
             hidden: (B, L, H), the output of the encoder.
-            matrix: (V, H) of the head, as `look_up` returned it.
+            matrix: (V, H) of the head, as `encode` returned it.
             labels: (B, L) int64, as in `forward`.
-            originals: (B, L) int64, the pieces before masking.
+            originals: (B, L) int64, the tokens before masking.
             aligned_positions: (B, L) int64, as in `forward`.
             aligned_rows: (B,) int64, the row that the aligned positions of each row are in.
 
         Returns:
-            () L_m + cross_lingual_weight * L_c, and (B, 4) float32, the `loss_parts` of `WEAMPreTrainingOutput`.
+            () L_m + cross_lingual_weight * L_c, the one with a gradient; (B, 2) float32 L_m and (B, 2) float32 L_c:
+            of each row the sum, and the number of predictions.
         """
-        length, rows_and_positions = labels.shape[1], (labels != IGNORED).nonzero()  # (M, 2)
-        rows, i = rows_and_positions.unbind(dim=1)  # (M,), (M,)
-        aligned = aligned_positions[rows, i]  # (M,)
-        linked = (aligned >= 0).nonzero()[:, 0]  # (K,) which of the masked tokens have an aligned one
-        j, rows_of_j = aligned[linked], aligned_rows[rows[linked]]  # (K,), (K,)
+        own, exchanged = self._predictions(labels, originals, aligned_positions, aligned_rows)
+        targets = torch.cat([own.targets, exchanged.targets])  # (M + K,)
+        weights = torch.ones_like(targets, dtype=torch.float32)
+        weights[len(own.targets) :] = self.weam["cross_lingual_weight"]
+        total, losses = self._cross_entropies(
+            hidden, matrix, torch.cat([own.places, exchanged.places]), targets, weights
+        )
+        losses_of_own, losses_of_exchanged = losses.tensor_split([len(own.targets)])
+        return (
+            total,
+            _sums_and_counts(losses_of_own, own.rows, len(labels)),
+            _sums_and_counts(losses_of_exchanged, exchanged.rows, len(labels)),
+        )
 
-        own, other = rows * length + i, rows_of_j * length + j  # (M,), (K,) places in hidden.flatten(0, 1)
-        if self.weam["exchange"] == "representation":
-            exchanged, exchanged_words = other, labels[rows, i][linked]
-        else:
-            exchanged, exchanged_words = own[linked], originals[rows_of_j, j]
-        places, vector = torch.cat([own, exchanged]).unique(return_inverse=True)  # (R,), (M + K,)
-        words = torch.cat([labels[rows, i], exchanged_words])  # (M + K,)
-        weights = torch.ones_like(words, dtype=torch.float32)
-        weights[len(own) :] = self.weam["cross_lingual_weight"]
+    def _predictions(
+        self,
+        labels: torch.Tensor,
+        originals: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        aligned_rows: torch.Tensor,
+    ) -> tuple["_Predictions", "_Predictions"]:
+        """Select the M multilingual and the K cross-lingual predictions; arguments as in `word_losses`."""
+        rows, i = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,)
+        own = _Predictions(rows, rows * labels.shape[1] + i, labels[rows, i])
+        linked = aligned_positions[rows, i] >= 0  # (M,)
+        j, rows_of_j = aligned_positions[rows, i][linked], aligned_rows[rows[linked]]  # (K,), (K,)
+        if self.weam["exchange"] == "representation":  # x_i from h_j
+            return own, _Predictions(rows[linked], rows_of_j * labels.shape[1] + j, own.targets[linked])
+        return own, _Predictions(rows[linked], own.places[linked], originals[rows_of_j, j])  # x_j from h_i
 
-        head = self.cls.predictions
-        vectors = head.transform(hidden.flatten(0, 1)[places])  # (R, H)
-        total, losses = _score_words(vectors, matrix, head.decoder.bias, vector, words, weights)
-        parts = [*_per_row(losses[: len(own)], rows, len(labels))]
-        parts += _per_row(losses[len(own) :], rows[linked], len(labels))
-        return total, torch.stack(parts, dim=1)
+    def _cross_entropies(
+        self,
+        hidden: torch.Tensor,
+        matrix: torch.Tensor,
+        places: torch.Tensor,
+        targets: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score (N,) targets from the places in `hidden.flatten(0, 1)` that predict them.
+
+        Returns:
+            () the weighted sum of the losses, and (N,) each loss in nats, which has no gradient.
+        """
+        places, vector_of_target = places.unique(return_inverse=True)  # (R,), (N,)
+        vectors = self.transform(hidden.flatten(0, 1)[places])  # (R, H)
+        bias = self.get_output_embeddings().bias
+        bias = matrix.new_zeros(len(matrix)) if bias is None else bias
+        return _chunked_cross_entropy(vectors, matrix, bias, vector_of_target, targets, weights)
+
+
+class _Predictions(NamedTuple):
+    """The row of the batch (N,) that each of N predictions counts for, what predicts (N,), and what is predicted (N,).
+
+    What predicts is a place in the (B * L, H) hidden states.
+    """
+
+    rows: torch.Tensor
+    places: torch.Tensor
+    targets: torch.Tensor
+
+
+def _auto_map(family: str) -> dict[str, str]:
+    return {
+        "AutoModelForPreTraining": f"modeling_weam.{family}ForWEAMPreTraining",
+        "AutoModel": f"modeling_weam.WEAM{family}Model",
+    }
+
+
+class WEAMBertModel(WordAlignmentMixin, BertModel):
+    """The stock BERT encoder, number for number, that can also align the words of two sentences."""
+
+    auto_map = _auto_map("Bert")
+
+
+class BertForWEAMPreTraining(WEAMPreTrainingMixin, BertForMaskedLM):
+    """BERT, its head tied to the embeddings; `WEAMPreTrainingMixin` says what it learns."""
+
+    auto_map = _auto_map("Bert")
+
+    def __init__(self, config: BertConfig) -> None:
+        """Build the stock masked language model around a `WEAMBertModel`; `config.weam` is checked here."""
+        BertPreTrainedModel.__init__(self, config)  # BertForMaskedLM's own would build a plain encoder
+        self.weam = weam_settings(config)
+        self.bert = WEAMBertModel(config, add_pooling_layer=False)
+        self.cls = BertOnlyMLMHead(config)
+        self.post_init()
+
+    def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return (N, H) hidden states as the decoder takes them."""
+        return self.cls.predictions.transform(hidden)
+
+
+class WEAMXLMRobertaModel(WordAlignmentMixin, XLMRobertaModel):
+    """The stock XLM-R encoder, number for number, that can also align the words of two sentences."""
+
+    auto_map = _auto_map("XLMRoberta")
+
+    @property
+    def longest_input(self) -> int:
+        """How many tokens the encoder has positions for; the first ones are not used."""
+        return self.config.max_position_embeddings - self.config.pad_token_id - 1
+
+
+class XLMRobertaForWEAMPreTraining(WEAMPreTrainingMixin, XLMRobertaForMaskedLM):
+    """XLM-R, its head tied to the embeddings; `WEAMPreTrainingMixin` says what it learns."""
+
+    auto_map = _auto_map("XLMRoberta")
+
+    def __init__(self, config: XLMRobertaConfig) -> None:
+        """Build the stock masked language model around a `WEAMXLMRobertaModel`; `config.weam` is checked here."""
+        XLMRobertaPreTrainedModel.__init__(self, config)  # XLMRobertaForMaskedLM's own would build a plain encoder
+        self.weam = weam_settings(config)
+        self.lm_head = XLMRobertaLMHead(config)
+        self.roberta = WEAMXLMRobertaModel(config, add_pooling_layer=False)
+        self.post_init()
+
+    def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return (N, H) hidden states as the decoder takes them."""
+        return self.lm_head.layer_norm(functional.gelu(self.lm_head.dense(hidden)))
+
+    def position_settings(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the positions of (B, L) tokens as the stock class counts them: past that of padding, where that is."""
+        is_token = (input_ids != self.config.pad_token_id).long()
+        return {"position_ids": is_token.cumsum(dim=1) * is_token + self.config.pad_token_id}
+
+
+if has_modernbert:
+
+    class WEAMModernBertModel(WordAlignmentMixin, ModernBertModel):
+        """The stock ModernBERT encoder, number for number, that can also align the words of two sentences."""
+
+        auto_map = _auto_map("ModernBert")
+
+    class ModernBertForWEAMPreTraining(WEAMPreTrainingMixin, ModernBertForMaskedLM):
+        """ModernBERT, its decoder with or without bias; `WEAMPreTrainingMixin` says what it learns."""
+
+        auto_map = _auto_map("ModernBert")
+        has_segments = False
+
+        def __init__(self, config: "ModernBertConfig") -> None:
+            """Build the stock masked language model around a `WEAMModernBertModel`; `config.weam` is checked here."""
+            ModernBertPreTrainedModel.__init__(self, config)  # ModernBertForMaskedLM's own would build a plain encoder
+            self.weam = weam_settings(config)
+            self.model = WEAMModernBertModel(config)
+            self.head = ModernBertPredictionHead(config)
+            self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
+            self.post_init()
+
+        def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+            """Return (N, H) hidden states as the decoder takes them."""
+            return self.head(hidden)
 
 
 def items_of_step(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
@@ -330,10 +537,11 @@ def items_of_step(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int |
     return items.clamp(min=1)  # a small step may have no masked token and has a loss all the same
 
 
-def _per_row(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sum (M,) losses by their rows: (B,) sums and (B,) counts."""
+def _sums_and_counts(losses: torch.Tensor, rows: torch.Tensor, batch_size: int) -> torch.Tensor:
+    """Return (B, 2) the sum and the number of (N,) losses by their rows (N,)."""
     zeros = torch.zeros(batch_size, device=rows.device)
-    return zeros.index_add(0, rows, losses), zeros.index_add(0, rows, torch.ones_like(losses))
+    sums_and_counts = zeros.index_add(0, rows, losses), zeros.index_add(0, rows, torch.ones_like(losses))
+    return torch.stack(sums_and_counts, dim=1)
 
 
 @torch.compiler.disable  # its backward pass adds in place
@@ -382,14 +590,14 @@ class _LookUp(torch.autograd.Function):
 
 
 @torch.compiler.disable  # how often its loop runs depends on how many tokens are masked
-def _score_words(*arguments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _chunked_cross_entropy(*arguments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if not torch.is_grad_enabled():  # else the forward pass would form gradients that nobody asks for
         arguments = tuple(argument.detach() for argument in arguments)
-    return _WordLosses.apply(*arguments)
+    return _ChunkedCrossEntropy.apply(*arguments)
 
 
-class _WordLosses(torch.autograd.Function):
-    """Cross-entropies of words under a linear head, without the logits of all vectors at once.
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """Cross-entropies of target tokens under a linear head, without the logits of all vectors at once.
 
     The gradient of a chunk of logits is known when its losses are, so it is used there and then (as in Hsu et al. 2024,
     arXiv 2410.10989). What stays until the backward pass has the size of the head's gradients.
@@ -401,20 +609,20 @@ class _WordLosses(torch.autograd.Function):
         vectors: torch.Tensor,
         weight: torch.Tensor,
         bias: torch.Tensor,
-        vector_of_word: torch.Tensor,
-        words: torch.Tensor,
-        word_weights: torch.Tensor,
+        vector_of_target: torch.Tensor,
+        targets: torch.Tensor,
+        target_weights: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score N words, each from one of R vectors of size H, over V pieces.
+        """Score N targets, each from one of R vectors of size H, over V tokens.
 
         Args:
             ctx: keeps the gradients.
             vectors: (R, H) float.
             weight: (V, H) float, of the head.
             bias: (V,) float, of the head.
-            vector_of_word: (N,) int64, which vector predicts each word.
-            words: (N,) int64, the pieces.
-            word_weights: (N,) float32, what each loss counts in the sum.
+            vector_of_target: (N,) int64, which vector predicts each target.
+            targets: (N,) int64, the tokens.
+            target_weights: (N,) float32, what each loss counts in the sum.
 
         Returns:
             () the weighted sum of the losses, and (N,) each loss in nats, which has no gradient.
@@ -422,28 +630,28 @@ class _WordLosses(torch.autograd.Function):
         device, parameters = vectors.device.type, (vectors, weight, bias)
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
         precise = torch.promote_types(dtype, torch.float32)
-        word_weights = word_weights.to(precise)
-        losses = torch.zeros_like(word_weights)
+        target_weights = target_weights.to(precise)
+        losses = torch.zeros_like(target_weights)
         gradients = [
             torch.zeros_like(values, dtype=precise) if needed else None
             for values, needed in zip(parameters, ctx.needs_input_grad, strict=False)
         ]
         with torch.autocast(device, enabled=False):
             inputs, matrix, offsets = (values.to(dtype) for values in parameters)
-            for start, end, own in _chunks(vector_of_word, len(vectors), max(1, LOGITS_AT_ONCE // len(weight))):
-                cells = (vector_of_word[own] - start, words[own])
+            for start, end, own in _chunks(vector_of_target, len(vectors), max(1, LOGITS_AT_ONCE // len(weight))):
+                cells = (vector_of_target[own] - start, targets[own])
                 scores = torch.addmm(offsets, inputs[start:end], matrix.T).to(precise).log_softmax(dim=1)  # (C, V)
                 losses[own] = -scores[cells]
                 if any(ctx.needs_input_grad):
-                    counts = scores.new_zeros(end - start).index_add_(0, cells[0], word_weights[own])  # (C,)
-                    scores.exp_().mul_(counts[:, None]).index_put_(cells, -word_weights[own], accumulate=True)
+                    counts = scores.new_zeros(end - start).index_add_(0, cells[0], target_weights[own])  # (C,)
+                    scores.exp_().mul_(counts[:, None]).index_put_(cells, -target_weights[own], accumulate=True)
                     _add_gradients(gradients, scores.to(dtype), (inputs, matrix), slice(start, end))
                 del scores  # else it would stay until those of the next chunk are complete
         ctx.mark_non_differentiable(losses)
         ctx.save_for_backward(
             *(g if g is None else g.to(values.dtype) for g, values in zip(gradients, parameters, strict=True))
         )
-        return losses @ word_weights, losses
+        return (losses * target_weights).sum(), losses  # a product of matrices would be in half precision
 
     @staticmethod
     @once_differentiable
@@ -456,11 +664,11 @@ class _WordLosses(torch.autograd.Function):
         return *(None if gradient is None else gradient.mul_(scale) for gradient in ctx.saved_tensors), None, None, None
 
 
-def _chunks(vector_of_word: torch.Tensor, vectors: int, size: int) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """Cut R vectors into chunks: the first, the one after the last, and which of the N words (C,) are theirs."""
-    order = vector_of_word.argsort()
+def _chunks(vector_of_target: torch.Tensor, vectors: int, size: int) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Cut R vectors into chunks: the first, the one after the last, and which of the N targets (C,) are theirs."""
+    order = vector_of_target.argsort()
     starts = list(range(0, vectors, size))
-    edges = torch.searchsorted(vector_of_word[order], torch.tensor(starts[1:], device=order.device)).tolist()
+    edges = torch.searchsorted(vector_of_target[order], torch.tensor(starts[1:], device=order.device)).tolist()
     for start, own in zip(starts, order.tensor_split(edges), strict=False):
         yield start, min(start + size, vectors), own
 

@@ -124,7 +124,7 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     )
     check_vocabulary(loaded.model, tokenizer)
     if isinstance(loaded.model, BertForWordAlignment):
-        loaded.model.remember(tokenizer)
+        loaded.model.freeze_reference(tokenizer)
     return tokenizer, loaded
 
 

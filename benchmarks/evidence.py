@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.alignment import make_corpus, read_bitext
-from modeling_weam import WEAMModel
+from modeling_weam import WEAMBertModel
 from weam.held_out import aligner_error_rate, sentence_vectors
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import RESULTS_FILE, read_results, versions
@@ -98,7 +98,7 @@ def checkpoints(run: Path, backbone: Path) -> dict[int, Path]:
 
 
 def alignments(
-    step: int, encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
+    step: int, encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
 ) -> Iterator[Alignment]:
     """Score the word alignment of one checkpoint at the given layers."""
     for layer in tqdm(layers, desc=f"alignment, step {step}", unit=" layers"):
@@ -108,7 +108,7 @@ def alignments(
 
 
 def retrievals(
-    step: int, encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
+    step: int, encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
 ) -> Iterator[Retrieval]:
     """Score the translation retrieval of one checkpoint at the given layers."""
     for layer in tqdm(layers, desc=f"retrieval, step {step}", unit=" layers"):
@@ -147,7 +147,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     aligned: list[Alignment] = []
     retrieved: list[Retrieval] = []
     for step, folder in folders.items():
-        encoder = WEAMModel.from_pretrained(folder, add_pooling_layer=False).eval()
+        encoder = WEAMBertModel.from_pretrained(folder, add_pooling_layer=False).eval()
         last, default = encoder.config.num_hidden_layers, encoder.align_layer()
         at_ends = step in (0, max(folders))
         layers = sorted({default, *range(last // 3, last + 1, last // 3)}) if at_ends else [default]

@@ -19,7 +19,7 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from modeling_weam import WEAMModel
+from modeling_weam import WEAMBertModel
 from weam.held_out import aligner_error_rate
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement, Results, command_line, write_results
@@ -44,7 +44,7 @@ def parse_arguments() -> argparse.Namespace:
 
 @torch.no_grad()
 def word_vectors(
-    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
 ) -> list[np.ndarray]:
     """Return for each sentence (layers, words, H) float32: the mean of each word's pieces, layer 1 first.
 
@@ -95,7 +95,7 @@ def word_scores(source: np.ndarray, target: np.ndarray) -> dict[str, float]:
 
 
 def measure(
-    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence]
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence]
 ) -> list[tuple[int, dict[str, float], int]]:
     """Return for each layer its number, its scores and the number of word pairs."""
     links = one_to_one_links(gold)
@@ -118,7 +118,7 @@ def main() -> None:
     started = time.monotonic()
     layers = {} if arguments.num_hidden_layers is None else {"num_hidden_layers": arguments.num_hidden_layers}
     name = arguments.model_name_or_path
-    encoder = WEAMModel.from_pretrained(name, add_pooling_layer=False, **layers).eval()
+    encoder = WEAMBertModel.from_pretrained(name, add_pooling_layer=False, **layers).eval()
     tokenizer = AutoTokenizer.from_pretrained(name)
     measurements = []
     for pair, gold_set in GOLD_SETS.items():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
 
-from modeling_weam import BertForWEAMPreTraining, WEAMModel
+from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
 
 atexit.register(shutil.rmtree, os.environ["HF_MODULES_CACHE"], ignore_errors=True)
 torch.set_num_threads(1)  # models this small are slower on more
@@ -41,7 +41,7 @@ def small_config(**changes: object) -> BertConfig:
 
 
 @torch.no_grad()
-def plant_translations(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> WEAMModel:
+def plant_translations(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> WEAMBertModel:
     """Give cat-katze, dog-hund and sees-sieht one embedding each, which drowns position and context."""
     encoder = model.bert.eval()
     embeddings = encoder.embeddings.word_embeddings.weight

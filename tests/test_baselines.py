@@ -77,7 +77,7 @@ def new_model(kind, **changes):
     torch.manual_seed(0)
     model = kind(small_config(initializer_range=0.2, **changes))
     if kind is BertForWordAlignment:
-        model.remember(small_tokenizer())
+        model.freeze_reference(small_tokenizer())
     return model.eval()
 
 
@@ -422,7 +422,7 @@ def test_a_checkpoint_without_buffers_gets_the_word_beginnings(tokenizer, tmp_pa
     config = small_config(vocab_size=40)
     BertForMaskedLM(config).save_pretrained(tmp_path)
     model = BertForWordAlignment.from_pretrained(tmp_path)
-    model.remember(tokenizer)
+    model.freeze_reference(tokenizer)
     assert model.begins_word.tolist() == word_beginnings(tokenizer) + [True] * 11
     initial, encoder = model.initial.state_dict(), model.bert.state_dict()
     assert initial.keys() == encoder.keys()

@@ -305,7 +305,7 @@ def test_a_saved_model_is_a_complete_repository(from_scratch, tmp_path):
     config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
     assert config["auto_map"] == {
         "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
-        "AutoModel": "modeling_weam.WEAMModel",
+        "AutoModel": "modeling_weam.WEAMBertModel",
     }
     assert config["model_type"] == "bert"
     assert (tmp_path / "saved" / "modeling_weam.py").read_bytes() == (ROOT / "modeling_weam.py").read_bytes()
@@ -343,7 +343,7 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
         BertForMaskedLM(small_config()).save_pretrained(tmp_path / "base")
     trained = drawn(load_model(str(tmp_path / "base"), "main", WEAM, system).model)
     if objective == "word-alignment":
-        trained.remember(small_tokenizer())
+        trained.freeze_reference(small_tokenizer())
     trained.save_pretrained(tmp_path / "saved")
     save_as_stock(tmp_path / "saved", system.stock_class)
 

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM, BertModel
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, WEAMModel
+from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
 from tests.conftest import NO_DROPOUT, plant_translations, small_config
 
 
@@ -300,7 +300,7 @@ def test_state_dict_keys_are_those_of_stock_bert(model):
 def test_the_encoder_is_numerically_the_stock_one(model, batch, tmp_path):
     model.save_pretrained(tmp_path)
     inputs = {key: batch[key] for key in ("input_ids", "attention_mask", "token_type_ids")}
-    ours = WEAMModel.from_pretrained(tmp_path).eval()(**inputs).last_hidden_state
+    ours = WEAMBertModel.from_pretrained(tmp_path).eval()(**inputs).last_hidden_state
     stock = BertModel.from_pretrained(tmp_path).eval()(**inputs).last_hidden_state
     assert torch.equal(ours, stock)
 
@@ -344,11 +344,11 @@ def test_align_words_refuses_what_it_cannot_do(model, tokenizer):
         encoder.align_words(tokenizer, ["a"], ["a", "b"])
     with pytest.raises(ValueError, match="layer 3 does not exist; choose 1 to 2"):
         encoder.align_words(tokenizer, ["a"], ["a"], layer=3)
-    with pytest.raises(ValueError, match="102 pieces, the model reads 64"):
+    with pytest.raises(ValueError, match="102 tokens, the model reads 64"):
         encoder.align_words(tokenizer, ["cat " * 100], ["a"])
 
 
-@pytest.mark.parametrize("kind", [WEAMModel, BertForWEAMPreTraining])
+@pytest.mark.parametrize("kind", [WEAMBertModel, BertForWEAMPreTraining])
 def test_align_words_refuses_an_encoder_that_is_partly_random(kind, model, tokenizer, tmp_path):
     """Only the loading report tells drawn weights from trained ones."""
     model.save_pretrained(tmp_path)

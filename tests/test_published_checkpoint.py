@@ -113,7 +113,7 @@ def test_every_auto_class_loads_it_from_an_empty_folder(trained: Path, tmp_path:
 
     modules, names = zip(*(text.split() for text in facts["remote"]), strict=True)
     assert all(module.startswith("transformers_modules.") for module in modules)
-    assert names == ("BertForWEAMPreTraining", "WEAMModel")
+    assert names == ("BertForWEAMPreTraining", "WEAMBertModel")
     assert facts["links"] and all(0 <= i < 6 and 0 <= j < 6 for i, j in facts["links"])
     assert facts["encoder"] and facts["logits"], "with and without the trust flag the numbers differ"
     assert facts["AutoModelForMaskedLM"] == ["transformers", []]

@@ -211,7 +211,7 @@ def test_a_second_push_finds_the_repository_and_goes_to_its_branch(pushed):
 def test_the_pushed_code_is_what_runs(loaded):
     assert loaded["ours"] == []
     for place in ("main", "commit", "branch"):
-        for part, name in (("encoder", "WEAMModel"), ("pre-training", "BertForWEAMPreTraining")):
+        for part, name in (("encoder", "WEAMBertModel"), ("pre-training", "BertForWEAMPreTraining")):
             assert loaded[place][part]["class"] == name
             assert loaded[place][part]["module"].startswith("transformers_modules.")
 

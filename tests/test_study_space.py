@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks import study_space
 from benchmarks.study_space import main, measure, one_to_one_links, word_scores, word_vectors
-from modeling_weam import BertForWEAMPreTraining, WEAMModel
+from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
 from tests.command_line import make_evaluation, results
 from tests.conftest import plant_translations
 from tests.evaluation_data import write_text
@@ -43,7 +43,7 @@ GOLD = [
 
 
 @torch.no_grad()
-def slow_word_vectors(encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, sentence: list[str]) -> np.ndarray:
+def slow_word_vectors(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentence: list[str]) -> np.ndarray:
     """Encode one sentence by itself; average the pieces of one word at a time."""
     pieces = [tokenizer.encode(word, add_special_tokens=False) for word in sentence]
     ids = [tokenizer.cls_token_id, *(piece for word in pieces for piece in word), tokenizer.sep_token_id]

@@ -15,7 +15,7 @@ from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
 
-from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMModel, WEAMPreTrainingOutput, items_of_step
+from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMBertModel, WEAMPreTrainingOutput, items_of_step
 
 TEMPERATURE = 0.05  # SimCSE's; LaBSE's scale of the cosine is of this order
 MARGIN = 0.3  # LaBSE's
@@ -128,13 +128,13 @@ class BertForWEAMApart(BertForWEAMPreTraining):
     ) -> WEAMPreTrainingOutput:
         """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
         sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
-        vectors, matrix = self.look_up(sides.input_ids)
-        hidden = self.bert(inputs_embeds=vectors, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        outputs, matrix = self.encode(sides.input_ids, sides.attention_mask)
+        hidden = outputs.last_hidden_state  # (2B, L, H)
         other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
-        total, parts = self.word_losses(
+        total, l_m, l_c = self.word_losses(
             hidden, matrix, sides.labels, sides.originals, sides.aligned_positions, other_rows
         )
-        parts = parts.view(2, -1, 4).sum(dim=0)  # (B, 4)
+        parts = torch.cat([l_m, l_c], dim=1).view(2, -1, 4).sum(dim=0)  # (B, 4)
         return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts)
 
 
@@ -149,22 +149,22 @@ class BertForWordAlignment(BertPreTrainedModel):
                / number of masked tokens
 
     The divisor only scales both sums alike. The source should be English, as the side that is kept in place.
-    `remember` must be called once before training.
+    `freeze_reference` must be called once before training.
     """
 
     accepts_loss_kwargs = True
     loss_names = ("alignment_distance", "drift")
 
     def __init__(self, config: BertConfig) -> None:
-        """Build the encoder; what it is to stay near comes with `remember`."""
+        """Build the encoder; what it is to stay near comes with `freeze_reference`."""
         super().__init__(config)
-        self.bert = WEAMModel(config, add_pooling_layer=False)
+        self.bert = WEAMBertModel(config, add_pooling_layer=False)
         self.register_buffer("begins_word", torch.ones(config.vocab_size, dtype=torch.bool), persistent=False)
         self.post_init()
 
-    def remember(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def freeze_reference(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Keep the encoder as it is now for the regulariser, and learn from the tokenizer where words end."""
-        self.initial = WEAMModel(self.config, add_pooling_layer=False)
+        self.initial = WEAMBertModel(self.config, add_pooling_layer=False)
         self.initial.load_state_dict(self.bert.state_dict())
         self.initial.requires_grad_(False)
         self.begins_word.fill_(True)  # from_pretrained leaves it as memory was
@@ -219,7 +219,7 @@ class BertForTranslationRanking(BertPreTrainedModel):
     def __init__(self, config: BertConfig) -> None:
         """Build the encoder."""
         super().__init__(config)
-        self.bert = WEAMModel(config, add_pooling_layer=False)
+        self.bert = WEAMBertModel(config, add_pooling_layer=False)
         self.post_init()
 
     def forward(
@@ -322,7 +322,8 @@ def sentence_vectors(encoder: BertModel, sides: Sentences) -> torch.Tensor:
     """Return (2B, H) unit vectors: the mean over the pieces of each unmasked sentence, special ones included."""
     hidden = encoder(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
     real = sides.attention_mask[..., None]
-    return functional.normalize((hidden * real).sum(dim=1) / real.sum(dim=1), dim=-1)
+    sums = (hidden.float() * real).sum(dim=1)  # half precision would round, and overflow
+    return functional.normalize(sums / real.sum(dim=1), dim=-1)
 
 
 def translation_ranking(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ from weam.baselines import OBJECTIVES, BertForSimCSE, Objective
 logger = logging.getLogger("weam")
 AUTO_MAP = {
     "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
-    "AutoModel": "modeling_weam.WEAMModel",
+    "AutoModel": "modeling_weam.WEAMBertModel",
 }
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights
 NAMES_SHOWN = 3

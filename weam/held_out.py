@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import WEAMModel
+from modeling_weam import WEAMBertModel
 from weam.columns import read_rows
 from weam.metrics import retrieval_accuracy, score_links
 from weam.results import Measurement, write_json
@@ -153,7 +153,7 @@ def score_held_out(
     """Score a model on held-out pairs; leaves its training mode as it was.
 
     Args:
-        model: WEAM or one of `weam/baselines.py`; its encoder `bert` is a `WEAMModel`.
+        model: WEAM or one of `weam/baselines.py`; its encoder `bert` is a `WEAMBertModel`.
         collator: the one that it is trained with.
         held_out: the pairs.
     """
@@ -192,7 +192,7 @@ def held_out_losses(
 
 
 def sentence_vectors(
-    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
 ) -> np.ndarray:
     """Return (sentences, H) float32: the mean of each sentence's piece vectors at one layer.
 
@@ -200,13 +200,13 @@ def sentence_vectors(
         encoder: in evaluation mode.
         tokenizer: its tokenizer.
         sentences: any number; cut at the model's length.
-        layer: 1 to the last; None: two thirds of the way up, as in `WEAMModel.align_words`.
+        layer: 1 to the last; None: two thirds of the way up, as in `WEAMBertModel.align_words`.
     """
     return layer_vectors(encoder, tokenizer, sentences, BATCH_SIZE)[encoder.align_layer(layer) - 1]
 
 
 def aligner_error_rate(
-    encoder: WEAMModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
 ) -> float:
     """Return the alignment error rate of the encoder as a word aligner."""
     sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
