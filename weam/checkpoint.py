@@ -25,14 +25,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from modeling_weam import BertForWEAMPreTraining, drawn_encoder_weights
+from modeling_weam import drawn_encoder_weights
 from weam.baselines import OBJECTIVES, BertForSimCSE, Objective
 
 logger = logging.getLogger("weam")
-AUTO_MAP = {
-    "AutoModelForPreTraining": "modeling_weam.BertForWEAMPreTraining",
-    "AutoModel": "modeling_weam.WEAMBertModel",
-}
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights
 NAMES_SHOWN = 3
 TIED_LAYERS = ("word_embeddings", "decoder", "cls")  # share, or feed, the matrix of the embeddings
@@ -222,9 +218,6 @@ def load_model(
         )
     config.weam = {**config.to_dict().get("weam", {}), **weam}
     config.__dict__.pop("auto_map", None)
-    if objective.stock_class is None:
-        config.auto_map = dict(AUTO_MAP)
-        BertForWEAMPreTraining.register_for_auto_class("AutoModelForPreTraining")
     if from_scratch:
         model = objective.model_class(config)
         return LoadedModel(model, weights_fingerprint(model))
