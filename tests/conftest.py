@@ -10,9 +10,24 @@ os.environ["HF_MODULES_CACHE"] = mkdtemp(prefix="weam-tests-")  # remote code: t
 
 import pytest
 import torch
-from transformers import BertConfig, BertTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertTokenizer,
+    ModernBertConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+)
 
-from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
+from modeling_weam import (
+    BertForWEAMPreTraining,
+    ModernBertForWEAMPreTraining,
+    WEAMBertModel,
+    WEAMPreTrainingMixin,
+    XLMRobertaForWEAMPreTraining,
+)
 
 atexit.register(shutil.rmtree, os.environ["HF_MODULES_CACHE"], ignore_errors=True)
 torch.set_num_threads(1)  # models this small are slower on more
@@ -31,13 +46,38 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
     return BertTokenizer(vocab={piece: number for number, piece in enumerate(SPECIAL + WORDS)}, do_lower_case=False)
 
 
+FAMILIES = {
+    "bert": BertForWEAMPreTraining,
+    "xlm-roberta": XLMRobertaForWEAMPreTraining,
+    "modernbert": ModernBertForWEAMPreTraining,
+}
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
 def small_config(**changes: object) -> BertConfig:
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     reach = {"vocab_size": len(SPECIAL + WORDS), "max_position_embeddings": 64}
-    return BertConfig(**{**sizes, **reach, **changes})
+    return BertConfig(**{**SIZES, **reach, **changes})
+
+
+def config_of(family: str, **changes: object) -> PretrainedConfig:
+    """Return the config of a small model of a family, without dropout, for `small_tokenizer`."""
+    vocabulary = {"vocab_size": len(SPECIAL + WORDS), "pad_token_id": 0, "max_position_embeddings": 64, **changes}
+    if family == "modernbert":
+        special = {"bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
+        return ModernBertConfig(**{**SIZES, "local_attention": 8, **special, **vocabulary})
+    kind = {"bert": BertConfig, "xlm-roberta": XLMRobertaConfig}[family]
+    segments = {"bert": 2, "xlm-roberta": 1}[family]
+    return kind(**{**SIZES, "type_vocab_size": segments, **NO_DROPOUT, **vocabulary})
+
+
+def stock_model(model: WEAMPreTrainingMixin) -> PreTrainedModel:
+    """Return the stock masked language model with the same weights."""
+    stock = AutoModelForMaskedLM.from_config(model.config, trust_remote_code=False)
+    stock.load_state_dict(model.state_dict())
+    return stock.train(model.training)
 
 
 @torch.no_grad()

@@ -600,6 +600,32 @@ def test_items_of_the_optimiser_step_divide_the_loss(batch, kind):
         torch.testing.assert_close(3 * model(**batch, num_items_in_batch=divided).loss, model(**batch).loss)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_vectors_of_sentences_are_averaged_in_float32_under_autocast(batch, dtype):
+    encoder = new_model(BertForTranslationRanking).bert
+    with torch.autocast("cpu", dtype):
+        vectors = sentence_vectors(encoder, sentences_apart(**batch))
+    assert vectors.dtype == torch.float32
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_loss_is_summed_in_float32_under_autocast(batch, kind, dtype):
+    model = moved(new_model(kind))
+    with torch.autocast("cpu", dtype):
+        outputs = model(**batch, num_items_in_batch=1)
+    sums = outputs.loss_parts.sum(dim=0).double()
+    expected = {
+        BertForWordAlignment: lambda: sums[0] + sums[2],
+        BertForTranslationRanking: lambda: sums[0] / sums[1] * masked_tokens(batch),
+        BertForSimCSE: lambda: sums[0] / sums[1] * masked_tokens(batch),
+        BertForWEAMWithRanking: lambda: sums[0] + sums[2] + sums[4] / sums[5] * masked_tokens(batch),
+    }.get(kind, lambda: sums[0] + sums[2])
+    assert outputs.loss.dtype == outputs.loss_parts.dtype == torch.float32
+    torch.testing.assert_close(outputs.loss.double(), expected(), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("kind", [BertForMonolingualMLM, BertForWEAMApart, BertForWordAlignment])
 def test_halves_of_a_batch_add_up(batch, kind):
     model = moved(new_model(kind))

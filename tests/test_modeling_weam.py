@@ -1,16 +1,36 @@
-"""The losses against a slow loop, and the model against stock BERT."""
+"""The losses against a slow loop, and the model of each family against the stock one."""
 
+import json
 import math
 
 import pytest
 import torch
+from peft import LoraConfig, TaskType, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM, BertModel
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
-from tests.conftest import NO_DROPOUT, plant_translations, small_config
+from tests.conftest import FAMILIES, NO_DROPOUT, ROOT, config_of, plant_translations, small_config, stock_model
+
+AUTOCAST = [torch.bfloat16, torch.float16]
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def build(family):
+    """Draw a model of the family; each is the same."""
+
+    def build(**changes):
+        torch.manual_seed(0)
+        return FAMILIES[family](config_of(family, **changes)).eval()
+
+    return build
 
 
 @pytest.fixture
@@ -21,35 +41,40 @@ def batch(tokenizer, features):
     return batch
 
 
+def of_stock(model, batch):
+    """What the stock class is given of a batch."""
+    segments = ["token_type_ids"] if model.has_segments else []
+    return {key: batch[key] for key in ("input_ids", "attention_mask", *segments)}
+
+
 def slow_losses(model, batch, exchange):
-    """Both sums of cross-entropies, one masked token at a time."""
-    hidden = model.bert(**{key: batch[key] for key in ("input_ids", "attention_mask", "token_type_ids")})[0]
+    """Both sums of cross-entropies by the stock class, one masked token at a time, and that class."""
+    stock = stock_model(model)
+    scores = torch.log_softmax(stock(**of_stock(model, batch)).logits, dim=-1)  # (B, L, V)
     labels, aligned = batch["labels"], batch["aligned_positions"]
     multilingual = cross_lingual = 0.0
     for row in range(labels.shape[0]):
         for i in range(labels.shape[1]):
             if labels[row, i] == -100:
                 continue
-            scores = torch.log_softmax(model.cls(hidden[row, i]), dim=-1)
-            multilingual -= scores[labels[row, i]]
+            multilingual -= scores[row, i, labels[row, i]]
             j = int(aligned[row, i])
             if j == -1:
                 continue
             if exchange == "representation":
-                cross_lingual -= torch.log_softmax(model.cls(hidden[row, j]), dim=-1)[labels[row, i]]
+                cross_lingual -= scores[row, j, labels[row, i]]
             else:
                 original = labels[row, j] if labels[row, j] != -100 else batch["input_ids"][row, j]
-                cross_lingual -= scores[original]
-    return multilingual, cross_lingual
+                cross_lingual -= scores[row, i, original]
+    return stock, multilingual, cross_lingual
 
 
 @pytest.mark.parametrize("exchange", ["representation", "target"])
 @pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_loss_equals_a_loop_over_masked_tokens(batch, exchange, weight):
-    torch.manual_seed(0)
-    model = BertForWEAMPreTraining(small_config(weam={"exchange": exchange, "cross_lingual_weight": weight})).eval()
+def test_loss_equals_a_loop_over_masked_tokens(build, batch, exchange, weight):
+    model = build(weam={"exchange": exchange, "cross_lingual_weight": weight})
     outputs = model(**batch)
-    multilingual, cross_lingual = slow_losses(model, batch, exchange)
+    _, multilingual, cross_lingual = slow_losses(model, batch, exchange)
     masked = (batch["labels"] != -100).sum()
     torch.testing.assert_close(outputs.loss, (multilingual + weight * cross_lingual) / masked)
     linked = ((batch["labels"] != -100) & (batch["aligned_positions"] >= 0)).sum()
@@ -66,13 +91,13 @@ def gradients_of(model, loss):
 
 @pytest.mark.parametrize("exchange", ["representation", "target"])
 @pytest.mark.parametrize("vectors_at_once", [1, 3, 1000])
-def test_gradients_equal_those_of_the_loop(batch, exchange, vectors_at_once, monkeypatch):
-    torch.manual_seed(0)
-    model = BertForWEAMPreTraining(small_config(weam={"exchange": exchange, "cross_lingual_weight": 0.25})).eval()
+@pytest.mark.parametrize("tied", [True, False])
+def test_gradients_equal_those_of_the_loop(build, batch, exchange, vectors_at_once, tied, monkeypatch):
+    model = build(weam={"exchange": exchange, "cross_lingual_weight": 0.25}, tie_word_embeddings=tied)
     monkeypatch.setattr("modeling_weam.LOGITS_AT_ONCE", vectors_at_once * model.config.vocab_size)
     fast = gradients_of(model, 3 * model(**batch).loss)
-    multilingual, cross_lingual = slow_losses(model, batch, exchange)
-    slow = gradients_of(model, 3 * (multilingual + 0.25 * cross_lingual) / (batch["labels"] != -100).sum())
+    stock, multilingual, cross_lingual = slow_losses(model, batch, exchange)
+    slow = gradients_of(stock, 3 * (multilingual + 0.25 * cross_lingual) / (batch["labels"] != -100).sum())
     assert fast.keys() == slow.keys()
     for name, gradient in fast.items():
         assert (gradient - slow[name]).abs().max() <= 1e-5 * slow[name].abs().max() + 1e-8, name
@@ -89,6 +114,18 @@ def test_a_frozen_head_gets_no_gradient_and_the_encoder_the_same(model, batch):
     }
     for name, gradient in frozen.items():
         torch.testing.assert_close(gradient, free[name], msg=name)
+
+
+@pytest.mark.parametrize("dtype", AUTOCAST)
+def test_the_loss_is_in_float32_under_autocast(build, batch, dtype):
+    """A sum past 65,504, the largest number that float16 has."""
+    model = build(weam={"cross_lingual_weight": 1e5})
+    with torch.autocast("cpu", dtype):
+        outputs = model(**batch)
+    sums = outputs.loss_parts.sum(dim=0).double()
+    assert outputs.loss.dtype == outputs.loss_parts.dtype == torch.float32
+    assert sums[0] + 1e5 * sums[2] > 65_504
+    torch.testing.assert_close(outputs.loss.double(), (sums[0] + 1e5 * sums[2]) / sums[1], rtol=1e-6, atol=0)
 
 
 def test_half_precision_is_close_and_its_gradients_are_float32(model, batch):
@@ -133,13 +170,18 @@ def test_a_second_backward_pass_is_refused(model, batch):
         loss.backward()
 
 
-def test_without_cross_lingual_weight_it_is_stock_masked_language_modelling(batch, tmp_path):
-    torch.manual_seed(0)
-    model = BertForWEAMPreTraining(small_config(weam={"cross_lingual_weight": 0.0}))
+@pytest.mark.parametrize("tied", [True, False])
+def test_without_cross_lingual_weight_it_is_stock_masked_language_modelling(build, batch, tied, tmp_path):
+    """Loss, and the gradients of all weights, from the checkpoint that it saves."""
+    model = build(weam={"cross_lingual_weight": 0.0}, tie_word_embeddings=tied)
     model.save_pretrained(tmp_path)
-    stock = BertForMaskedLM.from_pretrained(tmp_path).eval()
-    stock_batch = {key: value for key, value in batch.items() if key != "aligned_positions"}
-    assert abs(model.eval()(**batch).loss - stock(**stock_batch).loss) < 1e-6
+    stock = AutoModelForMaskedLM.from_pretrained(tmp_path, trust_remote_code=False).eval()
+    loss = stock(**of_stock(model, batch), labels=batch["labels"]).loss
+    torch.testing.assert_close(model(**batch).loss, loss, rtol=0, atol=1e-6)
+    fast, slow = gradients_of(model, model(**batch).loss), gradients_of(stock, loss)
+    assert fast.keys() == slow.keys()
+    for name, gradient in fast.items():
+        torch.testing.assert_close(gradient, slow[name], msg=name)
 
 
 def test_tlm_does_not_pay_for_the_exchange(batch):
@@ -251,33 +293,85 @@ def test_a_step_without_a_masked_token_moves_nothing(model, batch, items):
     assert all((parameter.grad == 0).all() for parameter in model.parameters() if parameter.grad is not None)
 
 
-def test_without_labels_it_scores_every_position(model, batch):
-    logits = model(input_ids=batch["input_ids"]).logits
+def test_without_labels_it_scores_every_position_as_the_stock_class(build, batch):
+    model = build()
+    inputs = of_stock(model, batch)
+    logits = model(**inputs).logits
     assert logits.shape == (*batch["input_ids"].shape, model.config.vocab_size)
+    assert torch.equal(logits, stock_model(model)(**inputs).logits)
 
 
-def test_gradients_of_the_logits_are_those_of_stock_bert(model, batch):
-    """Nothing reads the matrix that the look-up returns: its own gradient is all there is."""
-    stock = BertForMaskedLM(model.config)
-    stock.load_state_dict(model.state_dict())
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_tuple_of_the_same_is_returned_on_request(build, batch, labels):
+    model = build()
+    inputs = {**batch, "output_hidden_states": True}
+    if not labels:
+        inputs = {**of_stock(model, batch), "output_hidden_states": True}
+    expected = model(**inputs)
+    returned = model(**inputs, return_dict=False)
+    assert type(returned) is tuple and len(returned) == (3 if labels else 2)
+    for one, other in zip(tree_leaves(returned), tree_leaves(expected.to_tuple()), strict=True):
+        torch.testing.assert_close(one, other)
+    model.config.return_dict = False
+    assert type(model(**inputs)) is tuple
+
+
+def test_embeddings_take_the_place_of_tokens(build, batch):
+    """As with the stock class, the positions of XLM-R's padding then differ, which nothing looks at."""
+    model = build(weam={"exchange": "representation"})
+    embeddings = model.get_input_embeddings()(batch["input_ids"])
+    given = {key: values for key, values in batch.items() if key != "input_ids"}
+    torch.testing.assert_close(model(**given, inputs_embeds=embeddings).loss, model(**batch).loss)
+    inputs = {**of_stock(model, batch), "inputs_embeds": embeddings}
+    del inputs["input_ids"]
+    assert torch.equal(model(**inputs).logits, stock_model(model)(**inputs).logits)
+
+
+def test_the_exchange_of_targets_needs_the_tokens_and_says_so(model, batch):
+    embeddings = model.get_input_embeddings()(batch.pop("input_ids"))
+    with pytest.raises(ValueError, match="the exchange 'target' needs input_ids"):
+        model(**batch, inputs_embeds=embeddings)
+    del batch["aligned_positions"]
+    assert model(**batch, inputs_embeds=embeddings).loss > 0
+
+
+def test_adapters_for_feature_extraction_call_it_as_they_call_the_stock_class(build, batch):
+    targets = ["Wqkv"] if "Wqkv" in str(build()) else ["query", "value"]
+    settings = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, target_modules=targets, r=2)
+    model = build()
+    adapted = get_peft_model(build(), settings).eval()
+    torch.testing.assert_close(adapted(**of_stock(model, batch)).logits, model(**of_stock(model, batch)).logits)
+    torch.testing.assert_close(adapted(**batch).loss, model(**batch).loss)
+
+
+def test_inference_compiles_without_a_break(build, batch):
+    """As the stock class does."""
+    model = build(num_hidden_layers=1)
+    inputs = of_stock(model, batch)
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(**inputs).logits, model(**inputs).logits)
+
+
+def test_gradients_of_the_logits_are_those_of_the_stock_class(build, batch):
+    model = build()
+    stock = stock_model(model)
     ours, theirs = (
-        gradients_of(one, one.eval()(input_ids=batch["input_ids"]).logits.square().mean()) for one in (model, stock)
+        gradients_of(one, one(input_ids=batch["input_ids"]).logits.square().mean()) for one in (model, stock)
     )
     assert ours.keys() == theirs.keys()
     for name, gradient in ours.items():
         torch.testing.assert_close(gradient, theirs[name], msg=name)
 
 
-def test_gradient_checkpointing_changes_nothing(batch):
+def test_gradient_checkpointing_changes_nothing(build, batch):
     gradients = []
     for checkpointing in (False, True):
-        torch.manual_seed(0)
-        model = BertForWEAMPreTraining(small_config(**NO_DROPOUT)).train()
+        model = build().train()
         if checkpointing:
             model.activation_checkpointing_enable()
-        model(**batch).loss.backward()
-        gradients.append(model.bert.embeddings.word_embeddings.weight.grad)
-    torch.testing.assert_close(*gradients)
+        gradients.append(gradients_of(model, model(**batch).loss))
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], msg=name)
 
 
 def test_compiled_equals_eager(model, batch):
@@ -286,23 +380,48 @@ def test_compiled_equals_eager(model, batch):
     torch.testing.assert_close(compiled(**batch).loss, model(**batch).loss)
 
 
-def test_sdpa_is_the_attention_and_equals_eager_attention(model, batch, tmp_path):
+def test_sdpa_is_the_attention_and_equals_eager_attention(build, batch, tmp_path):
+    model = build()
     model.save_pretrained(tmp_path)
-    eager = BertForWEAMPreTraining.from_pretrained(tmp_path, attn_implementation="eager").eval()
-    assert model.config._attn_implementation == "sdpa"
-    torch.testing.assert_close(eager(**batch).loss, model.eval()(**batch).loss)
+    eager = type(model).from_pretrained(tmp_path, attn_implementation="eager").eval()
+    assert (model.config._attn_implementation, eager.config._attn_implementation) == ("sdpa", "eager")
+    torch.testing.assert_close(eager(**batch).loss, model(**batch).loss)
 
 
-def test_state_dict_keys_are_those_of_stock_bert(model):
-    assert set(model.state_dict()) == set(BertForMaskedLM(small_config()).state_dict())
-
-
-def test_the_encoder_is_numerically_the_stock_one(model, batch, tmp_path):
+@pytest.mark.parametrize("padding_side", ["left", "right"])
+def test_the_encoder_is_numerically_the_stock_one(build, tokenizer, padding_side, tmp_path):
+    """In training too, where embeddings are looked up for it: padding on the left moves XLM-R's positions."""
+    model = build()
     model.save_pretrained(tmp_path)
-    inputs = {key: batch[key] for key in ("input_ids", "attention_mask", "token_type_ids")}
-    ours = WEAMBertModel.from_pretrained(tmp_path).eval()(**inputs).last_hidden_state
-    stock = BertModel.from_pretrained(tmp_path).eval()(**inputs).last_hidden_state
-    assert torch.equal(ours, stock)
+    texts = ["the cat sees a dog", "dog"]
+    batch = tokenizer(texts, padding=True, padding_side=padding_side, return_tensors="pt")
+    inputs = of_stock(model, batch)
+    stock = AutoModel.from_pretrained(tmp_path, trust_remote_code=False).eval()(**inputs).last_hidden_state
+    remote = AutoModel.from_pretrained(tmp_path, trust_remote_code=True).eval()
+    assert type(remote).__name__ == type(model.base_model).__name__
+    assert torch.equal(remote(**inputs).last_hidden_state, stock)
+    outputs, _ = model.encode(**inputs)
+    assert torch.equal(outputs.last_hidden_state, stock)
+
+
+def test_a_model_built_in_python_saves_a_complete_repository(family, build, tmp_path):
+    """Keys and model type are the stock ones; saved again by whoever loaded it with the trust flag, it stays whole."""
+    model = build()
+    assert set(model.state_dict()) == set(stock_model(model).state_dict())
+    name = FAMILIES[family].__name__.removesuffix("ForWEAMPreTraining")
+    whole = {
+        "AutoModelForPreTraining": f"modeling_weam.{name}ForWEAMPreTraining",
+        "AutoModel": f"modeling_weam.WEAM{name}Model",
+    }
+    model.save_pretrained(tmp_path / "0")
+    for number, auto_class in enumerate((AutoModelForPreTraining, AutoModel), start=1):
+        again = auto_class.from_pretrained(tmp_path / str(number - 1), trust_remote_code=True)
+        again.save_pretrained(tmp_path / str(number))
+    for number in range(3):
+        config = json.loads((tmp_path / str(number) / "config.json").read_text(encoding="utf-8"))
+        assert (config["model_type"], config["auto_map"]) == (family, whole)
+        code = tmp_path / str(number) / "modeling_weam.py"
+        assert code.read_bytes() == (ROOT / "modeling_weam.py").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -358,11 +477,3 @@ def test_align_words_refuses_an_encoder_that_is_partly_random(kind, model, token
     assert any("layer.2." in key for key in report["missing_keys"])
     with pytest.raises(ValueError, match=r"lacked 16 weights of the encoder, \S*encoder\.layer\.2\..*load a whole"):
         deeper.base_model.align_words(tokenizer, ["cat"], ["katze"])
-
-
-def test_stock_auto_classes_load_the_weights_without_trust(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    assert type(AutoModel.from_pretrained(tmp_path)) is BertModel
-    stock = AutoModelForMaskedLM.from_pretrained(tmp_path)
-    assert torch.equal(stock.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
-    assert type(AutoModelForPreTraining.from_pretrained(tmp_path)).__name__ == "BertForPreTraining"

@@ -16,7 +16,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load, load_file
 
 from tests.command_line import PIPES, Workspace, make_workspace
-from tests.conftest import SPECIAL, WORDS
+from tests.conftest import FAMILIES, ROOT, SPECIAL, WORDS
 from tests.hub_server import Commit, Hub
 
 TOKEN = "hf_SECRETTOKENofatest"
@@ -247,3 +247,53 @@ def test_a_repository_that_cannot_be_created_fails_before_anything_is_read(hub, 
     assert not any(BASE in request.path for request in hub.requests[before:])  # not even the checkpoint
     assert not (workspace.folder / REFUSED).exists()
     assert TOKEN not in finished.stdout
+
+
+# Models built in Python
+
+BUILD = """
+import sys
+import torch
+from transformers import Trainer, TrainingArguments
+from tests.conftest import FAMILIES, config_of, small_tokenizer
+
+folder, token = sys.argv[1:]
+for family, model_class in FAMILIES.items():
+    model = model_class(config_of(family))
+    model.push_to_hub(f"someone/{family}", token=token)
+    Trainer(model=model, args=TrainingArguments(folder, use_cpu=True)).save_model(f"{folder}/{family}")
+"""
+LOAD_EACH = """
+import json, sys
+import torch
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining
+
+facts = {}
+for place in sys.argv[1:]:
+    ids = {"input_ids": torch.tensor([[2, 7, 8, 3]])}
+    models = [auto.from_pretrained(place, trust_remote_code=trust).eval() for auto, trust in
+              ((AutoModelForPreTraining, True), (AutoModelForMaskedLM, False), (AutoModel, True), (AutoModel, False))]
+    trained, masked, aligner, encoder = models
+    same = torch.equal(trained(**ids).logits, masked(**ids).logits)
+    same &= torch.equal(aligner(**ids)[0], encoder(**ids)[0])
+    facts[place] = [[type(model).__name__ for model in models], same]
+print("RESULT", json.dumps(facts))
+"""
+
+
+def test_models_built_in_python_are_pushed_and_saved_whole(hub, tmp_path_factory):
+    """By `push_to_hub` and `Trainer.save_model`; they load by name or folder where nothing of ours is in reach."""
+    folder, home, empty = (tmp_path_factory.mktemp(name) for name in ("built", "home", "empty"))
+    build = [sys.executable, "-c", BUILD, str(folder), TOKEN]
+    finished = subprocess.run(build, env=environment(hub, home), cwd=ROOT, timeout=120, **PIPES)
+    assert finished.returncode == 0, finished.stdout
+    places = [*(f"someone/{family}" for family in FAMILIES), *(str(folder / family) for family in FAMILIES)]
+    load = [sys.executable, "-I", "-c", LOAD_EACH, *places]
+    finished = subprocess.run(load, env=environment(hub, empty), cwd=empty, timeout=120, **PIPES)
+    assert finished.returncode == 0, finished.stdout
+    facts = json.loads(finished.stdout.partition("RESULT ")[2])
+    assert list(facts) == places
+    for place, name in zip(places, [*FAMILIES.values(), *FAMILIES.values()], strict=True):
+        family = name.__name__.removesuffix("ForWEAMPreTraining")
+        names = [name.__name__, f"{family}ForMaskedLM", f"WEAM{family}Model", f"{family}Model"]
+        assert facts[place] == [names, True]
