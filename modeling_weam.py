@@ -279,6 +279,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
         labels: torch.Tensor | None = None,
         aligned_positions: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        inputs_embeds: torch.Tensor | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> WEAMPreTrainingOutput | tuple[torch.Tensor, ...]:
@@ -294,13 +295,17 @@ class WEAMPreTrainingMixin(CheckpointMixin):
                 -1 where there is none. None: no token is aligned (monolingual text).
             num_items_in_batch: masked tokens of the whole optimiser step, over accumulated batches and processes.
                 None: those of this batch.
+            inputs_embeds: (B, L, H) float, given in place of `input_ids`.
             return_dict: False returns a tuple of what is not None; None: as the config says.
-            **kwargs: handed to the encoder (`position_ids`, `inputs_embeds`, `output_hidden_states`, ...).
+            **kwargs: handed to the encoder (`position_ids`, `output_hidden_states`, ...).
 
         Raises:
             ValueError: the exchange "target" is to be scored without `input_ids`, which hold the aligned tokens.
         """
-        outputs, matrix = self.encode(input_ids, attention_mask, token_type_ids, labels is not None, **kwargs)
+        shares_matrix = labels is not None and inputs_embeds is None
+        outputs, matrix = self.encode(
+            input_ids, attention_mask, token_type_ids, shares_matrix, inputs_embeds=inputs_embeds, **kwargs
+        )
         hidden = outputs.last_hidden_state  # (B, L, H)
         extras = {"hidden_states": outputs.hidden_states, "attentions": outputs.attentions}
         if labels is None:
@@ -319,18 +324,18 @@ class WEAMPreTrainingMixin(CheckpointMixin):
         input_ids: torch.Tensor | None,
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
-        for_word_losses: bool = True,
+        shares_matrix: bool = True,
         **kwargs: Any,  # noqa: ANN401
     ) -> tuple[ModelOutput, torch.Tensor]:
-        """Encode a batch of token ids, or of `inputs_embeds` among the `kwargs`.
+        """Encode a batch; arguments as in `forward`.
 
         Returns:
             The encoder's outputs, and the (V, H) matrix of the head. Where that is the table of the embeddings too,
-            `word_losses` should read what is returned: both gradients then share one (V, H) tensor.
+            and `shares_matrix`, both gradients share one (V, H) tensor: `word_losses` must read what is returned.
         """
         table, matrix = self.get_input_embeddings(), self.get_output_embeddings().weight
         is_shared = type(table) is nn.Embedding and table.weight is matrix and matrix.requires_grad
-        if for_word_losses and is_shared and input_ids is not None and torch.is_grad_enabled():
+        if shares_matrix and is_shared and torch.is_grad_enabled():
             kwargs = {**self.position_settings(input_ids), **kwargs}
             kwargs["inputs_embeds"], matrix = _look_up(matrix, input_ids, table.padding_idx)
             input_ids = None

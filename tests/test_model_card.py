@@ -211,6 +211,9 @@ model = AutoModel.from_pretrained("someone/weam-tiny")  # a stock BERT encoder, 
 With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
 `AutoModelForPreTraining` goes on with this training.
 
+A head that you fine-tune on it is a stock model, but its config still names this code, which is not saved with it.
+Say `del model.config.auto_map` before you save or push such a model; the programs of WEAM do.
+
 ## Held-out pairs, before and after
 
 Losses in nats per token; retrieval is the share of sentences whose translation is the nearest of the held-out ones,

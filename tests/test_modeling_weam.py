@@ -8,7 +8,14 @@ import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM
+from transformers import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForPreTraining,
+    AutoModelForSequenceClassification,
+    BertForMaskedLM,
+    BertModel,
+)
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
@@ -477,3 +484,14 @@ def test_align_words_refuses_an_encoder_that_is_partly_random(kind, model, token
     assert any("layer.2." in key for key in report["missing_keys"])
     with pytest.raises(ValueError, match=r"lacked 16 weights of the encoder, \S*encoder\.layer\.2\..*load a whole"):
         deeper.base_model.align_words(tokenizer, ["cat"], ["katze"])
+
+
+def test_a_stock_head_fine_tuned_by_hand_is_rid_of_the_map_as_the_card_says(model, tmp_path):
+    model.save_pretrained(tmp_path / "ours")
+    head = AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
+    del head.config.auto_map
+    head.save_pretrained(tmp_path / "theirs")
+    assert not (tmp_path / "theirs" / "modeling_weam.py").exists()
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "theirs", trust_remote_code=True)
+    assert type(AutoModel.from_pretrained(tmp_path / "theirs", trust_remote_code=True)) is BertModel
+    assert again.config.to_dict().get("auto_map") is None

@@ -49,7 +49,10 @@ print(choices[logits.argmax()])
 SNIPPETS["sentence-similarity"] = SNIPPETS["fill-mask"]
 REMOTE_CODE = """
 With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
-`AutoModelForPreTraining` goes on with this training."""
+`AutoModelForPreTraining` goes on with this training.
+
+A head that you fine-tune on it is a stock model, but its config still names this code, which is not saved with it.
+Say `del model.config.auto_map` before you save or push such a model; the programs of WEAM do."""
 
 
 def usage(run: Evidence, repository: str) -> str:
