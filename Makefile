@@ -15,7 +15,7 @@ quickstart:
 	accelerate launch run_pretraining.py recipes/quickstart.yaml
 
 benchmarks:
-	python -m benchmarks.collator
-	python -m benchmarks.alignment
+	python -m benchmarks.speed.collator
+	python -m benchmarks.aligners
 	python -m benchmarks.speed
-	python -m benchmarks.start_up
+	python -m benchmarks.speed.start_up

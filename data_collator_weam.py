@@ -1,6 +1,6 @@
 """Masks sentence pairs and points every piece at its translation: features -> batch.
 
-Self-contained (numpy, torch, transformers). It does not find links (`weam/word_alignment.py` does) and has no random
+Self-contained (numpy, torch, transformers). It does not find links (`weam/alignment/aligner.py` does) and has no random
 generator: everything drawn is a hash of (seed, epoch, example id, position), so a batch does not depend on its
 neighbours, on the worker or process that made it, or on an interruption.
 """

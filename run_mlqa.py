@@ -12,12 +12,12 @@ model card in OUT.
 import logging
 from dataclasses import dataclass
 
-from weam.answer_spans import Windows
 from weam.arguments import option, parse_settings
-from weam.tasks.mlqa import MLQA, MLQADev, XQuAD
-from weam.training import leave_process_group
-from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
-from weam.zero_shot import evaluate_transfer
+from weam.pretraining.training import leave_process_group
+from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.transfer.tasks.answer_spans import Windows
+from weam.transfer.tasks.mlqa import MLQA, MLQADev, XQuAD
+from weam.transfer.zero_shot import evaluate_transfer
 
 BENCHMARKS = {task.benchmark: task for task in (MLQA, MLQADev, XQuAD)}
 

@@ -19,7 +19,7 @@ from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, 
 
 from data_collator_weam import DataCollatorForWordExchange
 from weam.arguments import NEW_HEAD_WARMUP_STEPS, Arguments, ModelArguments, parse_arguments, pretraining_settings
-from weam.baselines import BertForWordAlignment, Objective
+from weam.cards.card import create_repository, push_model, write_model_card
 from weam.checkpoint import (
     LoadedModel,
     add_adapters,
@@ -29,7 +29,7 @@ from weam.checkpoint import (
     merge_adapters,
     save_as_stock,
 )
-from weam.held_out import (
+from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
     Origin,
@@ -40,11 +40,10 @@ from weam.held_out import (
     to_measurements,
     write_scores,
 )
-from weam.language_pairs import LanguagePair, prepare_language_pairs
-from weam.mixture import mix_language_pairs
-from weam.model_card import create_repository, push_model, write_model_card
-from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
-from weam.training import (
+from weam.pretraining.mixture import mix_language_pairs
+from weam.pretraining.objectives import BertForWordAlignment, Objective
+from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
+from weam.pretraining.training import (
     HeadWarmup,
     check_output_dir,
     check_settings,
@@ -55,6 +54,7 @@ from weam.training import (
     run_training,
     warm_up_head,
 )
+from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()

@@ -11,10 +11,10 @@ import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.tasks.xnli import XNLI
-from weam.training import leave_process_group
-from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
-from weam.zero_shot import evaluate_transfer
+from weam.pretraining.training import leave_process_group
+from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.zero_shot import evaluate_transfer
 
 
 @dataclass

@@ -12,15 +12,15 @@ import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.retrieval import evaluate_retrieval
-from weam.tasks.panx import PANX
-from weam.tasks.pawsx import PAWSX
-from weam.tasks.tatoeba import BENCHMARK as TATOEBA
-from weam.tasks.udpos import UDPOS
-from weam.tasks.xcopa import XCOPA
-from weam.training import leave_process_group
-from weam.transfer_arguments import CheckpointArguments, FineTuningArguments, TransferArguments
-from weam.zero_shot import evaluate_transfer
+from weam.pretraining.training import leave_process_group
+from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
+from weam.transfer.retrieval import evaluate_retrieval
+from weam.transfer.tasks.panx import PANX
+from weam.transfer.tasks.pawsx import PAWSX
+from weam.transfer.tasks.tatoeba import BENCHMARK as TATOEBA
+from weam.transfer.tasks.udpos import UDPOS
+from weam.transfer.tasks.xcopa import XCOPA
+from weam.transfer.zero_shot import evaluate_transfer
 
 TASKS = {task.benchmark: task for task in (UDPOS, PANX, PAWSX, XCOPA)}
 

@@ -14,7 +14,7 @@ import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
 from weam.arguments import PreTrainingArguments, parse_arguments, parse_settings, pretraining_settings
-from weam.transfer_arguments import FineTuningArguments
+from weam.transfer.arguments import FineTuningArguments
 
 MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]
 NEEDED = [*MODEL, *BITEXT, *OUTPUT]

@@ -22,7 +22,6 @@ from transformers import (
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import ROOT, small_config, small_tokenizer
-from weam.baselines import OBJECTIVES
 from weam.checkpoint import (
     LoraSettings,
     add_adapters,
@@ -33,6 +32,7 @@ from weam.checkpoint import (
     merge_adapters,
     save_as_stock,
 )
+from weam.pretraining.objectives import OBJECTIVES
 
 WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}
 INPUT = torch.tensor([[2, 5, 6, 4, 3, 13, 14, 3], [2, 7, 8, 9, 3, 15, 4, 3]])

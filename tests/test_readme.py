@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tables import filled_pages
-from tests.command_line import environment, make_workspace, sentence_pairs
+from benchmarks.pages.__main__ import filled_pages
 from tests.conftest import ROOT
-from tests.evaluation_data import write_mlqa, write_udpos, write_xnli
-from tests.test_language_pairs import write_hub_folder
+from tests.pretraining.test_preparation import write_hub_folder
+from tests.support.command_line import environment, make_workspace, sentence_pairs
+from tests.support.evaluation_data import write_mlqa, write_udpos, write_xnli
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -51,7 +51,9 @@ def test_the_tree_names_what_is_there_and_all_of_it() -> None:
 def imported(path: Path) -> set[str]:
     """Return the files of ours that a file imports, as the tree names them; `weam/tasks/` is one place."""
     names = re.findall(r"^\s*(?:from|import) ((?:weam|modeling_weam|data_collator_weam)[\w.]*)", path.read_text(), re.M)
-    return {"weam/tasks/" if name.startswith("weam.tasks") else f"{name.replace('.', '/')}.py" for name in names}
+    return {
+        "weam/tasks/" if name.startswith("weam.transfer.tasks") else f"{name.replace('.', '/')}.py" for name in names
+    }
 
 
 def test_files_import_only_from_files_above_them() -> None:
@@ -173,6 +175,6 @@ def test_the_commands_for_transfer_run_and_make_a_card(tmp_path: Path) -> None:
     for words in TRANSFER:
         settings = ["--data_dir", str(data), "--languages", "en", "de", "--max_length", "64", *more.get(words[2], [])]
         launch([str(local.get(word, word)) for word in words] + settings + ["--max_steps", "2", "--use_cpu"])
-    (card,) = commands("python -m weam.model_card")
+    (card,) = commands("python -m weam.cards")
     subprocess.run([sys.executable, *(str(local.get(word, word)) for word in card[1:])], cwd=ROOT, check=True)
     assert "| language | n | accuracy | checkpoint | difference |" in (tmp_path / "CARD.md").read_text()

@@ -16,10 +16,10 @@ from huggingface_hub.constants import HF_HOME
 from transformers import HfArgumentParser, TrainingArguments
 
 from modeling_weam import EXCHANGES
-from weam.baselines import OBJECTIVES, Objective
+from weam.alignment.aligner import ALIGNERS, HEURISTICS
 from weam.checkpoint import LoraSettings
+from weam.pretraining.objectives import OBJECTIVES, Objective
 from weam.results import training_recipe
-from weam.word_alignment import ALIGNERS, HEURISTICS
 
 Default = TypeVar("Default")
 NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study.md, what in WEAM does it: 200 are too few

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from modeling_weam import drawn_encoder_weights
-from weam.baselines import OBJECTIVES, BertForSimCSE, Objective
+from weam.pretraining.objectives import OBJECTIVES, BertForSimCSE, Objective
 
 logger = logging.getLogger("weam")
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights

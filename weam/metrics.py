@@ -14,7 +14,7 @@ from statistics import fmean
 
 import numpy as np
 
-from weam.word_alignment import GoldSentence
+from weam.alignment.aligner import GoldSentence
 
 Link = tuple[int, int]  # (source position, target position)
 

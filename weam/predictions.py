@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from weam.scores import Ratio
-from weam.tasks.task import Scored
+from weam.transfer.tasks.task import Scored
 
 PREDICTIONS_FOLDER = "predictions"
 

@@ -16,9 +16,9 @@ from benchmarks.beds.plan import PreTraining
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from weam.arguments import PreTrainingArguments
-from weam.bitext import read_lines
+from weam.bitext.reading import read_lines
 from weam.checkpoint import save_as_stock
-from weam.training import find_checkpoint, make_trainer, run_training
+from weam.pretraining.training import find_checkpoint, make_trainer, run_training
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

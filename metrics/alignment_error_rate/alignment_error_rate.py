@@ -8,8 +8,8 @@ from dataclasses import asdict
 import datasets
 import evaluate
 
+from weam.alignment.aligner import parse_pharaoh
 from weam.metrics import alignment_error_rate
-from weam.word_alignment import parse_pharaoh
 
 DESCRIPTION = """
 Scores word alignments against hand-made ones with sure and possible links: a sure link must be found, a possible one

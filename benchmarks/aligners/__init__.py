@@ -1,0 +1,1 @@
+"""Error rate, time and memory of the word aligners."""

@@ -1,0 +1,1 @@
+"""The small backbone before and after WEAM."""

@@ -1,0 +1,127 @@
+"""One training step of one contender on one batch: seconds, pieces, and memory at the peak."""
+
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import nn
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+
+from benchmarks.processes import process_status
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import BertForWEAMPreTraining
+from weam.alignment.aligner import Links
+from weam.pretraining.features import SPECIAL_PIECES, encode_pairs
+
+STOCK = "stock masked language model"
+CONTENDERS: dict[str, dict[str, Any] | None] = {
+    STOCK: None,
+    "WEAM": {"exchange": "target"},
+    "WEAM, representation exchange": {"exchange": "representation"},
+}
+
+Example = dict[str, Any]
+Data = tuple[list[Example], Path]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What determines the work of a step; the hidden size is 768."""
+
+    layers: int
+    vocabulary: int
+    batch_size: int
+    length: int
+    mask_rate: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a contender needed."""
+
+    seconds: float  # of one step, in the mean
+    pieces_per_second: float  # without padding; in the Trainer without special pieces, too
+    megabytes: float  # at the peak, above parameters, gradients and optimiser state; not measured in the Trainer: nan
+
+
+def make_model(contender: str, shape: Shape, device: torch.device) -> nn.Module:
+    """Build a contender with random weights, as it trains (dropout included)."""
+    sizes = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
+    config = BertConfig(vocab_size=shape.vocabulary, num_hidden_layers=shape.layers, **sizes)
+    settings = CONTENDERS[contender]
+    if settings is None:
+        return BertForMaskedLM(config).to(device).train()
+    config.weam = settings
+    return BertForWEAMPreTraining(config).to(device).train()
+
+
+def full_rows(features: list[Example], shape: Shape) -> list[Example]:
+    """Join real pairs, side by side with their links, until each row has the full length."""
+    drawn = iter(random.Random(0).sample(features, len(features)))
+    rows: list[Example] = [{"id": row, "source_ids": [], "target_ids": []} for row in range(shape.batch_size)]
+    links: list[Links] = [[] for _ in rows]
+    for row, own in zip(rows, links, strict=True):
+        while len(row["source_ids"]) + len(row["target_ids"]) < shape.length - SPECIAL_PIECES:
+            pair, sides = next(drawn), (len(row["source_ids"]), len(row["target_ids"]))
+            own += [(i + sides[0], j + sides[1]) for i, j in pair["links"]]
+            row["source_ids"] += pair["source_ids"]
+            row["target_ids"] += pair["target_ids"]
+    return encode_pairs(pa.Table.from_pylist(rows), links, shape.length).to_pylist()
+
+
+def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torch.Tensor]:
+    """Mask full rows once; pieces that a smaller vocabulary lacks become others."""
+    features, vocabulary = data
+    tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
+    batch = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)(full_rows(features, shape))
+    for name in ("input_ids", "labels"):
+        batch[name] = batch[name].where(batch[name] < shape.vocabulary, batch[name] % shape.vocabulary)
+    return {name: values.to(device) for name, values in batch.items()}
+
+
+def measure_step(contender: str, shape: Shape, steps: int, data: Data) -> Measured:
+    """Train on one batch for some steps after a first one, which is not counted."""
+    torch.manual_seed(0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batch = make_batch(shape, data, device)
+    if CONTENDERS[contender] is None:
+        del batch["aligned_positions"]
+    before = memory(device)
+    model = make_model(contender, shape, device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = model(**batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    start = now(device)
+    for _ in range(steps):
+        step()
+    seconds = (now(device) - start) / steps
+    kept = 4 * sum(parameter.nbytes for parameter in model.parameters())  # with gradients and two moments
+    return Measured(seconds, int(batch["attention_mask"].sum()) / seconds, (peak_memory(device) - before - kept) / 1e6)
+
+
+def now(device: torch.device) -> float:
+    """Return the time when all that was asked for is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def memory(device: torch.device) -> int:
+    """Return the bytes in use."""
+    return torch.cuda.memory_allocated() if device.type == "cuda" else process_status("VmRSS")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes that were in use at any time."""
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else process_status("VmHWM")

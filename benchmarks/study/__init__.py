@@ -1,0 +1,1 @@
+"""The study: every system under the same conditions."""

@@ -1,0 +1,622 @@
+"""Gather what the study measured: one JSON file for each run, and one of all figures, differences and verdicts.
+
+    python -m benchmarks.study --workers 2
+    python -m benchmarks.study.collect
+    python -m benchmarks.study.report
+
+The second command puts what was finished since it last ran on record (`benchmarks/study/store.py`) and writes
+`benchmarks/results/study.json`, which the third command lays out. Intervals are paired bootstraps over test examples
+and seeds (`weam/scores.py`), drawn once for each pair of measurements. Nothing is measured here; what is not finished
+is listed as such.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+
+from benchmarks.study.__main__ import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
+from benchmarks.study.plan import (
+    HEADLINE,
+    LARGE_HEADLINE,
+    LAYERS,
+    MBERT,
+    QUESTIONS,
+    SCALES,
+    SHUFFLED,
+    THEN_NLI,
+    WIDE_MBERT,
+    Step,
+    base,
+    deepened,
+    plan,
+)
+from benchmarks.study.store import Measured, compared_metric, finished_steps, keep, read_measured
+from weam.results import MEAN, Results, versions, write_json
+from weam.scores import Ratio, paired_bootstrap
+
+ENGLISH = "en"
+TRANSFER_GAP = "transfer gap"  # the score of English less the mean of the others (Hu et al. 2020), beside languages
+SPACE = "space"
+DEEP_MBERT = base(max(LAYERS))  # what the headline rows begin with
+SEEDS_TO_DECIDE = 3
+DRAWS = 2000  # of each bootstrap: there are many comparisons; those on record keep theirs
+LIKE = 0.01  # systems within a point of each other are alike
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two systems and how the first is said to stand to the second: above, below or like it.
+
+    A system is an encoder and how it is tested, as `weam/xnli zero-shot`.
+    """
+
+    ours: str
+    relation: str
+    theirs: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper: it holds if all its contrasts do."""
+
+    letter: str
+    text: str
+    contrasts: tuple[Contrast, ...]
+
+
+ZERO, TRANSLATED = "xnli zero-shot", "xnli translate-train"
+REPRESENTATION = "weam-representation"
+
+
+def zero_shot(encoder: str, relation: str, *others: str) -> tuple[Contrast, ...]:
+    """Return the contrasts of an encoder with others on zero-shot XNLI."""
+    return tuple(Contrast(f"{encoder}/{ZERO}", relation, f"{other}/{ZERO}") for other in others)
+
+
+def below_translate_train(encoder: str) -> Contrast:
+    """Return the contrast of an encoder zero-shot with mBERT that is trained on each language."""
+    return Contrast(f"{encoder}/{ZERO}", "below", f"mbert/{TRANSLATED}")
+
+
+CLAIMS = (
+    Claim("a", "TLM is far above mBERT zero-shot", zero_shot("tlm", "above", "mbert")),
+    Claim(
+        "b", "TLM is below mBERT in translate-train", (Contrast(f"tlm/{TRANSLATED}", "below", f"mbert/{TRANSLATED}"),)
+    ),
+    Claim(
+        "c",
+        "WEAM is above mBERT zero-shot and in translate-train",
+        (
+            *zero_shot("weam", "above", "mbert"),
+            Contrast(f"weam/{TRANSLATED}", "above", f"mbert/{TRANSLATED}"),
+        ),
+    ),
+    Claim(
+        "d",
+        "On XNLI TLM and word-aligned mBERT are alike, both above mBERT",
+        (
+            *zero_shot("tlm", "like", "word-alignment"),
+            *zero_shot("tlm", "above", "mbert"),
+            *zero_shot("word-alignment", "above", "mbert"),
+        ),
+    ),
+    Claim("e", "WEAM is clearly above TLM and word-aligned mBERT", zero_shot("weam", "above", "tlm", "word-alignment")),
+    Claim("f", "WEAM zero-shot is just below translate-train", (below_translate_train("weam"),)),
+    Claim(
+        "c to f, the other reading",
+        "WEAM with the representation exchange is above mBERT, TLM and word-aligned mBERT, below translate-train",
+        (
+            *zero_shot(REPRESENTATION, "above", "mbert", "tlm", "word-alignment"),
+            below_translate_train(REPRESENTATION),
+        ),
+    ),
+)
+HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided at this scale", "not measured yet"
+
+
+def verdict(relation: str, low: float, high: float) -> str:
+    """Judge a contrast by the 95 % interval of its difference.
+
+    >>> verdict("above", 0.004, 0.02), verdict("like", -0.004, 0.008), verdict("below", -0.01, 0.02)
+    ('holds', 'holds', 'undecided at this scale')
+    """
+    if relation == "like":
+        inside, outside = -LIKE <= low and high <= LIKE, high < -LIKE or low > LIKE
+    else:
+        sign = 1 if relation == "above" else -1
+        ends = sorted((sign * low, sign * high))
+        inside, outside = ends[0] > 0, ends[1] < 0
+    return HOLDS if inside else FAILS if outside else UNDECIDED
+
+
+def weighed(relation: str, row: Mapping[str, Any]) -> str:
+    """Judge a contrast by its figures: an interval over fewer seeds than this knows too little of seeds to decide."""
+    return verdict(relation, row["low"], row["high"]) if min(row["seeds"]) >= SEEDS_TO_DECIDE else UNDECIDED
+
+
+def judged(verdicts: Sequence[str]) -> str:
+    """Join the verdicts of a claim's contrasts: one that fails decides, then one that is missing or undecided."""
+    return next((word for word in (FAILS, NOT_MEASURED, UNDECIDED) if word in verdicts), HOLDS)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study.collect", description=__doc__.splitlines()[0])
+    parser.add_argument("--plan", choices=list(SCALES), default="small", help="Which plan was run.")
+    parser.add_argument("--runs", type=Path, default=Path("outputs/study"), help="Folder of the steps.")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
+    return parser.parse_args()
+
+
+def by_evaluation(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each `encoder/evaluation` its steps, one for each seed.
+
+    >>> by_evaluation({"tlm/udpos/seed 1": None, "tlm/udpos/seed 2": None, "tlm": None, "tlm/space": None})
+    {'tlm/udpos': ['tlm/udpos/seed 1', 'tlm/udpos/seed 2']}
+    """
+    steps: dict[str, list[str]] = {}
+    for name in names:
+        evaluation = name.partition("/seed ")[0]
+        if evaluation.partition("/")[2] not in ("", SPACE):
+            steps.setdefault(evaluation, []).append(name)
+    return steps
+
+
+def scores(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
+    """Yield each figure of each evaluation with its values over seeds, the mean without English, the transfer gap."""
+    for name, steps in by_evaluation(results).items():
+        encoder, _, evaluation = name.partition("/")
+        values: dict[tuple[str, str, str], dict[int, float]] = {}
+        counts: dict[tuple[str, str, str], int] = {}
+        for m in (m for step in steps for m in results[step].measurements):
+            values.setdefault((m.benchmark, m.language, m.metric), {})[m.seed] = m.value
+            counts[m.benchmark, m.language, m.metric] = m.count
+        for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in values):
+            by_language = {language: v for (b, language, m), v in values.items() if (b, m) == (benchmark, metric)}
+            values |= {(benchmark, name, metric): v for name, v in summaries(by_language).items()}
+        for (benchmark, language, metric), by_seed in values.items():
+            yield {
+                "encoder": encoder,
+                "evaluation": evaluation,
+                "benchmark": benchmark,
+                "language": language,
+                "metric": metric,
+                "seeds": list(by_seed),
+                "values": list(by_seed.values()),
+                "count": counts.get((benchmark, language, metric)),
+            }
+
+
+def summaries(by_language: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
+    """Return by seed the mean of the languages other than English, of two at least, and the transfer gap.
+
+    >>> summaries({"en": {1: 0.75}, "de": {1: 0.5, 2: 0.625}, "zh": {1: 0.25}})
+    {'mean': {1: 0.375}, 'transfer gap': {1: 0.375}}
+    """
+    foreign = [values for language, values in by_language.items() if is_foreign(language)]
+    seeds = set.intersection(*map(set, foreign)) if len(foreign) > 1 else set()
+    means = {seed: float(np.mean([values[seed] for values in foreign])) for seed in sorted(seeds)}
+    english = by_language.get(ENGLISH, {})
+    gaps = {seed: english[seed] - value for seed, value in means.items() if seed in english}
+    return {name: found for name, found in ((MEAN, means), (TRANSFER_GAP, gaps)) if found}
+
+
+def is_foreign(language: str) -> bool:
+    """Return whether test examples are what transfer is about; contexts in English are not.
+
+    >>> [is_foreign(name) for name in ("de", "en", "de-en", "en-de")]
+    [True, False, True, False]
+    """
+    return language.partition("-")[0] != ENGLISH
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The finished steps of an evaluation, by seed."""
+
+    by_seed: dict[int, Measured]
+
+    @property
+    def tests(self) -> dict[tuple[str, str], str]:
+        """Return (benchmark, language) -> fingerprint of the examples."""
+        rows = [m for one in self.by_seed.values() for m in one.results.measurements]
+        return {(m.benchmark, m.language): m.data_fingerprint for m in rows}
+
+
+def evaluations(measured: Mapping[str, Measured]) -> dict[str, Evaluation]:
+    """Return the evaluations that have finished steps."""
+    return {
+        name: Evaluation(
+            {training.seed: measured[step] for step in steps for training in measured[step].results.trainings}
+        )
+        for name, steps in by_evaluation(measured).items()
+    }
+
+
+def compare(
+    ours: str, theirs: str, known: Mapping[str, Evaluation], drawn: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Compare two evaluations on the test sets that they share, on their mean without English, by the transfer gap.
+
+    Args:
+        ours: an evaluation.
+        theirs: another.
+        known: all of them.
+        drawn: how they were compared before; it stands as long as no side is measured again with another outcome.
+            What is drawn anew leaves out seeds whose examples have no scores.
+    """
+    sides = with_equal_seeds(known[ours].by_seed, known[theirs].by_seed)
+    if drawn and all(row["measured"] == fingerprints(sides) for row in drawn):
+        return [dict(row) for row in drawn]
+    sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.has_scores} for side in sides))
+    if not all(sides):
+        return []
+    both = [Evaluation(side).tests for side in sides]
+    rows, foreign, english = [], [], []
+    for benchmark, language in (test for test, data in both[0].items() if both[1].get(test) == data):
+        metric = compared_metric(benchmark)
+        pair = [{seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides]
+        rows.append(difference(ours, theirs, language, metric, [pair]))
+        foreign += [pair] if is_foreign(language) else []
+        english += [pair] if language == ENGLISH else []
+    if len(foreign) > 1:
+        rows.append(difference(ours, theirs, MEAN, metric, foreign))
+        if english:
+            weights = [1, *[-1 / len(foreign)] * len(foreign)]
+            rows.append(difference(ours, theirs, TRANSFER_GAP, metric, english + foreign, weights))
+    return [{**row, "measured": fingerprints(sides)} for row in rows]
+
+
+def with_equal_seeds(
+    ours: Mapping[int, Measured], theirs: Mapping[int, Measured]
+) -> tuple[dict[int, Measured], dict[int, Measured]]:
+    """Leave out the seeds that only one side has; where they share none, all stay."""
+    shared = set(ours) & set(theirs)
+    if not shared:
+        return dict(ours), dict(theirs)
+    return {seed: ours[seed] for seed in sorted(shared)}, {seed: theirs[seed] for seed in sorted(shared)}
+
+
+def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
+    """Return what identifies the measurements of each side, by which their comparison is known again."""
+    return [" ".join(one.fingerprint for one in side.values()) for side in sides]
+
+
+def difference(
+    ours: str,
+    theirs: str,
+    language: str,
+    metric: str,
+    tests: Sequence[Sequence[dict[int, Ratio]]],
+    weights: Sequence[float] | None = None,
+) -> dict[str, Any]:
+    """Return one difference with its interval and the seeds of both sides."""
+    found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS, weights)
+    seeds = [len(side) for side in tests[0]]
+    figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
+    return {**figure, "difference": found.value, "low": found.low, "high": found.high, "seeds": seeds}
+
+
+def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name.
+
+    Headline rows are compared among themselves; with another vocabulary an encoder with what it began with, a mixture
+    with that of exponent 1, too.
+    """
+    known = list(names)
+    claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
+    pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, *at_full_depth(contrast))]
+    for name in known:
+        encoder, _, evaluation = name.partition("/")
+        begun = baseline(encoder)
+        if begun == WIDE_MBERT:
+            others = [begun, drawn_as_it_comes(encoder)]
+        elif HEADLINE in encoder:
+            others = [begun, *siblings(encoder).values()]
+        else:
+            others = [MBERT, "weam", "tlm", begun, *relatives(encoder)]
+        pairs += [(name, f"{other}/{evaluation}") for other in others]
+    return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
+
+
+def relatives(encoder: str) -> list[str]:
+    """Return what an encoder of the breadth differs from in one thing: ablation, links, having none.
+
+    >>> relatives("weam warm head shuffled links")
+    ['weam', 'weam warm head', 'tlm warm head']
+    """
+    system = encoder.partition(" ")[0]
+    with_links = encoder.removesuffix(SHUFFLED)
+    return [system, with_links, with_links.replace("weam", "tlm", 1)]
+
+
+def siblings(encoder: str) -> dict[str, str]:
+    """Return what a headline row is compared with beside the backbone, itself trained on fewer pairs too.
+
+    >>> siblings("mlm headline 60,000 pairs")
+    {'weam': 'weam headline 60,000 pairs', 'tlm': 'tlm headline 60,000 pairs', 'fewer': 'mlm headline'}
+    """
+    kind = HEADLINE + encoder.partition(HEADLINE)[2]
+    return {"weam": f"weam{kind}", "tlm": f"tlm{kind}", "fewer": encoder.replace(LARGE_HEADLINE, HEADLINE)}
+
+
+def drawn_as_it_comes(encoder: str) -> str:
+    """Return the mixture of the same texts without sampling, whose exponent is 1; another encoder is its own.
+
+    >>> drawn_as_it_comes("en-sw 1 to 64 alpha 0.3"), drawn_as_it_comes("3 languages, total fixed")
+    ('en-sw 1 to 64 alpha 1', '3 languages, total fixed')
+    """
+    texts, alpha, _ = encoder.partition(" alpha ")
+    return f"{texts} alpha 1" if alpha else encoder
+
+
+def baseline(encoder: str) -> str:
+    """Return what an encoder of the plan began with, after the same fine-tuning.
+
+    >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
+    ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
+    >>> baseline("weam headline then nli")
+    'mbert 12 layers then nli'
+    """
+    if encoder.endswith(THEN_NLI):
+        return baseline(encoder.removesuffix(THEN_NLI)) + THEN_NLI
+    if HEADLINE in encoder:
+        return DEEP_MBERT
+    if encoder.endswith(" layers"):
+        return base(int(encoder.split()[-2]))
+    return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT
+
+
+def at_full_depth(contrast: Contrast) -> list[Contrast]:
+    """Return a contrast as the headline rows have it, all layers and a large English training set: most pairs first.
+
+    Where translate-train takes part, both sides go on from there with XNLI's dev rows, in English for zero-shot.
+
+    >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))[1]
+    Contrast(ours='tlm headline/nli zero-shot', relation='above', theirs='mbert 12 layers/nli zero-shot')
+    """
+    sides = [side.split("/") for side in (contrast.ours, contrast.theirs)]
+    is_translated = any(evaluation == TRANSLATED for _, evaluation in sides)
+    found = []
+    for kind in (LARGE_HEADLINE, HEADLINE):
+        ours, theirs = (
+            deepened(encoder, max(LAYERS), kind) + (f"{THEN_NLI}/{test}" if is_translated else "/nli zero-shot")
+            for encoder, test in sides
+        )
+        found.append(Contrast(ours, contrast.relation, theirs))
+    return found
+
+
+def decisive(contrast: Contrast, found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Contrast:
+    """Return the contrast that decides: the first of the headline's that has the seeds to, else the breadth's."""
+    for deeper in at_full_depth(contrast):
+        row = found.get((deeper.ours, deeper.theirs))
+        if row is not None and min(row["seeds"]) >= SEEDS_TO_DECIDE:
+            return deeper
+    return contrast
+
+
+def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Set the figures of each claim beside it, and judge it by the mean over languages other than English."""
+    found = {(row["ours"], row["theirs"]): row for row in differences if row["language"] == MEAN}
+    judgements = []
+    for claim in claims:
+        evidence = []
+        for contrast in (decisive(contrast, found) for contrast in claim.contrasts):
+            row = found.get((contrast.ours, contrast.theirs))
+            word = NOT_MEASURED if row is None else weighed(contrast.relation, row)
+            evidence.append({**asdict(contrast), "verdict": word, "figures": row})
+        judgements.append(
+            {
+                "letter": claim.letter,
+                "text": claim.text,
+                "verdict": judged([row["verdict"] for row in evidence]),
+                "contrasts": evidence,
+            }
+        )
+    return judgements
+
+
+def space(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
+    """Yield each figure of the spaces."""
+    for name, result in results.items():
+        encoder, _, evaluation = name.partition("/")
+        if evaluation == SPACE:
+            for m in result.measurements:
+                layer = int(m.benchmark.split()[-1])
+                yield {"encoder": encoder, "pair": m.language, "layer": layer, "metric": m.metric, "value": m.value}
+
+
+def correlations(figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Correlate each figure of the last layer of the spaces with each transfer score, over encoders of one depth.
+
+    Spearman's rank correlation; the mean over both language pairs, the mean over languages other than English.
+    """
+    depth = {row["encoder"]: max(r["layer"] for r in spaces if r["encoder"] == row["encoder"]) for row in spaces}
+    common = depth.get(MBERT)
+    found = []
+    for metric in dict.fromkeys(row["metric"] for row in spaces):
+        last = {
+            encoder: np.mean(
+                [r["value"] for r in spaces if (r["encoder"], r["layer"], r["metric"]) == (encoder, layer, metric)]
+            )
+            for encoder, layer in depth.items()
+            if layer == common
+        }
+        for evaluation in dict.fromkeys(row["evaluation"] for row in figures):
+            scored = {
+                row["encoder"]: float(np.mean(row["values"]))
+                for row in figures
+                if (row["evaluation"], row["language"]) == (evaluation, MEAN)
+                and row["metric"] == compared_metric(row["benchmark"])
+            }
+            both = [encoder for encoder in last if encoder in scored]
+            if len(both) > 3:
+                value = spearman([last[name] for name in both], [scored[name] for name in both])
+                found.append({"space": metric, "transfer": evaluation, "spearman": value, "encoders": both})
+    return found
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the rank correlation of two lists; equal values share the mean of their ranks.
+
+    >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
+    0.5
+    """
+    return round(float(np.corrcoef(_ranks(first), _ranks(second))[0, 1]), 4)
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2  # (N,)
+
+
+def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the standard deviation over seeds of every evaluation of the backbone that has several.
+
+    The backbone of the breadth, that of the headline where the former has not several seeds, at last the latter after
+    English NLI. Beside it that of the difference between a system that began with it and the backbone with the same
+    seed: the root of its mean square over the systems that have all of these seeds; none: None.
+    """
+    keys = ("evaluation", "language", "metric")
+    several: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for backbone in (MBERT, DEEP_MBERT, DEEP_MBERT + THEN_NLI):
+        for row in figures:
+            if row["encoder"] == backbone and len(row["values"]) > 1:
+                several.setdefault(tuple(row[key] for key in keys), row)
+    found = []
+    for row in several.values():
+        own = dict(zip(row["seeds"], row["values"], strict=True))
+        variances = [
+            stdev(value - own[seed] for seed, value in zip(x["seeds"], x["values"], strict=True)) ** 2
+            for x in figures
+            if x["encoder"] != row["encoder"] == baseline(x["encoder"])
+            and all(x[key] == row[key] for key in keys)
+            and set(x["seeds"]) == set(own)
+        ]
+        deviations = {"deviation": stdev(own.values()), "of_differences": sqrt(mean(variances)) if variances else None}
+        found.append({key: row[key] for key in keys} | deviations | {"seeds": len(own)})
+    return found
+
+
+def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
+    """Return the course of every pre-training: steps, pieces, seconds, the log of its losses, held-out figures."""
+    found = {}
+    for name, result in results.items():
+        if result.program == "run_pretraining":
+            (training,) = result.trainings
+            after = [asdict(m) for m in result.measurements if m.steps == training.steps]
+            found[name] = {
+                "steps": training.steps,
+                "tokens": training.tokens,
+                "seconds": training.seconds,
+                "log": [record for record in training.log if "loss" in record],
+                "held_out": [{key: m[key] for key in ("language", "metric", "value", "count")} for m in after],
+            }
+    return found
+
+
+def check_plan(plan_name: str, record: Mapping[str, Any]) -> None:
+    """See that a record is of the plan that is gathered.
+
+    Raises:
+        ValueError: it is of another, whose steps would be lost.
+    """
+    if record.get("plan", plan_name) != plan_name:
+        raise ValueError(f"the record is of the plan {record['plan']}, not {plan_name}; give another --output")
+
+
+def same_backbones(runs: Path, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fingerprints of the weights that all steps began with.
+
+    Raises:
+        ValueError: those on record began with others than those of this machine.
+    """
+    now, before = read_record(runs / BACKBONES_FILE), record.get("backbones", {})
+    changed = changed_backbones(now, before)
+    if changed:
+        raise ValueError(
+            f"the steps on record began with other weights ({', '.join(changed)}) than those in {runs}; give another "
+            "--output"
+        )
+    return {**before, **now}
+
+
+def gather(
+    steps: Sequence[Step],
+    finished: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, Measured],
+    drawn: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return all figures of the finished steps of a plan, and what is not finished.
+
+    Args:
+        steps: of the plan.
+        finished: what is known of each that is finished.
+        measured: what each measured.
+        drawn: differences that were computed before.
+    """
+    results = {name: one.results for name, one in measured.items()}
+    figures, spaces = list(scores(results)), list(space(results))
+    before: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in drawn:
+        before.setdefault((row["ours"], row["theirs"]), []).append(row)
+    known = evaluations(measured)
+    compared = {pair: compare(*pair, known, before.get(pair, [])) for pair in wanted_comparisons(known)}
+    differences = [row for rows in compared.values() for row in rows]
+    return {
+        "finished": dict(finished),
+        "unfinished": {step.name: step.minutes for step in steps if step.name not in finished},
+        "seed_spread": seed_spread(figures),
+        "claims": judge(CLAIMS, differences),
+        "encoders": encoders(results),
+        "scores": figures,
+        "differences": differences,
+        "not_compared": [list(pair) for pair, rows in compared.items() if not rows],
+        "space": spaces,
+        "correlations": correlations(figures, spaces),
+    }
+
+
+def main() -> None:
+    """Put on record what is new, gather and write."""
+    arguments = parse_arguments()
+    folder, record_file = arguments.output / "study", arguments.output / RECORD_FILE.name
+    before, scale = read_record(record_file), SCALES[arguments.plan]
+    check_plan(arguments.plan, before)
+    backbones = same_backbones(arguments.runs, before)
+    steps = plan(scale, list(QUESTIONS))
+    found = places(steps, dict.fromkeys((*BACKBONES, "data", "cache"), Path()), arguments.runs)
+    finished = finished_steps(found, before)
+    for name, step in finished.items():
+        if step != before.get("finished", {}).get(name):
+            keep(name, found[name], folder)
+    record = {
+        "plan": arguments.plan,
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": " ".join(["python -m benchmarks.study.collect", *sys.argv[1:]]),
+        "versions": versions(),
+        "backbones": backbones,
+        "questions": {question: [step.name for step in plan(scale, [question])] for question in QUESTIONS},
+        **gather(steps, finished, read_measured(finished, folder), before.get("differences", [])),
+    }
+    write_json(record, record_file)
+    print(f"{len(finished)} steps are finished, {len(record['unfinished'])} are not")
+    for name in sorted(set(before.get("finished", {})) - set(finished)):
+        print(f"{name} is on record no longer: the plan has it with other settings, or not at all")
+    for ours, theirs in record["not_compared"]:
+        print(
+            f"{ours} is not compared with {theirs}: no test set in common, or one has no scores of examples on record"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Look up what `benchmarks/results/study.json` holds: scores, differences, layers, and what is left to do.
+
+A system is an encoder and how it is tested, as `weam/xnli zero-shot`. Nothing is measured or laid out here.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from benchmarks.study.collect import ENGLISH, TRANSFER_GAP
+from benchmarks.study.data import XNLI_TRAIN_ROWS
+from benchmarks.study.plan import GROWING, LAYERS, MBERT, SCALES, Scale
+from benchmarks.study.store import compared_metric
+from weam.results import MEAN
+
+ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
+ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
+SPACE_PAIRS = ("en-de", "en-zh")
+FULL = "nli zero-shot"  # XNLI from a large English training set
+ENTITIES, ANSWERS = "panx", "xquad zero-shot"
+OF_SYSTEMS = (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)  # the tests of systems and ablations
+FROM_ENGLISH = (("headline", FULL), ("headline", ZERO_SHOT), ("systems", ZERO_SHOT), ("beyond", ENTITIES))  # questions
+OF_ENCODERS = (ENTITIES, RETRIEVAL)  # those of ratios, languages and sizes
+TITLES = {
+    ZERO_SHOT: "XNLI zero-shot",
+    TRANSLATED: "XNLI translate-train",
+    FULL: "XNLI zero-shot from English NLI",
+    TAGS: "UDPOS",
+    RETRIEVAL: "Tatoeba",
+    ENTITIES: "PAN-X",
+    ANSWERS: "XQuAD zero-shot",
+    "mlqa zero-shot": "MLQA zero-shot",
+    "mlqa translate-train": "MLQA translate-train",
+}
+HIGH = "de"  # the high-resource language of the ratios
+XNLI_SELECT_ROWS = 2490 - XNLI_TRAIN_ROWS  # what XNLI's dev set has beside
+DEV_ROWS = (
+    f"For lack of translated training sets, fine-tuned on XNLI's dev rows ({XNLI_TRAIN_ROWS:,} to train, "
+    f"{XNLI_SELECT_ROWS} to select) or on XQuAD's questions: the one place where dev rows are training data."
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How much better one system is than another, with the 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    seeds: tuple[int, ...] = (1, 1)  # of both systems
+
+    @property
+    def side(self) -> int:
+        """1 if the interval lies above 0, -1 if below, 0 if it takes 0 in.
+
+        >>> Gap(0.02, 0.01, 0.03).side, Gap(0.02, -0.01, 0.05).side
+        (1, 0)
+        """
+        return (self.low > 0) - (self.high < 0)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A record of `collect`, made ready to look things up in.
+
+    Attributes:
+        record: all of it.
+        scores: values over seeds, by system and language; of the metric that systems are compared by.
+        gaps: differences, by both systems and language.
+        layers: values of a space, layer 1 first, by encoder, language pair and metric.
+        spread: standard deviations over seeds, of the backbone and of differences from it, and the number of seeds, by
+            evaluation and language.
+    """
+
+    record: dict[str, Any]
+    scores: dict[tuple[str, str], list[float]]
+    gaps: dict[tuple[str, str, str], Gap]
+    layers: dict[tuple[str, str, str], list[float]]
+    spread: dict[tuple[str, str], tuple[float, float | None, int]]
+
+    @property
+    def scale(self) -> Scale:
+        """How large the plan is."""
+        return SCALES[self.record["plan"]]
+
+    @property
+    def depth(self) -> int:
+        """The layers of most encoders."""
+        return self.scale.layers or max(LAYERS)
+
+    def mean(self, system: str, language: str = MEAN) -> float | None:
+        """Return a score's mean over seeds; None where it was not measured."""
+        values = self.scores.get((system, language))
+        return fmean(values) if values else None
+
+    def gap(self, ours: str, theirs: str, language: str = MEAN) -> Gap | None:
+        """Return by how much a system is better than another; None where they were not compared."""
+        return self.gaps.get((ours, theirs, language))
+
+    def languages(self, *systems: str) -> list[str]:
+        """Return the languages that any of some systems was tested on, English first, their mean last."""
+        named = (name for system, name in self.scores if system in systems)
+        found = dict.fromkeys(name for name in named if name != TRANSFER_GAP)
+        return sorted(found, key=lambda language: (language != ENGLISH) + (language == MEAN))
+
+    def last(self, encoder: str, metric: str) -> float | None:
+        """Return a figure of the space at the last layer, mean over both language pairs; None without both."""
+        rows = [self.layers.get((encoder, pair, metric)) for pair in SPACE_PAIRS]
+        known = [values[-1] for values in rows if values]
+        return fmean(known) if len(known) == len(SPACE_PAIRS) else None
+
+    def measured(self, encoders: Iterable[str]) -> list[str]:
+        """Return which encoders anything is known of, each once."""
+        known = {system.partition("/")[0] for system, _ in self.scores} | {encoder for encoder, _, _ in self.layers}
+        return [name for name in dict.fromkeys(encoders) if name in known]
+
+    def encoders(self, question: str) -> list[str]:
+        """Return which encoders of a question anything is known of, the backbone first."""
+        names = self.measured(step.partition("/")[0] for step in self.record["questions"][question])
+        return sorted(names, key=lambda name: not name.startswith(MBERT))
+
+
+def read_study(path: Path) -> Study:
+    """Read `study.json`."""
+    return parse_study(json.loads(path.read_text(encoding="utf-8")))
+
+
+def parse_study(record: dict[str, Any]) -> Study:
+    """Make a record ready to look things up in."""
+    scores, compared = {}, {}
+    for row in record["scores"]:
+        if row["metric"] == compared_metric(row["benchmark"]):
+            scores[f"{row['encoder']}/{row['evaluation']}", row["language"]] = row["values"]
+            compared[row["evaluation"]] = row["metric"]
+    gaps = {}
+    for row in record["differences"]:
+        gap = Gap(row["difference"], row["low"], row["high"], tuple(row["seeds"]))
+        gaps[row["ours"], row["theirs"], row["language"]] = gap
+    layers: dict[tuple[str, str, str], list[float]] = {}
+    for row in sorted(record["space"], key=lambda row: row["layer"]):
+        layers.setdefault((row["encoder"], row["pair"], row["metric"]), []).append(row["value"])
+    spread = {
+        (row["evaluation"], row["language"]): (row["deviation"], row["of_differences"], row["seeds"])
+        for row in record["seed_spread"]
+        if row["metric"] == compared.get(row["evaluation"])
+    }
+    return Study(record, scores, gaps, layers, spread)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """An encoder of the question of ratios: pairs of the high-resource language to each of the low-resource one."""
+
+    encoder: str
+    low: str
+    ratio: int
+    alpha: str
+
+
+def mixtures(study: Study) -> list[Mixture]:
+    """Return the encoders of the question of ratios that anything is known of."""
+    matches = [(name, re.fullmatch(r"en-(\w+) 1 to (\d+) alpha (\S+)", name)) for name in study.encoders("ratios")]
+    return [Mixture(name, match[1], int(match[2]), match[3]) for name, match in matches if match]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """An encoder of the question of languages: how many, and whether the pairs of all or of each are given."""
+
+    encoder: str
+    count: int
+    fixed: str
+
+    @property
+    def aligned(self) -> list[str]:
+        """Return the languages that were aligned with English."""
+        return [pair[-2:] for pair in GROWING[: self.count]]
+
+
+def growths(study: Study) -> list[Growth]:
+    """Return the encoders of the question of languages that anything is known of."""
+    matches = [(name, re.fullmatch(r"(\d+) languages, (\w+) fixed", name)) for name in study.encoders("languages")]
+    return [Growth(name, int(match[1]), match[2]) for name, match in matches if match]
+
+
+def depths(study: Study) -> dict[int, list[str]]:
+    """Return the encoders of each number of layers, the backbone first; of questions 1 and 5."""
+    cut = study.encoders("sizes")
+    found = {layers: [name for name in cut if name.endswith(f" {layers} layers")] for layers in LAYERS}
+    found[study.depth] = study.measured([MBERT, "weam", "tlm"])
+    order = [MBERT, "weam", "tlm"]
+    return {
+        layers: sorted(names, key=lambda name: order.index(name.split()[0])) for layers, names in found.items() if names
+    }
+
+
+def average(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what was measured, None if nothing was.
+
+    >>> average([0.5, None, 1.0]), average([None])
+    (0.75, None)
+    """
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def own_steps(study: Study) -> dict[str, list[str]]:
+    """Return the steps of each question that no question before it has."""
+    seen: set[str] = set()
+    found = {}
+    for question, steps in study.record["questions"].items():
+        found[question] = [step for step in steps if step not in seen]
+        seen.update(steps)
+    return found

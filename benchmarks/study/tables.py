@@ -1,0 +1,438 @@
+"""Lay out what the study measured as Markdown tables; `benchmarks/study/report.py` puts words around them.
+
+A table of which nothing was measured is empty.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from benchmarks.markdown import table
+from benchmarks.study.cells import (
+    BEST,
+    LAST,
+    MISSING,
+    encoder_table,
+    gap_column,
+    layer_column,
+    pair_columns,
+    percent,
+    points,
+    score,
+    score_column,
+    seed_note,
+    signed,
+)
+from benchmarks.study.collect import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, drawn_as_it_comes, siblings
+from benchmarks.study.plan import HEADLINE, LARGE_HEADLINE, LARGE_PAIRS, MBERT, SHUFFLED, WIDE_MBERT
+from benchmarks.study.record import (
+    ANSWERS,
+    ENTITIES,
+    ERROR_RATE,
+    FULL,
+    HIGH,
+    OF_ENCODERS,
+    OF_SYSTEMS,
+    RETRIEVAL,
+    TAGS,
+    TITLES,
+    TRANSLATED,
+    WORD_RETRIEVAL,
+    ZERO_SHOT,
+    Gap,
+    Growth,
+    Study,
+    average,
+    depths,
+    growths,
+    mixtures,
+    own_steps,
+)
+from weam.results import MEAN
+
+POINT = 0.01
+PLACEBO, OTHER_PLACEBO = f"weam{SHUFFLED}", f"weam-representation{SHUFFLED}"
+TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
+    "": ("weam", "tlm", PLACEBO),
+    "warm head": ("weam warm head", "tlm warm head", f"weam warm head{SHUFFLED}"),
+    "all layers": (f"weam{HEADLINE}", f"tlm{HEADLINE}", f"{PLACEBO}{HEADLINE}"),
+    f"{LARGE_PAIRS:,} pairs": (f"weam{LARGE_HEADLINE}", f"tlm{LARGE_HEADLINE}", f"{PLACEBO}{LARGE_HEADLINE}"),
+}
+TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
+
+
+def seeds_needed(deviation: float, of_differences: float | None) -> int:
+    """Return how many seeds of each of two systems make a difference of a point more than the spread over seeds.
+
+    The interval of a mean difference over n seeds is 1.96 deviations of a difference times the root of 1/n to either
+    side. Where systems share no seeds, a difference deviates by the root of 2 times what a score does.
+
+    >>> seeds_needed(0.01, None), seeds_needed(0.01, 0.007), seeds_needed(0.001, None)
+    (8, 2, 1)
+    """
+    variance = 2 * deviation**2 if of_differences is None else of_differences**2
+    return max(1, ceil(1.96**2 * variance / POINT**2))
+
+
+def spread_table(study: Study) -> str:
+    """Lay out the standard deviations over seeds, in points."""
+    evaluations = list(dict.fromkeys(evaluation for evaluation, _ in study.spread))
+    languages = study.languages(*(f"{MBERT}/{evaluation}" for evaluation in evaluations))
+    rows = []
+    for evaluation in evaluations:
+        cells = [study.spread.get((evaluation, language)) for language in languages]
+        rows.append([TITLES[evaluation], *(in_points(cell and cell[0]) for cell in cells)])
+        total = study.spread.get((evaluation, MEAN))
+        ends = (in_points(total[1]), str(total[2]), str(seeds_needed(*total[:2]))) if total else [MISSING] * 3
+        rows[-1] += ends
+    columns = ["mean, from the backbone", "seeds", "seeds for a point"]
+    return table([MBERT, *languages, *columns], rows) if rows else ""
+
+
+def in_points(deviation: float | None) -> str:
+    """Write a deviation in points.
+
+    >>> in_points(0.0141), in_points(None)
+    ('1.41', '–')
+    """
+    return MISSING if deviation is None else f"{100 * deviation:.2f}"
+
+
+def claims_table(study: Study) -> str:
+    """Lay out every contrast of every claim."""
+    rows = []
+    for claim in study.record["claims"]:
+        for contrast in claim["contrasts"]:
+            ours, theirs = contrast["ours"], contrast["theirs"]
+            gap = study.gap(ours, theirs)
+            cells = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
+            seeds = MISSING if gap is None else " and ".join(map(str, gap.seeds))
+            rows.append([f"{claim['letter']}. {in_words(contrast)}", *cells, seeds, contrast["verdict"]])
+    return table(["claim", "the first, %", "the second, %", "difference", "seeds", "verdict"], rows)
+
+
+def in_words(contrast: Mapping[str, Any]) -> str:
+    """Say what a contrast claims.
+
+    >>> in_words({"ours": "tlm/xnli zero-shot", "relation": "above", "theirs": "mbert/xnli zero-shot"})
+    'tlm zero-shot above mbert zero-shot'
+    """
+    return f"{plain(contrast['ours'])} {contrast['relation']} {plain(contrast['theirs'])}"
+
+
+def plain(system: str) -> str:
+    """Name a system where all is on XNLI.
+
+    >>> plain("weam/xnli translate-train"), plain("weam headline/nli zero-shot")
+    ('weam translate-train', 'weam headline zero-shot')
+    """
+    return system.replace("/xnli ", " ").replace("/nli ", " ")
+
+
+def systems_table(study: Study) -> str:
+    """Lay out every system in every kind of test, means over languages other than English."""
+    columns = [
+        score_column(study, "XNLI zero-shot", ZERO_SHOT),
+        score_column(study, "XNLI translate-train", TRANSLATED),
+        score_column(study, "UDPOS", TAGS),
+        score_column(study, "PAN-X, F1", ENTITIES),
+        score_column(study, "Tatoeba", RETRIEVAL),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
+        layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", study.encoders("systems"), columns)
+
+
+def headline_table(study: Study) -> str:
+    """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
+    columns = [
+        *pair_columns(study, TITLES[FULL], FULL, baseline),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
+        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
+def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> str:
+    """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
+    encoders = [encoder for encoder in study.encoders(question) if HEADLINE in encoder]
+
+    def sibling(key: str) -> Callable[[str], str]:
+        return lambda encoder: siblings(encoder)[key]
+
+    others = {"weam": "weam", "tlm": "tlm", "fewer": f"itself on {study.scale.pairs:,} pairs"}
+    columns = [
+        gap_column(study, f"{TITLES[evaluation]}, less {words}", evaluation, sibling(key))
+        for evaluation in evaluations
+        for key, words in others.items()
+    ]
+    known = [(head, cell) for head, cell in columns if any(cell(encoder) != MISSING for encoder in encoders)]
+    return encoder_table("mean, points", encoders, known)
+
+
+def transfer_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+    """Lay out how far each encoder falls from English to the other languages, beside the backbone of its depth."""
+    columns = [
+        score_column(study, "English", evaluation, ENGLISH),
+        score_column(study, "mean of the others", evaluation),
+        score_column(study, "transfer gap", evaluation, TRANSFER_GAP),
+        gap_column(study, "difference", evaluation, baseline, TRANSFER_GAP),
+    ]
+    return encoder_table(f"{TITLES[evaluation]}, %", encoders, columns)
+
+
+def refined_table(study: Study) -> str:
+    """Lay out the systems of the claims that went on from English NLI, in English or in each language."""
+    columns = [
+        *pair_columns(study, TITLES[ZERO_SHOT], ZERO_SHOT, baseline),
+        *pair_columns(study, TITLES[TRANSLATED], TRANSLATED, baseline),
+    ]
+    return encoder_table("mean, %", study.encoders("headline"), columns)
+
+
+def by_backbone(encoders: Iterable[str]) -> list[list[str]]:
+    """Return encoders in groups of those that began with the same backbone.
+
+    >>> by_backbone(["mbert", "mbert 12 layers", "tlm", "tlm headline"])
+    [['mbert', 'tlm'], ['mbert 12 layers', 'tlm headline']]
+    """
+    groups: dict[str, list[str]] = {}
+    for encoder in encoders:
+        groups.setdefault(baseline(encoder), []).append(encoder)
+    return list(groups.values())
+
+
+def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+    """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
+    backbones = [baseline(encoder) for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]
+    theirs = f"{backbones[-1]}/{evaluation}" if backbones else ""
+    languages = study.languages(theirs)
+    if not languages:
+        return ""
+    rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
+    for encoder in encoders:
+        gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
+        rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
+    return table([TITLES[evaluation], *languages], rows)
+
+
+def trainings_table(study: Study, question: str) -> str:
+    """Lay out what each training of a question took."""
+    known = study.record["encoders"]
+    rows = []
+    for encoder in study.encoders(question):
+        if encoder in known:
+            run = known[encoder]
+            rows.append([encoder, f"{run['steps']:,}", f"{run['tokens']:,}", f"{run['seconds'] / 60:.0f}"])
+    return table(["training", "steps", "pieces", "minutes"], rows) if rows else ""
+
+
+def ablation_encoders(study: Study) -> list[str]:
+    """Return what the ablations are set beside, and they."""
+    return study.measured([MBERT, "tlm", "weam", "weam-representation", *study.encoders("ablations")])
+
+
+def origin(encoder: str) -> str:
+    """Return what an ablation is named after; WEAM for a system.
+
+    >>> origin("tlm learning rate 5e-5"), origin("weam cold head"), origin("tlm")
+    ('tlm', 'weam', 'weam')
+    """
+    return encoder.split()[0] if " " in encoder else "weam"
+
+
+def ablation_table(study: Study) -> str:
+    """Lay out the ablations, each less the system that it is named after, systems less WEAM."""
+    columns = [
+        *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, origin),
+        *pair_columns(study, "UDPOS", TAGS, origin),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, origin),
+        *pair_columns(study, "Tatoeba", RETRIEVAL, origin),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+        layer_column(study, "word retrieval", WORD_RETRIEVAL, LAST),
+    ]
+    return encoder_table("mean, %", ablation_encoders(study), columns)
+
+
+def placebo_gaps(study: Study, evaluation: str, weam: str, tlm: str, shuffled: str) -> list[Gap | None]:
+    """Return by how much WEAM is above TLM, WEAM with shuffled links above TLM, and the latter above WEAM."""
+    pairs = ((weam, tlm), (shuffled, tlm), (shuffled, weam))
+    return [study.gap(f"{ours}/{evaluation}", f"{theirs}/{evaluation}") for ours, theirs in pairs]
+
+
+def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
+    """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and what `placebo_gaps` has."""
+    found = {}
+    for variant, encoders in TRIOS.items():
+        for evaluation in (FULL, *OF_SYSTEMS):
+            gaps = placebo_gaps(study, evaluation, *encoders)
+            if any(gaps):
+                found[TITLES[evaluation] + (variant and f" ({variant})")] = (evaluation, gaps)
+    return found
+
+
+def placebo_table(study: Study) -> str:
+    """Lay out WEAM with true and with shuffled links beside TLM, which is WEAM without links."""
+    rows = []
+    for title, (evaluation, gaps) in placebo_tests(study).items():
+        fewest = min((gap for gap in gaps if gap is not None), key=lambda gap: min(gap.seeds))
+        reading = placebo_reading(gaps[0], gaps[2]) + seed_note(fewest, evaluation)
+        rows.append([title, *map(points, gaps), reading])
+    weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
+    if weam is not None and tlm is not None and shuffled is not None:
+        rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]
+        rows.append(["AER, last layer (low is good)", *rates, "no interval"])
+    return table(["mean", "weam less tlm", "shuffled less tlm", "shuffled less weam", "reading"], rows)
+
+
+def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
+    """Say what a test shows of the links: by WEAM less TLM, and by shuffled links less true ones.
+
+    >>> placebo_reading(Gap(0.02, 0.01, 0.03), Gap(-0.02, -0.03, -0.01))
+    'weam above tlm; worse with shuffled links'
+    """
+    first = {1: "weam above tlm", 0: "weam and tlm not told apart", -1: "weam below tlm"}
+    second = {1: "better with shuffled links", 0: "shuffled links not told apart", -1: "worse with shuffled links"}
+    known = [words[gap.side] for words, gap in ((first, over_tlm), (second, shuffled)) if gap is not None]
+    return "; ".join(known) or NOT_MEASURED
+
+
+def ratio_table(study: Study, low: str) -> str:
+    """Lay out the scores of both languages for each ratio and sampling exponent."""
+    encoders = [WIDE_MBERT, *(mixture.encoder for mixture in mixtures(study) if mixture.low == low)]
+    columns = [
+        column
+        for evaluation in OF_ENCODERS
+        for language in (HIGH, low)
+        for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
+    ]
+    return encoder_table("%", encoders, columns)
+
+
+def sampling_table(study: Study) -> str:
+    """Lay out what drawing the low-resource language more often than it comes changes, for it and for the other."""
+    low = {mixture.encoder: mixture.low for mixture in mixtures(study)}
+    columns = [
+        gap_column(study, f"{TITLES[evaluation]} {head}", evaluation, drawn_as_it_comes, language)
+        for evaluation in OF_ENCODERS
+        for head, language in ((HIGH, HIGH), ("low-resource", low.__getitem__))
+    ]
+    return encoder_table("points, less alpha 1", low, columns)
+
+
+def part_gap(study: Study, growth: Growth, evaluation: str, aligned: bool) -> float | None:
+    """Return the mean difference to the backbone over the languages that were aligned, or that were not."""
+    ours, theirs = f"{growth.encoder}/{evaluation}", f"{WIDE_MBERT}/{evaluation}"
+    foreign = [language for language in study.languages(theirs) if language not in ("en", MEAN)]
+    gaps = [study.gap(ours, theirs, language) for language in foreign if (language in growth.aligned) == aligned]
+    return average([gap.value if gap else None for gap in gaps])
+
+
+def growth_table(study: Study) -> str:
+    """Lay out the scores for each number of languages: their mean, that of the language aligned in all, both parts."""
+    known = {growth.encoder: growth for growth in growths(study)}
+    columns = []
+    for evaluation in OF_ENCODERS:
+        columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, WIDE_MBERT)
+        columns.append(gap_column(study, HIGH, evaluation, WIDE_MBERT, HIGH))
+        columns.append(("aligned", _part_cell(study, known, evaluation, True)))
+        columns.append(("not aligned", _part_cell(study, known, evaluation, False)))
+    return encoder_table("%", [WIDE_MBERT, *known], columns)
+
+
+def _part_cell(study: Study, known: dict[str, Growth], evaluation: str, aligned: bool) -> Callable[[str], str]:
+    def cell(encoder: str) -> str:
+        return signed(part_gap(study, known[encoder], evaluation, aligned)) if encoder in known else MISSING
+
+    return cell
+
+
+def size_table(study: Study) -> str:
+    """Lay out the encoders of each number of layers, each less the backbone of its depth."""
+    labels = {name: f"{name.split()[0]}, {layers} layers" for layers, names in depths(study).items() for name in names}
+    columns = [
+        *(
+            column
+            for evaluation in OF_ENCODERS
+            for column in pair_columns(study, TITLES[evaluation], evaluation, baseline)
+        ),
+        layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
+    ]
+    return encoder_table("mean, %", labels, columns, labels)
+
+
+ORDERS = {  # what came one after the other
+    "XNLI": f"{MBERT}/{ZERO_SHOT}",
+    "alignment, XNLI": f"weam/{ZERO_SHOT}",
+    "English NLI": f"{MBERT}/nli zero-shot",
+    "alignment, English NLI": "weam/nli zero-shot",
+    "English NLI, XNLI": f"{MBERT} then nli/{ZERO_SHOT}",
+    "English NLI, alignment, XNLI": f"nli then weam/{ZERO_SHOT}",
+    "alignment, English NLI, XNLI": f"weam then nli/{ZERO_SHOT}",
+}
+
+
+def orders_table(study: Study) -> str:
+    """Lay out the orders of English NLI, alignment and fine-tuning."""
+    languages = study.languages(*ORDERS.values())
+    rows = []
+    for order, system in ORDERS.items():
+        cells = [score(study.scores.get((system, language))) for language in languages]
+        gap = study.gap(system, f"{MBERT}/{system.partition('/')[2]}")
+        rows += [] if set(cells) == {MISSING} else [[order, *cells, points(gap)]]
+    return table(["trained on, in this order", *languages, "less mbert"], rows) if rows else ""
+
+
+def tested_on(study: Study, task: str) -> list[str]:
+    """Return the encoders that the plan tests on a task."""
+    steps = [step.split("/") for step in study.record["questions"]["beyond"]]
+    return list(dict.fromkeys(words[0] for words in steps if words[1:2] == [task]))
+
+
+def tasks_table(study: Study) -> str:
+    """Lay out the tasks other than XNLI, each less the backbone of its depth."""
+    tasks = [task for task in TASKS if tested_on(study, task)]
+    columns = [column for name in tasks for column in pair_columns(study, f"{TITLES[name]}, F1", name, baseline)]
+    return encoder_table("mean, %", study.encoders("beyond"), columns)
+
+
+def space_table(study: Study) -> str:
+    """Lay out the spaces of all encoders at the last layer, and where it helps at the best one."""
+    encoders = study.measured(encoder for question in study.record["questions"] for encoder in study.encoders(question))
+    columns = [
+        layer_column(study, "AER, last layer", ERROR_RATE, LAST),
+        layer_column(study, "AER, best layer", ERROR_RATE, BEST),
+        layer_column(study, "word retrieval, last layer", WORD_RETRIEVAL, LAST),
+        layer_column(study, "word retrieval, best layer", WORD_RETRIEVAL, BEST),
+        layer_column(study, "cosine of aligned words, last layer", "cosine_aligned", LAST),
+        layer_column(study, "of random words", "cosine_random", LAST),
+    ]
+    return encoder_table("de / zh, %", encoders, columns)
+
+
+def correlations_table(study: Study) -> str:
+    """Lay out the rank correlations of the space with transfer, and over how many encoders."""
+    rows = study.record["correlations"]
+    found = {(row["space"], row["transfer"]): row for row in rows}
+    transfers = list(dict.fromkeys(row["transfer"] for row in rows))
+    lines = []
+    for metric in dict.fromkeys(row["space"] for row in rows):
+        cells = [found.get((metric, transfer)) for transfer in transfers]
+        texts = [f"{row['spearman']:+.2f} ({len(row['encoders'])})" if row else MISSING for row in cells]
+        lines.append([metric.replace("_", " "), *texts])
+    return table(["last layer", *(TITLES[name] for name in transfers)], lines) if lines else ""
+
+
+def steps_table(study: Study) -> str:
+    """Lay out for each question how much of it is finished, what it took, and what the rest is estimated to take."""
+    finished, left = study.record["finished"], study.record["unfinished"]
+    rows = []
+    for question, steps in own_steps(study).items():
+        done = [finished[step] for step in steps if step in finished]
+        spent = sum(step["seconds"] * step["threads"] for step in done) / 3600
+        hours = sum(left.get(step, 0) for step in steps) / 60
+        rows.append([question, str(len(steps)), str(len(done)), f"{spent:.1f}", f"{hours:.1f}"])
+    return table(["question", "steps", "finished", "core hours taken", "core hours left, estimated"], rows)

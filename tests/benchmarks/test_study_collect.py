@@ -1,0 +1,732 @@
+"""Figures of the study: verdicts, differences known without drawing, means without English, what was not measured."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.study import collect as study_figures
+from benchmarks.study.__main__ import Place, places
+from benchmarks.study.collect import (
+    CLAIMS,
+    Claim,
+    Contrast,
+    Evaluation,
+    at_full_depth,
+    baseline,
+    by_evaluation,
+    compare,
+    correlations,
+    encoders,
+    evaluations,
+    gather,
+    is_foreign,
+    judge,
+    judged,
+    main,
+    same_backbones,
+    scores,
+    seed_spread,
+    space,
+    spearman,
+    verdict,
+    wanted_comparisons,
+)
+from benchmarks.study.plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study.store import Measured, example_scores, finished_steps, read_measured
+from weam.predictions import predictions_file, write_predictions
+from weam.results import Measurement, Results, Training, read_results, write_results
+from weam.scores import Ratio
+from weam.transfer.tasks.task import Scored
+
+HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this scale", "not measured yet"
+RIGHT, WRONG = [1.0] * 6, [0.0] * 6
+WEAM, MBERT = "weam/xnli zero-shot", "mbert/xnli zero-shot"
+
+
+def measured(
+    language: str, value: float, seed: int = 1, metric: str = "accuracy", benchmark: str = "xnli", count: int = 6
+) -> Measurement:
+    return Measurement(benchmark, language, metric, value, count, seed, 10, "base", "b" * 16, f"{language} examples")
+
+
+def run_of(*measurements: Measurement, program: str = "run_xnli", trainings: Sequence[Training] = ()) -> Results:
+    return Results(program, program, {}, [], list(trainings), list(measurements), 1.0)
+
+
+def leave(
+    folder: Path, right: dict[str, list[float]], seed: int = 1, metric: str = "accuracy", benchmark: str = "xnli"
+) -> Results:
+    """Write results and predictions of one seed: for each language whether each example is right."""
+    measurements, training = [], Training(f"seed-{seed}", seed, 10, 100, 1.0, [])
+    for language, values in right.items():
+        ratio = Ratio.mean(values)
+        path = predictions_file(folder, training.name, benchmark, language)
+        write_predictions(Scored({metric: ratio}, [""] * len(values)), path)
+        measurements.append(measured(language, ratio.value, seed, metric, benchmark, len(values)))
+    results = run_of(*measurements, trainings=[training])
+    write_results(results, folder)
+    return results
+
+
+def evaluate(
+    folder: Path, right: dict[str, list[float]], seed: int = 1, metric: str = "accuracy", benchmark: str = "xnli"
+) -> Evaluation:
+    """Measure one seed and put it on record."""
+    results = leave(folder, right, seed, metric, benchmark)
+    np.savez_compressed(folder / "scores.npz", **example_scores(results, folder))
+    return Evaluation({seed: Measured(results, folder / "scores.npz")})
+
+
+def evaluations_of(scale: str) -> set[str]:
+    """Return what a plan measures, as `encoder/evaluation`."""
+    return set(by_evaluation(dict.fromkeys((step.name for step in plan(SCALES[scale], list(QUESTIONS))), run_of())))
+
+
+def differences(rows: list[dict]) -> list[tuple]:
+    return [(row["language"], row["metric"], row["difference"], row["low"], row["high"]) for row in rows]
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("relation", "low", "high", "word"),
+    [
+        ("above", 0.001, 0.03, HOLDS),
+        ("above", -0.001, 0.03, UNDECIDED),
+        ("above", 0.0, 0.03, UNDECIDED),
+        ("above", -0.03, -0.001, FAILS),
+        ("below", -0.03, -0.001, HOLDS),
+        ("below", -0.03, 0.001, UNDECIDED),
+        ("below", 0.001, 0.03, FAILS),
+        ("like", -0.01, 0.01, HOLDS),
+        ("like", 0.002, 0.01, HOLDS),
+        ("like", -0.011, 0.005, UNDECIDED),
+        ("like", 0.005, 0.011, UNDECIDED),
+        ("like", 0.011, 0.02, FAILS),
+        ("like", -0.02, -0.011, FAILS),
+        ("like", -0.02, 0.02, UNDECIDED),
+    ],
+)
+def test_a_contrast_is_judged_by_its_interval(relation: str, low: float, high: float, word: str) -> None:
+    assert verdict(relation, low, high) == word
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        ([HOLDS, HOLDS], HOLDS),
+        ([HOLDS, UNDECIDED], UNDECIDED),
+        ([UNDECIDED, MISSING], MISSING),
+        ([MISSING, HOLDS, FAILS], FAILS),
+    ],
+)
+def test_a_claim_holds_if_all_its_contrasts_do_and_fails_if_one_does(words: list[str], joined: str) -> None:
+    assert judged(words) == joined
+
+
+def gap(ours: str, theirs: str, low: float, high: float, language: str = "mean") -> dict:
+    return {"ours": ours, "theirs": theirs, "language": language, "low": low, "high": high, "seeds": [3, 3]}
+
+
+def test_claims_are_judged_by_the_mean_and_keep_their_figures() -> None:
+    claim = Claim("x", "WEAM is best", (Contrast("weam/udpos", "above", "mbert/udpos"), Contrast("a/b", "like", "c/d")))
+    german = [gap("weam/udpos", "mbert/udpos", -0.02, -0.01, "de")]
+    rows = [*german, gap("weam/udpos", "mbert/udpos", 0.01, 0.02), *german]
+    assert judge([claim], rows) == [
+        {
+            "letter": "x",
+            "text": "WEAM is best",
+            "verdict": MISSING,
+            "contrasts": [
+                {
+                    "ours": "weam/udpos",
+                    "relation": "above",
+                    "theirs": "mbert/udpos",
+                    "verdict": HOLDS,
+                    "figures": rows[1],
+                },
+                {"ours": "a/b", "relation": "like", "theirs": "c/d", "verdict": MISSING, "figures": None},
+            ],
+        }
+    ]
+
+
+def test_fewer_than_three_seeds_on_either_side_decide_nothing() -> None:
+    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
+    rows = [{**gap(WEAM, MBERT, 0.01, 0.02), "seeds": seeds} for seeds in ([3, 3], [3, 2], [1, 3])]
+    assert [judge([claim], [row])[0]["verdict"] for row in rows] == [HOLDS, UNDECIDED, UNDECIDED]
+
+
+def test_the_headline_decides_where_it_was_measured() -> None:
+    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
+    breadth = gap(WEAM, MBERT, 0.01, 0.02)
+    headline = gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01)
+    large = gap("weam headline 60,000 pairs/nli zero-shot", "mbert 12 layers/nli zero-shot", 0.03, 0.04)
+    found = [judge([claim], rows)[0] for rows in ([breadth], [breadth, headline], [breadth, headline, large])]
+    assert [one["verdict"] for one in found] == [HOLDS, FAILS, HOLDS]
+    assert found[-1]["contrasts"][0]["figures"] == large
+
+
+def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
+    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
+    breadth = gap(WEAM, MBERT, 0.01, 0.02)
+    headline = {
+        **gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01),
+        "seeds": [1, 1],
+    }
+    assert judge([claim], [breadth, headline])[0]["verdict"] == HOLDS
+    assert judge([claim], [headline])[0]["verdict"] == MISSING
+
+
+def test_a_headline_with_translate_train_goes_on_from_english_nli_on_both_sides() -> None:
+    """Else one side would have more training text than the other."""
+    larger, deeper = at_full_depth(Contrast(WEAM, "below", "mbert/xnli translate-train"))
+    translated = "mbert 12 layers then nli/xnli translate-train"
+    assert deeper == Contrast("weam headline then nli/xnli zero-shot", "below", translated)
+    assert larger == Contrast("weam headline 60,000 pairs then nli/xnli zero-shot", "below", translated)
+
+
+def test_what_claims_speak_of_is_in_the_plan() -> None:
+    planned = evaluations_of("small")
+    contrasts = [contrast for claim in CLAIMS for contrast in claim.contrasts]
+    contrasts += [at_full_depth(contrast)[-1] for contrast in contrasts]
+    of_more_pairs = [claim for claim in CLAIMS if claim.letter in "ade"]
+    contrasts += [at_full_depth(contrast)[0] for claim in of_more_pairs for contrast in claim.contrasts]
+    assert [side for contrast in contrasts for side in (contrast.ours, contrast.theirs) if side not in planned] == []
+
+
+# Scores
+
+
+def test_seeds_of_an_evaluation_are_joined() -> None:
+    names = ["weam", "weam/space", "weam/udpos/seed 1", "weam/tatoeba", "weam/udpos/seed 2", "nli then weam"]
+    assert by_evaluation({name: run_of() for name in names}) == {
+        "weam/udpos": ["weam/udpos/seed 1", "weam/udpos/seed 2"],
+        "weam/tatoeba": ["weam/tatoeba"],
+    }
+
+
+def test_scores_have_the_values_of_all_seeds_the_mean_without_english_and_the_transfer_gap() -> None:
+    results = {
+        f"{WEAM}/seed {seed}": run_of(
+            measured("en", 0.75, seed), measured("de", 0.5 + seed / 8, seed), measured("zh", 0.25, seed)
+        )
+        for seed in (1, 2)
+    }
+    found = list(scores(results))
+    assert [(row["language"], row["values"], row["count"]) for row in found] == [
+        ("en", [0.75, 0.75], 6),
+        ("de", [0.625, 0.75], 6),
+        ("zh", [0.25, 0.25], 6),
+        ("mean", [0.4375, 0.5], None),
+        ("transfer gap", [0.3125, 0.25], None),
+    ]
+    assert {(row["encoder"], row["evaluation"], row["benchmark"], row["metric"]) for row in found} == {
+        ("weam", "xnli zero-shot", "xnli", "accuracy")
+    }
+
+
+def test_the_mean_is_of_seeds_that_all_languages_have() -> None:
+    rows = [measured("de", 0.5, 1), measured("zh", 0.25, 1), measured("de", 0.75, 2)]
+    assert list(scores({WEAM: run_of(*rows)}))[-1]["values"] == [0.375]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[measured("en", 0.5), measured("de", 0.5)], [measured("de", 0.5, 1), measured("zh", 0.5, 2)]],
+    ids=["one language but English", "no seed in common"],
+)
+def test_there_may_be_no_mean(rows: list[Measurement]) -> None:
+    assert "mean" not in [row["language"] for row in scores({WEAM: run_of(*rows)})]
+
+
+def test_metrics_keep_apart() -> None:
+    rows = [measured(name, value, metric=metric) for metric, value in (("f1", 0.5), ("em", 0.25)) for name in "ab"]
+    means = {row["metric"]: row["values"] for row in scores({"weam/mlqa": run_of(*rows)}) if row["language"] == "mean"}
+    assert means == {"f1": [0.5], "em": [0.25]}
+
+
+def test_trainings_and_spaces_are_no_scores() -> None:
+    assert list(scores({"weam": run_of(measured("en-de", 1.0)), "weam/space": run_of(measured("en-de", 1.0))})) == []
+
+
+@pytest.mark.parametrize(("language", "foreign"), [("de", True), ("en", False), ("zh-en", True), ("en-zh", False)])
+def test_questions_about_english_contexts_are_no_transfer(language: str, foreign: bool) -> None:
+    assert is_foreign(language) == foreign
+
+
+def test_the_spread_over_seeds_is_that_of_the_backbone() -> None:
+    rows = [measured("de", value, seed) for seed, value in enumerate((0.5, 0.6, 0.7))]
+    figures = [*scores({MBERT: run_of(*rows), "mbert/udpos": run_of(rows[0])})]
+    (row,) = seed_spread(figures)
+    assert row.pop("deviation") == pytest.approx(0.1)
+    assert row == {
+        "evaluation": "xnli zero-shot",
+        "language": "de",
+        "metric": "accuracy",
+        "of_differences": None,
+        "seeds": 3,
+    }
+
+
+def test_the_spread_of_differences_is_between_equal_seeds() -> None:
+    """WEAM is 0.1, 0.1 and 0.4 above the backbone, TLM always 0.2; a system with other seeds does not count."""
+    values = {MBERT: (0.5, 0.6, 0.2), WEAM: (0.6, 0.7, 0.6), "tlm/xnli zero-shot": (0.7, 0.8, 0.4)}
+    runs = {
+        name: run_of(*(measured("de", value, seed) for seed, value in enumerate(own))) for name, own in values.items()
+    }
+    others = run_of(*(measured("de", value, seed + 1) for seed, value in enumerate((0.0, 1.0, 0.0))))
+    (row,) = seed_spread([*scores({**runs, "mlm/xnli zero-shot": others})])
+    assert row["of_differences"] == pytest.approx((0.03 / 2) ** 0.5)
+
+
+def test_the_headline_has_a_spread_of_its_own() -> None:
+    seeds = {"mbert 12 layers": (0.5, 0.6, 0.7), "weam headline": (0.6, 0.7, 0.8), "mbert": (0.3,)}
+    runs = {
+        f"{encoder}/nli zero-shot": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
+        for encoder, own in seeds.items()
+    }
+    (row,) = seed_spread([*scores(runs)])
+    assert (row["evaluation"], row["seeds"]) == ("nli zero-shot", 3)
+    assert (row["deviation"], row["of_differences"]) == pytest.approx((0.1, 0.0))
+
+
+def test_what_goes_on_from_english_nli_has_a_spread_of_its_own() -> None:
+    """Translate-train has one seed in the breadth."""
+    seeds = {"mbert 12 layers then nli": (0.5, 0.6), "tlm headline then nli": (0.7, 0.6), "mbert": (0.3,)}
+    runs = {
+        f"{encoder}/xnli translate-train": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
+        for encoder, own in seeds.items()
+    }
+    (row,) = seed_spread([*scores(runs)])
+    assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.1 * 2**0.5))
+
+
+def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
+    """WEAM is always 0.1 above the backbone of its depth; an encoder of the other depth is none of its systems."""
+    seeds = {"mbert": (0.5, 0.6), "weam": (0.6, 0.7), "mbert 12 layers": (0.1, 0.9), "weam 12 layers": (0.9, 0.1)}
+    runs = {
+        f"{encoder}/panx": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
+        for encoder, own in seeds.items()
+    }
+    (row,) = seed_spread([*scores(runs)])
+    assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.0))
+
+
+# Differences
+
+
+def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the_transfer_gap(tmp_path: Path) -> None:
+    known = {
+        WEAM: evaluate(tmp_path / "ours", {"en": WRONG, "de": RIGHT, "zh": RIGHT, "tr": RIGHT}),
+        MBERT: evaluate(tmp_path / "theirs", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
+    }
+    rows = compare(WEAM, MBERT, known)
+    assert differences(rows) == [
+        ("en", "accuracy", -1, -1, -1),
+        ("de", "accuracy", 1, 1, 1),
+        ("zh", "accuracy", 0, 0, 0),
+        ("mean", "accuracy", 0.5, 0.5, 0.5),
+        ("transfer gap", "accuracy", -1.5, -1.5, -1.5),
+    ]
+    assert {(row["ours"], row["theirs"], tuple(row["seeds"])) for row in rows} == {(WEAM, MBERT, (1, 1))}
+
+
+def test_one_language_but_english_has_no_mean(tmp_path: Path) -> None:
+    sides = [evaluate(tmp_path / name, {"en": RIGHT, "de": WRONG}) for name in ("ours", "theirs")]
+    assert [row["language"] for row in compare(WEAM, MBERT, dict(zip((WEAM, MBERT), sides, strict=True)))] == [
+        "en",
+        "de",
+    ]
+
+
+def test_other_examples_are_not_compared(tmp_path: Path) -> None:
+    theirs = evaluate(tmp_path / "theirs", {"de": WRONG}).by_seed[1]
+    other = Measurement("xnli", "de", "accuracy", 0.0, 6, 1, 10, "base", "b" * 16, "other examples")
+    known = {
+        WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}),
+        MBERT: Evaluation({1: replace(theirs, results=run_of(other, trainings=theirs.results.trainings))}),
+    }
+    assert compare(WEAM, MBERT, known) == []
+
+
+def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
+    """One seed of ours right everywhere, one nowhere: both are drawn twice as often as either alone."""
+    ours = [evaluate(tmp_path / f"ours {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
+    known = {
+        WEAM: Evaluation({seed: step for one in ours for seed, step in one.by_seed.items()}),
+        MBERT: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
+        "tlm/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
+    }
+    rows = compare(WEAM, MBERT, known)
+    assert differences(rows) == [("de", "accuracy", 0.5, 0, 1)]
+    assert rows[0]["seeds"] == [2, 1]
+    (shared,) = compare(WEAM, "tlm/xnli zero-shot", known)  # a seed that both have is compared with itself alone
+    assert differences([shared]) == [("de", "accuracy", 1, 1, 1)]
+    assert shared["seeds"] == [1, 1]
+
+
+def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mean(tmp_path: Path) -> None:
+    right = {"en-de": RIGHT, "de-en": RIGHT, "de-de": [0.5] * 6}
+    known = {
+        "weam/mlqa": evaluate(tmp_path / "ours", right, metric="f1", benchmark="mlqa-dev"),
+        "mbert/mlqa": evaluate(tmp_path / "theirs", dict.fromkeys(right, WRONG), metric="f1", benchmark="mlqa-dev"),
+    }
+    assert differences(compare("weam/mlqa", "mbert/mlqa", known)) == [
+        ("en-de", "f1", 1, 1, 1),
+        ("de-en", "f1", 1, 1, 1),
+        ("de-de", "f1", 0.5, 0.5, 0.5),
+        ("mean", "f1", 0.75, 0.75, 0.75),
+    ]
+
+
+def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_outcome(tmp_path: Path) -> None:
+    """Without the scores of a side as with them: another machine may have had them."""
+    known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), MBERT: evaluate(tmp_path / "theirs", {"de": WRONG})}
+    drawn = [{**row, "low": 0.9} for row in compare(WEAM, MBERT, known)]
+    assert compare(WEAM, MBERT, known, drawn) == drawn
+    (tmp_path / "theirs" / "scores.npz").unlink()
+    assert compare(WEAM, MBERT, known, drawn) == drawn
+    assert compare(WEAM, MBERT, known) == []
+    known[MBERT] = evaluate(tmp_path / "the same", {"de": WRONG})
+    assert compare(WEAM, MBERT, known, drawn) == drawn
+    known[MBERT] = evaluate(tmp_path / "another", {"de": RIGHT})
+    assert differences(compare(WEAM, MBERT, known, drawn)) == [("de", "accuracy", 0, 0, 0)]
+
+
+def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> None:
+    ours = {seed: evaluate(tmp_path / f"ours {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
+    theirs = {seed: evaluate(tmp_path / f"theirs {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
+    ours[1].scores_file.unlink()
+    (row,) = compare(WEAM, MBERT, {WEAM: Evaluation(ours), MBERT: Evaluation(theirs)})
+    assert row["seeds"] == [1, 1] and row["measured"] == [ours[2].fingerprint, theirs[2].fingerprint]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "began_with"),
+    [
+        ("weam", "mbert"),
+        ("weam-target", "mbert"),
+        ("nli then weam", "mbert"),
+        ("weam lambda 0.5", "mbert"),
+        ("weam 2 layers", "mbert 2 layers"),
+        ("weam 12 layers", "mbert 12 layers"),
+        ("tlm headline", "mbert 12 layers"),
+        ("tlm headline 60,000 pairs", "mbert 12 layers"),
+        ("tlm unpaired headline", "mbert 12 layers"),
+        ("tlm headline then nli", "mbert 12 layers then nli"),
+        ("weam then nli", "mbert then nli"),
+        ("en-sw 1 to 64 alpha 0.3", "mbert wide"),
+        ("10 languages, total fixed", "mbert wide"),
+    ],
+)
+def test_an_encoder_is_compared_with_what_it_began_with(encoder: str, began_with: str) -> None:
+    assert baseline(encoder) == began_with
+
+
+def test_a_mixture_is_compared_with_the_backbone_and_with_its_texts_drawn_as_they_come() -> None:
+    begun, even, other = (f"{name}/panx" for name in ("mbert wide", "en-sw 1 to 1 alpha 1", "3 languages, total fixed"))
+    uneven = [f"en-sw 1 to 4 alpha {alpha}/panx" for alpha in ("1", "0.3", "0")]
+    pairs = [(name, begun) for name in (even, other, *uneven)] + [(name, uneven[0]) for name in uneven[1:]]
+    assert set(wanted_comparisons([begun, even, other, *uneven])) == set(pairs)
+
+
+def test_every_encoder_of_the_plans_began_with_one_that_is_planned() -> None:
+    for scale in SCALES:
+        known = {name.partition("/")[0] for name in evaluations_of(scale)}
+        assert {baseline(name) for name in known} <= known
+
+
+def test_evaluations_are_compared_with_the_backbone_weam_and_tlm_where_both_are_measured() -> None:
+    names = ["mbert/udpos", "weam/udpos", "tlm/udpos", "weam 2 layers/udpos", "mbert 2 layers/udpos", "weam/panx"]
+    pairs = wanted_comparisons(names)
+    assert len(pairs) == len(set(pairs))
+    assert [theirs for ours, theirs in pairs if ours == "weam/udpos"] == ["mbert/udpos", "tlm/udpos"]
+    assert [theirs for ours, theirs in pairs if ours == "weam 2 layers/udpos"] == [
+        "mbert/udpos",
+        "weam/udpos",
+        "tlm/udpos",
+        "mbert 2 layers/udpos",
+    ]
+    assert "weam/panx" not in [name for pair in pairs for name in pair]
+
+
+def test_an_encoder_with_another_vocabulary_is_compared_with_what_it_began_with_alone() -> None:
+    names = ["mbert/tatoeba", "weam/tatoeba", "mbert wide/tatoeba", "3 languages, total fixed/tatoeba"]
+    pairs = [pair for pair in wanted_comparisons(names) if "weam/tatoeba" not in pair]
+    assert pairs == [("3 languages, total fixed/tatoeba", "mbert wide/tatoeba")]
+
+
+def test_an_ablation_is_compared_with_what_differs_from_it_in_one_thing() -> None:
+    names = [f"{name}/tatoeba" for name in ("weam warm head shuffled links", "weam warm head", "tlm warm head", "weam")]
+    pairs = wanted_comparisons(names)
+    assert [theirs for ours, theirs in pairs if ours == names[0]] == [names[3], names[1], names[2]]
+    assert [theirs for ours, theirs in pairs if ours == names[1]] == [names[3], names[2]]
+
+
+def test_what_a_claim_sets_side_by_side_is_compared() -> None:
+    """Claim f: zero-shot beside translate-train."""
+    names = [WEAM, "mbert/xnli translate-train"]
+    assert wanted_comparisons(names) == [(WEAM, "mbert/xnli translate-train")]
+
+
+# Spaces
+
+
+def spaces(values: dict[str, list[float]], metric: str = "word_retrieval", pair: str = "en-de") -> list[dict]:
+    """Return one figure of every layer."""
+    return [
+        {"encoder": encoder, "pair": pair, "layer": layer, "metric": metric, "value": value}
+        for encoder, layers in values.items()
+        for layer, value in enumerate(layers, start=1)
+    ]
+
+
+def transfer(values: dict[str, list[float]], metric: str = "accuracy", language: str = "mean") -> list[dict]:
+    return [
+        {"encoder": encoder, "evaluation": "udpos", "benchmark": "udpos", "language": language, "metric": metric}
+        | {"values": seeds}
+        for encoder, seeds in values.items()
+    ]
+
+
+ENCODERS = ["mbert", "mlm", "tlm", "weam"]
+
+
+def test_the_figures_of_a_space_know_their_layer() -> None:
+    rows = [measured("en-de", value, benchmark=f"space layer {layer}") for layer, value in ((2, 0.5), (11, 0.75))]
+    assert list(space({"tlm/space": run_of(*rows), WEAM: run_of(measured("de", 1.0))})) == [
+        {"encoder": "tlm", "pair": "en-de", "layer": 2, "metric": "accuracy", "value": 0.5},
+        {"encoder": "tlm", "pair": "en-de", "layer": 11, "metric": "accuracy", "value": 0.75},
+    ]
+
+
+def test_the_last_layer_is_correlated_with_transfer_over_encoders_of_one_depth() -> None:
+    """Ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * (1 + 1) / (4 * 15) = 0.8. One layer, or no transfer: not among them."""
+    layers = {name: [0.9 - 0.1 * n, 0.1 + 0.1 * n] for n, name in enumerate(ENCODERS)}
+    values = [[0.1], [0.3], [0.1, 0.3], [0.35, 0.45]]
+    figures = transfer({**dict(zip(ENCODERS, values, strict=True)), "mbert 1 layers": [0.0]})
+    figures += transfer(dict.fromkeys(ENCODERS, [0.5]), language="de")
+    rows = spaces({**layers, "mbert 1 layers": [0.9], "simcse": [0.0, 0.9]})
+    assert correlations(figures, rows) == [
+        {"space": "word_retrieval", "transfer": "udpos", "spearman": 0.8, "encoders": ENCODERS}
+    ]
+
+
+def test_both_language_pairs_count_alike_in_a_space() -> None:
+    """German orders the encoders one way, Chinese the other and more so."""
+    german = {name: [0.1 * n] for n, name in enumerate(ENCODERS)}
+    chinese = {name: [-0.2 * n] for n, name in enumerate(ENCODERS)}
+    figures = transfer({name: [0.1 * n] for n, name in enumerate(ENCODERS)})
+    (row,) = correlations(figures, spaces(german) + spaces(chinese, pair="en-zh"))
+    assert row["spearman"] == -1
+
+
+def test_only_the_metric_that_systems_are_compared_by_is_correlated() -> None:
+    values = {name: [0.1 * n] for n, name in enumerate(ENCODERS)}
+    figures = transfer(values) + transfer({name: [-value for value in seeds] for name, seeds in values.items()}, "f1")
+    (row,) = correlations(figures, spaces(values))
+    assert row["spearman"] == 1
+
+
+@pytest.mark.parametrize("names", [ENCODERS[:3], ENCODERS[1:]], ids=["three encoders", "no backbone"])
+def test_few_encoders_are_not_correlated(names: list[str]) -> None:
+    values = {name: [0.1 * n] for n, name in enumerate(names)}
+    assert correlations(transfer(values), spaces(values)) == []
+
+
+def test_equal_values_share_their_ranks() -> None:
+    """Ranks 1 2.5 2.5 4 and 1 2 3 4: 4.5 / sqrt(4.5 * 5)."""
+    for first in ([1.0, 2.0, 2.0, 3.0], [0.1, 0.2, 0.2, 9.0]):
+        assert spearman(first, [1.0, 2.0, 3.0, 4.0]) == spearman(first, [1.0, 3.0, 2.0, 4.0]) == 0.9487
+
+
+# What was run
+
+
+def test_trainings_have_their_course_and_held_out_figures_after_it() -> None:
+    log = [{"loss": 2.0, "step": 5}, {"eval_runtime": 1.0, "step": 10}, {"train_loss": 1.5, "step": 10}]
+    before = Measurement("held-out", "en-de", "retrieval", 0.25, 9, 1, 0, "base", "b" * 16, "held out")
+    after = Measurement("held-out", "en-de", "retrieval", 0.75, 9, 1, 10, "base", "b" * 16, "held out")
+    training = run_of(before, after, program="run_pretraining", trainings=[Training("", 1, 10, 999, 2.5, log)])
+    assert encoders({"weam": training, WEAM: run_of(after)}) == {
+        "weam": {
+            "steps": 10,
+            "tokens": 999,
+            "seconds": 2.5,
+            "log": [{"loss": 2.0, "step": 5}],
+            "held_out": [{"language": "en-de", "metric": "retrieval", "value": 0.75, "count": 9}],
+        }
+    }
+
+
+STEPS = [
+    Step("text", "benchmarks.study.data", {}),
+    Step("weam", "run_pretraining.py", {"train_file": ["{text}"]}, 5.0),
+    *(Step(f"{name}/seed {seed}", "run_xnli.py", {"seeds": [seed]}, 3.0) for name in (MBERT, WEAM) for seed in (1, 2)),
+    Step("mbert/space", "benchmarks.study.space", {}, 1.0),
+]
+
+
+def finish(place: Place, date: str = "2026-01-31") -> None:
+    """Leave what a finished step leaves."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    record = {"step": {}, "command": place.folder.name, "seconds": 1.5, "threads": 2, "date": date}
+    (place.folder / "finished.json").write_text(json.dumps(record))
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
+    """Text, the backbone's two seeds and one of WEAM's are finished; the other has results but was interrupted."""
+    monkeypatch.setattr(study_figures, "plan", lambda scale, questions: STEPS)
+    monkeypatch.setattr(study_figures, "QUESTIONS", {"systems": None})
+    found = places(STEPS, {}, tmp_path / "runs")
+    for seed in (1, 2):
+        leave(found[f"{MBERT}/seed {seed}"].folder, {"de": WRONG, "zh": WRONG}, seed)
+        leave(found[f"{WEAM}/seed {seed}"].folder, {"de": RIGHT, "zh": RIGHT}, seed)
+    for name in ("text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"):
+        finish(found[name])
+    return found
+
+
+def write_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: str = "runs") -> dict:
+    """Run the program, return what it wrote."""
+    folders = ["--runs", str(tmp_path / runs), "--output", str(tmp_path / "results")]
+    monkeypatch.setattr(sys, "argv", ["collect", *folders])
+    main()
+    return json.loads((tmp_path / "results" / "study.json").read_text())
+
+
+def test_only_finished_steps_are_on_record(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = write_record(tmp_path, monkeypatch)
+    assert list(record["finished"]) == ["text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
+    known = evaluations(read_measured(record["finished"], tmp_path / "results" / "study"))
+    assert {name: list(one.by_seed) for name, one in known.items()} == {MBERT: [1, 2], WEAM: [1]}
+
+
+def test_a_record_has_what_was_measured_and_what_was_not(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = write_record(tmp_path, monkeypatch)
+    assert capsys.readouterr().out == "4 steps are finished, 3 are not\n"
+    assert record["plan"] == "small" and record["questions"] == {"systems": [step.name for step in STEPS]}
+    assert record["finished"]["text"] == {
+        "key": runs["text"].key,
+        "command": runs["text"].folder.name,
+        "seconds": 1.5,
+        "threads": 2,
+        "date": "2026-01-31",
+    }
+    assert record["unfinished"] == {"weam": 5.0, f"{WEAM}/seed 2": 3.0, "mbert/space": 1.0}
+    ours = [row for row in record["differences"] if row["ours"] == WEAM]
+    assert differences(ours) == [(language, "accuracy", 1, 1, 1) for language in ("de", "zh", "mean")]
+    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(MBERT, (1, 1))}
+    verdicts = {claim["letter"]: [one["verdict"] for one in claim["contrasts"]] for claim in record["claims"]}
+    assert verdicts["c"] == [UNDECIDED, MISSING] and verdicts["a"] == [MISSING]
+    assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
+
+
+def test_every_run_is_written_with_the_scores_of_its_examples(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(tmp_path, monkeypatch)
+    written = sorted((tmp_path / "results" / "study").iterdir())
+    assert [path.name.partition("---")[2] for path in written] == [
+        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
+        *("xnli-zero-shot---seed-2.json", "xnli-zero-shot---seed-2.npz"),
+        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
+    ]
+    assert read_results(written[-2]) == read_results(runs[f"{WEAM}/seed 1"].folder / "results.json")
+    with np.load(written[-1]) as scores_of_examples:
+        assert {name: values.tolist() for name, values in scores_of_examples.items()} == {
+            f"xnli.{language}": [RIGHT, [1.0] * 6] for language in ("de", "zh")
+        }
+
+
+def test_another_machine_goes_on_with_the_record(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finishes WEAM's second seed, and sets it beside the backbone's, which it never ran."""
+    write_record(tmp_path, monkeypatch)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "study").iterdir()}
+    place = places(STEPS, {}, tmp_path / "elsewhere")[f"{WEAM}/seed 2"]
+    leave(place.folder, {"de": RIGHT, "zh": WRONG}, 2)
+    finish(place, "2026-02-28")
+    record = write_record(tmp_path, monkeypatch, "elsewhere")
+    ours = [row for row in record["differences"] if row["ours"] == WEAM]
+    assert [(row["language"], row["difference"], row["seeds"]) for row in ours] == [
+        *(("de", 1, [2, 2]), ("zh", 0.5, [2, 2]), ("mean", 0.75, [2, 2])),
+    ]
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}  # what was on record is not written again
+
+
+def test_a_step_whose_settings_changed_is_on_record_no_longer(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = write_record(tmp_path, monkeypatch)
+    steps = [
+        replace(step, settings={**step.settings, "bf16": "yes"}) if "weam/" in step.name else step for step in STEPS
+    ]
+    found = places(steps, {}, tmp_path / "elsewhere")
+    assert [name for name in before["finished"] if name not in finished_steps(found, before)] == [f"{WEAM}/seed 1"]
+    monkeypatch.setattr(study_figures, "plan", lambda scale, questions: steps)
+    assert f"{WEAM}/seed 1" not in write_record(tmp_path, monkeypatch, "elsewhere")["finished"]
+    assert f"{WEAM}/seed 1 is on record no longer: the plan has it with other settings" in capsys.readouterr().out
+
+
+def test_what_was_measured_last_counts(runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here, and on a machine that has it from before."""
+    write_record(tmp_path, monkeypatch)
+    for folder, date, values in (("newer", "2026-02-28", WRONG), ("older", "2025-12-31", RIGHT)):
+        place = places(STEPS, {}, tmp_path / folder)[f"{WEAM}/seed 1"]
+        leave(place.folder, {"de": values, "zh": values})
+        finish(place, date)
+        record = write_record(tmp_path, monkeypatch, folder)
+        assert record["finished"][f"{WEAM}/seed 1"]["date"] == "2026-02-28"
+        assert [row["difference"] for row in record["differences"] if row["ours"] == WEAM] == [0, 0, 0]
+
+
+def test_the_record_of_another_plan_is_not_lost(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_record(tmp_path, monkeypatch)
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--plan", "full"])
+    with pytest.raises(ValueError, match="the record is of the plan small, not full; give another --output"):
+        main()
+    assert json.loads((tmp_path / "results" / "study.json").read_text()) == before
+
+
+def test_a_comparison_that_cannot_be_made_is_named(
+    runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(tmp_path, monkeypatch)
+    for path in (tmp_path / "results" / "study").glob("mbert*.npz"):
+        path.unlink()
+    leave(runs[f"{WEAM}/seed 1"].folder, {"de": WRONG, "zh": RIGHT})
+    finish(runs[f"{WEAM}/seed 1"], "2026-02-28")
+    assert write_record(tmp_path, monkeypatch)["not_compared"] == [[WEAM, MBERT], [MBERT, WEAM]]
+    assert f"{WEAM} is not compared with {MBERT}: no test set in common" in capsys.readouterr().out
+
+
+def test_steps_of_another_backbone_do_not_join_a_record(tmp_path: Path) -> None:
+    (tmp_path / "backbones.json").write_text(json.dumps({"backbone": "a" * 16}))
+    wide = {"wide": "b" * 16}
+    assert same_backbones(tmp_path, {"backbones": wide}) == {**wide, "backbone": "a" * 16}
+    with pytest.raises(ValueError, match=r"other weights \(backbone\) than those in .*; give another --output"):
+        same_backbones(tmp_path, {"backbones": {"backbone": "c" * 16}})
+
+
+def test_a_study_that_has_not_begun_has_a_record_too(tmp_path: Path) -> None:
+    steps = plan(SCALES["small"], list(QUESTIONS))
+    record = gather(steps, {}, {})
+    assert record["finished"] == {} and record["differences"] == []
+    assert {claim["verdict"] for claim in record["claims"]} == {MISSING}
+    assert len(record["unfinished"]) == len(steps)

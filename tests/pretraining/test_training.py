@@ -1,0 +1,411 @@
+"""What is added to the stock Trainer: the epoch, the logged loss parts, the head warm-up, the guards around folders."""
+
+import json
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from transformers import EvalPrediction, Trainer, TrainerControl, TrainerState
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import BertForWEAMPreTraining
+from tests.conftest import small_config
+from weam.arguments import PreTrainingArguments
+from weam.checkpoint import LoraSettings, add_adapters
+from weam.pretraining.held_out import held_out_losses
+from weam.pretraining.training import (
+    EpochSignal,
+    HeadWarmup,
+    LengthGroupingTrainer,
+    LengthGroups,
+    StepSeed,
+    check_output_dir,
+    evaluation_losses,
+    find_checkpoint,
+    last_complete_checkpoint,
+    make_trainer,
+    mean_losses,
+    run_training,
+    warm_up_head,
+)
+
+WEIGHT = 0.5
+NAMES = ("multilingual_loss", "cross_lingual_loss")
+
+
+@pytest.fixture
+def collator(tokenizer):
+    return DataCollatorForWordExchange(tokenizer, mlm_probability=0.5, max_length=32)
+
+
+@pytest.fixture(scope="module")
+def train_features(features):
+    """Sixteen pairs of four lengths."""
+    rows = [{**features[n % 4], "id": n} for n in range(16)]
+    lengths = [len(row["source_ids"]) + len(row["target_ids"]) + 3 for row in rows]
+    return Dataset.from_list(rows).add_column("length", lengths)
+
+
+@pytest.fixture(scope="module")
+def held_out_features(train_features):
+    return train_features.select(range(6)).add_column("epoch", [0] * 6)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Optimiser steps over all sixteen pairs: four batches of four."""
+    return PreTrainingArguments(
+        str(tmp_path / "out"),
+        use_cpu=True,
+        per_device_train_batch_size=4,
+        gradient_accumulation_steps=4,
+        per_device_eval_batch_size=4,
+        num_train_epochs=3,
+        learning_rate=1e-3,
+        logging_steps=1,
+        save_strategy="no",
+        eval_strategy="steps",
+        eval_steps=1,
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def new_model(adapters=False):
+    torch.manual_seed(0)
+    model = BertForWEAMPreTraining(small_config(weam={"cross_lingual_weight": WEIGHT}))
+    return add_adapters(model, LoraSettings(4, 8, 0.1, ("query", "value"))) if adapters else model
+
+
+def batch_loss(model, collator, features):
+    collator.set_epoch(0)
+    with torch.no_grad():
+        return model.eval()(**collator(list(features))).loss.item()
+
+
+# Means
+
+
+def test_sums_become_means():
+    assert mean_losses([6.0, 4.0, 3.0, 2.0], NAMES) == {"multilingual_loss": 1.5, "cross_lingual_loss": 1.5}
+
+
+def test_a_part_of_the_loss_that_nothing_was_counted_of_has_no_mean():
+    assert mean_losses([0.0, 0.0, 3.0, 2.0], NAMES) == {"cross_lingual_loss": 1.5}
+    assert mean_losses([0.0, 5.0, 0.0, 0.0], NAMES) == {"multilingual_loss": 0.0}
+    assert mean_losses([0.0, 0.0, 0.0, 0.0], NAMES) == {}
+
+
+def test_as_many_sums_as_names_are_needed():
+    with pytest.raises(ValueError, match="shorter|longer"):
+        mean_losses([6.0, 4.0, 3.0, 2.0], ["contrastive_loss"])
+
+
+def test_evaluation_weighs_every_token_alike_and_not_every_row():
+    parts = np.array([[6.0, 3.0, 5.0, 1.0], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], dtype=np.float32)
+    losses = evaluation_losses(EvalPrediction(predictions=parts, label_ids=None), NAMES)
+    assert losses == {"multilingual_loss": 7 / 4, "cross_lingual_loss": 5.0}
+
+
+# The epoch
+
+
+def begin_epoch(callback, epoch, **seeds):
+    args = PreTrainingArguments("out", use_cpu=True, **seeds)
+    callback.on_epoch_begin(args, TrainerState(epoch=epoch), TrainerControl())
+
+
+@pytest.mark.parametrize(
+    ("position", "epoch"), [(None, 0), (0, 0), (0.5, 0), (1.0, 1), (1.9999999999, 2), (2.0000000001, 2)]
+)
+def test_the_collator_learns_which_epoch_begins(collator, features, position, epoch):
+    collator.set_epoch(epoch)
+    expected = collator(features)["labels"]
+    collator.set_epoch(99)
+    begin_epoch(EpochSignal(collator), position)
+    assert torch.equal(collator(features)["labels"], expected)
+
+
+def test_dropout_depends_on_seed_step_and_process_alone():
+    def drawn(step, seed, process):
+        torch.rand(7)  # whatever was drawn before
+        args = SimpleNamespace(seed=seed, process_index=process)
+        StepSeed().on_step_begin(args, TrainerState(global_step=step), TrainerControl())
+        return torch.rand(4).tolist()
+
+    first = drawn(8, seed=5, process=0)
+    assert drawn(8, seed=5, process=0) == first
+    assert first not in (drawn(9, 5, 0), drawn(8, 6, 0), drawn(8, 5, 1))
+
+
+# The Trainer
+
+
+@pytest.mark.parametrize("adapters", [False, True], ids=["whole model", "adapters"])
+def test_logged_parts_add_up_to_the_logged_loss(collator, train_features, held_out_features, settings, adapters):
+    """The loss is multilingual + weight * cross-lingual * linked / masked, over the whole accumulated step.
+
+    An evaluation after every step does not enter, nor do earlier steps.
+    """
+    trainer = make_trainer(new_model(adapters), settings, collator, train_features, {"en-de": held_out_features})
+    trainer.train()
+    logged = [record for record in trainer.state.log_history if "loss" in record]
+    assert len(logged) == 3
+    for epoch, record in enumerate(logged):
+        collator.set_epoch(epoch)
+        batch = collator(list(train_features))
+        masked = batch["labels"] != -100
+        linked = masked & (batch["aligned_positions"] >= 0)
+        share = (linked.sum() / masked.sum()).item()
+        assert 0.5 < share < 1
+        expected = record["multilingual_loss"] + WEIGHT * record["cross_lingual_loss"] * share
+        assert record["loss"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_evaluation_during_training_logs_both_losses_of_every_language_pair(
+    collator, train_features, held_out_features, settings
+):
+    model = new_model()
+    sets = {"en-de": held_out_features, "en-sw": held_out_features.select([1, 2])}
+    trainer = make_trainer(model, settings, collator, train_features, sets)
+    trainer.train()
+    for name, dataset in sets.items():
+        key = f"eval_{name}_multilingual_loss"
+        records = [record for record in trainer.state.log_history if key in record]
+        assert [record["step"] for record in records] == [1, 2, 3]
+        expected = held_out_losses(model.eval(), collator, dataset)
+        assert records[-1][key] == pytest.approx(expected["multilingual_loss"], abs=1e-5)
+        assert records[-1][f"eval_{name}_cross_lingual_loss"] == pytest.approx(expected["cross_lingual_loss"], abs=1e-5)
+
+
+def test_training_lowers_the_loss_and_changes_every_parameter(collator, train_features, settings):
+    model = new_model()
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    loss = batch_loss(model, collator, train_features)
+    make_trainer(model, replace(settings, eval_strategy="no", num_train_epochs=10), collator, train_features).train()
+    assert batch_loss(model, collator, train_features) < loss - 0.1
+    same = [name for name, parameter in model.named_parameters() if torch.equal(before[name], parameter)]
+    assert same == []
+
+
+def test_training_adapters_leaves_all_other_weights_alone(collator, train_features, settings):
+    model = new_model(adapters=True)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    make_trainer(model, replace(settings, eval_strategy="no"), collator, train_features).train()
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(before[name], parameter)}
+    assert changed == {name for name in before if "lora_" in name}
+
+
+@pytest.mark.parametrize("count", [1, 7, 32, 130, 1000])
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_grouping_gives_the_order_that_the_stock_sampler_would(count, batch_size, monkeypatch):
+    lengths = np.random.default_rng(count).integers(3, 9, count)
+    monkeypatch.setattr("weam.pretraining.training._seed", lambda *keys: 5)
+    stock = LengthGroupedSampler(batch_size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(5))
+    assert list(LengthGroups(lengths, batch_size, seed=0)) == list(stock)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        torch.rand(7)  # whatever was drawn before
+        sampler = LengthGroups(np.arange(50), 4, seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    first = order(seed=5, epoch=0)
+    assert order(seed=5, epoch=0) == first
+    assert first not in (order(5, 1), order(6, 0))
+    assert sorted(first) == list(range(50))
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [({"seed": 5}, 5), ({"seed": 5, "data_seed": 0}, 0)])
+def test_the_trainer_groups_by_the_lengths_of_the_features(train_features, settings, seeds, expected):
+    args = replace(settings, eval_strategy="no", **seeds)
+    trainer = LengthGroupingTrainer(model=new_model(), args=args, train_dataset=train_features)
+    sampler = trainer._get_train_sampler(train_features)
+    assert sampler.lengths.tolist() == train_features["length"][:]
+    assert sampler.batch_size == settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+    assert sampler.seed == expected
+
+
+def test_every_epoch_has_another_order(collator, train_features, settings):
+    seen = []
+
+    class Spy(DataCollatorForWordExchange):
+        def __call__(self, features):
+            seen.append([feature["id"] for feature in features])
+            return super().__call__(features)
+
+    spy = Spy(collator.tokenizer, mlm_probability=0.5, max_length=32)
+    make_trainer(new_model(), replace(settings, eval_strategy="no", num_train_epochs=3), spy, train_features).train()
+    epochs = [sum(seen[start : start + 4], []) for start in range(0, 12, 4)]
+    assert [sorted(ids) for ids in epochs] == [list(range(16))] * 3
+    assert len({tuple(ids) for ids in epochs}) == 3
+
+
+def test_without_grouping_the_sampler_is_the_stock_one(train_features, settings):
+    plain = replace(settings, eval_strategy="no", train_sampling_strategy="random")
+    samplers = [
+        kind(model=new_model(), args=plain, train_dataset=train_features)._get_train_sampler(train_features)
+        for kind in (Trainer, LengthGroupingTrainer)
+    ]
+    assert type(samplers[0]) is type(samplers[1])
+
+
+def test_the_trainer_never_pushes_and_the_settings_stay(collator, train_features, settings):
+    pushing = replace(settings, push_to_hub=True, hub_model_id="nobody/nothing", eval_strategy="no")
+    trainer = make_trainer(new_model(), pushing, collator, train_features)
+    assert (trainer.args.push_to_hub, pushing.push_to_hub) == (False, True)
+
+
+# Head warm-up
+
+
+def test_the_warm_up_trains_the_head_alone_and_lowers_the_loss(collator, train_features, settings):
+    """The decoder's matrix is the embeddings': it is part of the encoder here and stays."""
+    model = new_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    loss = batch_loss(model, collator, train_features)
+    warm_up_head(model, settings, collator, train_features, HeadWarmup(10, 1e-2))
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(before[name], tensor)}
+    assert changed == {
+        "cls.predictions.bias",
+        "cls.predictions.decoder.bias",
+        "cls.predictions.transform.dense.weight",
+        "cls.predictions.transform.dense.bias",
+        "cls.predictions.transform.LayerNorm.weight",
+        "cls.predictions.transform.LayerNorm.bias",
+    }
+    assert batch_loss(model, collator, train_features) < loss - 0.1
+
+
+def test_after_the_warm_up_everything_can_be_trained_again(collator, train_features, settings, tmp_path):
+    model = new_model()
+    warm_up_head(model, settings, collator, train_features, HeadWarmup(1, 1e-3))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
+    assert list((tmp_path / "out").iterdir()) == []  # it leaves no file
+
+
+def test_no_steps_of_warm_up_are_none(collator, train_features, settings):
+    model = new_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    warm_up_head(model, settings, collator, train_features, HeadWarmup(0, 1e-3))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_the_warm_up_has_its_own_learning_rate_and_steps(collator, train_features, settings, capsys):
+    settings = replace(settings, warmup_steps=1000)  # the training's, not this one's
+    warm_up_head(new_model(), settings, collator, train_features, HeadWarmup(2, 0.25))
+    logged = [line for line in capsys.readouterr().out.splitlines() if "'learning_rate'" in line]
+    assert [float(line.split("'learning_rate': '")[1].split("'")[0]) for line in logged] == [0.25, 0.125]
+    assert (settings.learning_rate, settings.max_steps, settings.eval_strategy) == (1e-3, -1, "steps")
+
+
+@pytest.mark.parametrize("engine", ["is_fsdp_enabled", "is_deepspeed_enabled"])
+def test_adapters_are_refused_where_they_would_be_saved_unmerged(collator, train_features, settings, engine):
+    model = add_adapters(new_model(), LoraSettings(4, 8, 0.0, ("query",)))
+    trainer = make_trainer(model, settings, collator, train_features, {"en-de": train_features})
+    setattr(trainer, engine, True)
+    with pytest.raises(ValueError, match="FSDP and DeepSpeed would save adapters unmerged"):
+        run_training(trainer, None)
+
+
+# Folders
+
+
+def write_checkpoint(folder, step, state='{"global_step": 1}'):
+    checkpoint = folder / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "model.safetensors").write_bytes(b"weights")
+    if state is not None:
+        (checkpoint / "trainer_state.json").write_text(state, encoding="utf-8")
+    return checkpoint
+
+
+def test_the_last_checkpoint_is_the_one_of_the_highest_number(tmp_path):
+    for step in (900, 1000, 20):
+        write_checkpoint(tmp_path, step)
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-1000"
+
+
+@pytest.mark.parametrize("state", [None, "", '{"global_step": 1', "\x00" * 20])
+def test_an_interrupted_checkpoint_is_passed_over(tmp_path, state):
+    write_checkpoint(tmp_path, 10)
+    write_checkpoint(tmp_path, 20, state)
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_a_copy_of_a_checkpoint_under_another_name_is_passed_over(tmp_path):
+    write_checkpoint(tmp_path, 10)
+    write_checkpoint(tmp_path, "20-copy")
+    write_checkpoint(tmp_path, "best")
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_without_a_complete_checkpoint_there_is_none(tmp_path):
+    write_checkpoint(tmp_path, 10, state=None)
+    assert last_complete_checkpoint(tmp_path) is None
+    assert last_complete_checkpoint(tmp_path / "nowhere") is None
+
+
+def test_a_checkpoint_of_the_trainer_is_complete(collator, train_features, settings, tmp_path):
+    saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, num_train_epochs=2)
+    make_trainer(new_model(), saving, collator, train_features).train()
+    assert last_complete_checkpoint(tmp_path / "out") == tmp_path / "out" / "checkpoint-2"
+    state = json.loads((tmp_path / "out" / "checkpoint-2" / "trainer_state.json").read_text(encoding="utf-8"))
+    assert math.isfinite(state["log_history"][-1]["multilingual_loss"])
+
+
+def test_no_checkpoint_is_looked_for_unless_asked(tmp_path):
+    write_checkpoint(tmp_path, 10)
+    assert find_checkpoint(tmp_path, None) is None
+
+
+def test_last_is_the_last_complete_checkpoint_or_a_new_start(tmp_path):
+    assert find_checkpoint(tmp_path, "last") is None
+    checkpoint = write_checkpoint(tmp_path, 10)
+    assert find_checkpoint(tmp_path, "last") == checkpoint
+
+
+def test_a_named_checkpoint_is_taken_wherever_it_is(tmp_path):
+    write_checkpoint(tmp_path / "one", 20)
+    checkpoint = write_checkpoint(tmp_path / "other", 10)
+    assert find_checkpoint(tmp_path / "one", str(checkpoint)) == checkpoint
+
+
+@pytest.mark.parametrize("state", [None, "{"])
+def test_a_named_checkpoint_that_was_interrupted_is_refused(tmp_path, state):
+    checkpoint = write_checkpoint(tmp_path, 10, state)
+    with pytest.raises(
+        FileNotFoundError, match=r"checkpoint-10 is no complete checkpoint; name another, or write last"
+    ):
+        find_checkpoint(tmp_path, str(checkpoint))
+
+
+def test_a_checkpoint_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="checkpoint-10 is no complete checkpoint"):
+        find_checkpoint(tmp_path, str(tmp_path / "checkpoint-10"))
+
+
+def test_a_new_or_empty_output_directory_is_taken(tmp_path):
+    assert check_output_dir(tmp_path / "new", resuming=False, overwrite=False) is None
+    assert check_output_dir(tmp_path, resuming=False, overwrite=False) is None
+
+
+def test_an_output_directory_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / ".hidden").touch()
+    with pytest.raises(FileExistsError, match=r"is not empty; continue it with .* last, .* --overwrite_output_dir"):
+        check_output_dir(tmp_path, resuming=False, overwrite=False)
+
+
+@pytest.mark.parametrize(("resuming", "overwrite"), [(True, False), (False, True)])
+def test_an_output_directory_with_something_in_it_is_taken_when_told_to(tmp_path, resuming, overwrite):
+    (tmp_path / "model.safetensors").touch()
+    assert check_output_dir(tmp_path, resuming, overwrite) is None
+    assert (tmp_path / "model.safetensors").exists()

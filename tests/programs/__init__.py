@@ -1,0 +1,1 @@
+"""Tests of laws through the command line."""

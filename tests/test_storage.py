@@ -1,0 +1,78 @@
+"""A cached folder is whole or absent."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from weam.storage import cached_folder, file_fingerprint
+
+
+def test_built_once_and_found_by_its_key(tmp_path):
+    calls = []
+
+    def build(folder):
+        calls.append(folder)
+        (folder / "a").write_text("x")
+
+    first = cached_folder(tmp_path, "thing", {"n": 1}, build)
+    assert cached_folder(tmp_path, "thing", {"n": 1}, build) == first
+    assert cached_folder(tmp_path, "thing", {"n": 2}, build) != first
+    assert len(calls) == 2
+    assert (first / "a").read_text() == "x"
+
+
+def test_others_may_read_what_they_may_read_around_it(tmp_path):
+    (tmp_path / "shared").mkdir(mode=0o755)
+    (tmp_path / "shared").chmod(0o755)
+    folder = cached_folder(tmp_path / "shared", "thing", {}, lambda folder: None)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_full_disk_leaves_nothing_and_says_where(tmp_path):
+    def build(folder):
+        (folder / "half").write_text("x")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        cached_folder(tmp_path, "thing", {}, build)
+    assert "free space there or choose another --cache_dir" in caught.value.__notes__[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_really_full_file_system_is_not_read_later(tmp_path):
+    """/dev/full fails every write as a full disk does."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+
+    def build(folder):
+        (folder / "data").symlink_to("/dev/full")
+        (folder / "data").write_text("x" * 100_000)
+
+    with pytest.raises(OSError, match="No space left"):
+        cached_folder(tmp_path, "thing", {}, build)
+    rebuilt = cached_folder(tmp_path, "thing", {}, lambda folder: (folder / "data").write_text("whole"))
+    assert (rebuilt / "data").read_text() == "whole"
+
+
+def test_a_killed_build_is_not_read_later(tmp_path):
+    program = (
+        "import os, signal, sys; from pathlib import Path; from weam.storage import cached_folder\n"
+        "def build(folder):\n"
+        "    (folder / 'data').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"cached_folder(Path({str(tmp_path)!r}), 'thing', {{}}, build)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder = cached_folder(tmp_path, "thing", {}, lambda folder: (folder / "data").write_text("whole"))
+    assert (folder / "data").read_text() == "whole"
+
+
+def test_fingerprint_is_that_of_the_bytes(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    assert file_fingerprint(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

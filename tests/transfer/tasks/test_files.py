@@ -1,0 +1,209 @@
+"""Files of benchmarks: which one is read, how it is read, and what is said of one that cannot be."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from weam.transfer.tasks.files import DataFiles, hub_rows, open_text, parse_named_files, read_files, read_json_lines
+
+PATTERNS = ("xnli/train.{language}.jsonl.gz", "nli_train/train.{language}.jsonl.gz")
+CROSSED = (
+    "squad/mlqa-dev.context-{context}.question-{question}.json.gz",
+    "MLQA_V1/dev/dev-context-{context}-question-{question}.json",
+)
+
+
+def write_lines(path: Path, *lines: str) -> Path:
+    """Write lines, gzipped if the file is called so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def lines_of(path: Path) -> list[str]:
+    return [line for _, line in open_text(path)]
+
+
+# Which files
+
+
+def test_without_a_folder_examples_come_from_the_hub() -> None:
+    assert DataFiles().find("train", "en", PATTERNS) is None
+
+
+@pytest.mark.parametrize("name", ["xnli/train.de.jsonl.gz", "xnli/train.de.jsonl", "nli_train/train.de.jsonl"])
+def test_a_folder_is_searched_for_files_gzipped_or_not(name: str, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / name, "{}")
+    assert DataFiles(tmp_path).find("train", "de", PATTERNS) == [path]
+
+
+def test_the_first_pattern_counts(tmp_path: Path) -> None:
+    first = write_lines(tmp_path / "xnli" / "train.de.jsonl", "{}")
+    write_lines(tmp_path / "nli_train" / "train.de.jsonl.gz", "{}")
+    assert DataFiles(tmp_path).find("train", "de", PATTERNS) == [first]
+
+
+@pytest.mark.parametrize(
+    "name", ["squad/mlqa-dev.context-en.question-de.json.gz", "MLQA_V1/dev/dev-context-en-question-de.json"]
+)
+def test_a_pattern_may_have_the_languages_of_context_and_question(name: str, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / name, "{}")
+    assert DataFiles(tmp_path).find("test", "en-de", CROSSED) == [path]
+
+
+def test_named_files_go_before_the_folder_and_keep_their_order(tmp_path: Path) -> None:
+    write_lines(tmp_path / "xnli" / "train.en.jsonl.gz", "{}")
+    second, first = write_lines(tmp_path / "a", "{}"), write_lines(tmp_path / "b", "{}")
+    named = parse_named_files("train", [f"en={first}", f"de={first}", f"en={second}"])
+    assert named == {("train", "en"): [first, second], ("train", "de"): [first]}
+    assert DataFiles(tmp_path, named).find("train", "en", PATTERNS) == [first, second]
+
+
+def test_a_named_file_of_another_split_is_not_taken(tmp_path: Path) -> None:
+    named = parse_named_files("dev", [f"en={write_lines(tmp_path / 'a', '{}')}"])
+    assert DataFiles(None, named).find("train", "en", PATTERNS) is None
+
+
+def test_a_named_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    files = DataFiles(tmp_path, parse_named_files("dev", ["de=nowhere.jsonl"]))
+    with pytest.raises(FileNotFoundError, match=r"^there is no file nowhere\.jsonl, which --dev_file names for de$"):
+        files.find("dev", "de", PATTERNS)
+
+
+def test_a_missing_language_is_reported_with_those_that_exist(tmp_path: Path) -> None:
+    for name in ("xnli/train.zh.jsonl", "xnli/dev.ar.jsonl.gz", "nli_train/train.en.jsonl.gz", "xnli/train.fr.old"):
+        write_lines(tmp_path / name, "{}")
+    message = (
+        f"{tmp_path} has no train examples for de: looked for xnli/train.de.jsonl.gz or nli_train/train.de.jsonl.gz; "
+        "it has en, zh. Choose other --languages, or give --train_file de=FILE"
+    )
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        DataFiles(tmp_path).find("train", "de", PATTERNS)
+
+
+def test_missing_languages_of_context_and_question_are_reported_as_pairs(tmp_path: Path) -> None:
+    write_lines(tmp_path / "squad" / "mlqa-dev.context-de.question-en.json.gz", "{}")
+    write_lines(tmp_path / "MLQA_V1" / "dev" / "dev-context-zh-question-es.json", "{}")
+    message = (
+        f"{tmp_path} has no test examples for en-de: "
+        "looked for squad/mlqa-dev.context-en.question-de.json.gz or MLQA_V1/dev/dev-context-en-question-de.json; "
+        "it has de-en, zh-es. Choose other --languages, or give --test_file en-de=FILE"
+    )
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        DataFiles(tmp_path).find("test", "en-de", CROSSED)
+
+
+@pytest.mark.parametrize("folder", [".", "not there"])
+def test_a_folder_without_any_language_is_reported(folder: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"looked for xquad\.en\.json; it has no language\. Choose"):
+        DataFiles(tmp_path / folder).find("test", "en", ("xquad.{language}.json",))
+
+
+@pytest.mark.parametrize("entry", ["data/train.jsonl", "=data/train.jsonl", "en="])
+def test_a_named_file_needs_its_language(entry: str) -> None:
+    with pytest.raises(ValueError, match=f"^--train_file {entry}: say which language the file is in, as in en="):
+        parse_named_files("train", [entry])
+
+
+# Lines
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_lines_come_with_their_place(name: str, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / name, "eins", "", "drei\r")
+    assert list(open_text(path)) == [(f"{path}:1", "eins"), (f"{path}:2", ""), (f"{path}:3", "drei")]
+
+
+def test_the_last_line_may_lack_its_end_and_only_line_feeds_end_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("a\u2028b\x85c\n\u3000d ".encode())
+    assert lines_of(tmp_path / "a.txt") == ["a\u2028b\x85c", "\u3000d "]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf1\tthe\n")
+    assert lines_of(tmp_path / "a.txt") == ["1\tthe"]
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"eins\nz\xe4hlen\n")
+    with pytest.raises(ValueError, match=r"a\.txt:2: 'utf-8' codec can't decode byte 0xe4 .*; convert the file to UTF"):
+        lines_of(tmp_path / "a.txt")
+
+
+DAMAGED = {
+    "cut off": (lambda content: content[:-6], "Compressed file ended"),
+    "changed": (lambda content: content[:10] + b"\xff" * 9 + content[19:], "invalid block type"),
+    "another's checksum": (lambda content: content[:-8] + b"\0" * 4 + content[-4:], "CRC check failed"),
+    "not compressed": (lambda content: b"eins\n", "Not a gzipped file"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_gzip_file_is_named(damage: str, tmp_path: Path) -> None:
+    change, reason = DAMAGED[damage]
+    (tmp_path / "a.txt.gz").write_bytes(change(gzip.compress(b"eins\nzwei\n")))
+    with pytest.raises(ValueError, match=rf"a\.txt\.gz: cannot be read after line \d: .*{reason}.*; give a whole gzip"):
+        lines_of(tmp_path / "a.txt.gz")
+
+
+# Examples
+
+
+def test_the_examples_of_files_are_joined_in_the_order_of_the_files(tmp_path: Path) -> None:
+    paths = [write_lines(tmp_path / "b", "eins", "zwei"), write_lines(tmp_path / "a", "drei")]
+    assert read_files(paths, lines_of) == ["eins", "zwei", "drei"]
+
+
+def test_a_file_without_examples_is_named(tmp_path: Path) -> None:
+    paths = [write_lines(tmp_path / "a", "eins"), write_lines(tmp_path / "empty.gz")]
+    with pytest.raises(ValueError, match=r"empty\.gz: holds no examples; give a file that has some, or leave it out$"):
+        read_files(paths, lines_of)
+
+
+def test_json_lines_are_records_with_their_place(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "a.jsonl", '{"text": "z\\u00e4hlen", "label": 0, "more": null}', '{"text": "", "label": 1}'
+    )
+    assert list(read_json_lines(path, ("text", "label"))) == [
+        (f"{path}:1", {"text": "zählen", "label": 0, "more": None}),
+        (f"{path}:2", {"text": "", "label": 1}),
+    ]
+
+
+JSON_FAULTS = {
+    '{"text": "a"': r"is not JSON \(Expecting ',' delimiter: .*\); write one object a line",
+    "": r"is not JSON \(Expecting value: .*\); write one object a line",  # blank
+    '["a", 0]': "holds no JSON object; write one with text, label",
+    '{"texts": "a", "kind": 0}': "lacks text, label; it has kind, texts",
+    '{"text": "a"}': "lacks label; it has text",
+}
+
+
+@pytest.mark.parametrize("line", JSON_FAULTS)
+def test_a_faulty_json_line_is_named(line: str, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl.gz", '{"text": "a", "label": 0}', line, "never read")
+    with pytest.raises(ValueError, match=rf"a\.jsonl\.gz:2: {JSON_FAULTS[line]}$"):
+        list(read_json_lines(path, ("text", "label")))
+
+
+def test_rows_of_a_data_set_are_records_with_their_place() -> None:
+    rows = Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
+    assert list(hub_rows(rows, "me/set train", ("text",))) == [
+        ("me/set train row 0", {"text": "a", "label": 0}),
+        ("me/set train row 1", {"text": "b", "label": 1}),
+    ]
+
+
+def test_a_data_set_without_a_column_is_named() -> None:
+    rows = Dataset.from_dict({"text": ["a"], "class": [0]})
+    with pytest.raises(ValueError, match="^me/set train lacks label; it has text, class$"):
+        list(hub_rows(rows, "me/set train", ("text", "label")))
+
+
+def test_a_data_set_without_rows_is_named() -> None:
+    with pytest.raises(ValueError, match="^me/set train holds no examples; choose a split that has some$"):
+        list(hub_rows(Dataset.from_dict({"text": []}), "me/set train", ("text",)))

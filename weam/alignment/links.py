@@ -1,0 +1,159 @@
+"""Stage 2, for a whole bitext: sentence pairs -> one list of links per pair, cached as Pharaoh lines.
+
+The links come from our aligner, trained on the bitext itself, or from a file made elsewhere. How an aligner works is in
+`word_alignment.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from datasets import Dataset
+from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from weam.alignment.aligner import (
+    Links,
+    WordAligner,
+    aligner_version,
+    format_pharaoh,
+    parse_pharaoh,
+    piece_links,
+)
+from weam.bitext.reading import Bitext, read_lines
+from weam.columns import read_rows
+from weam.storage import cached_folder, file_fingerprint
+
+
+@dataclass(frozen=True)
+class AlignerSettings:
+    """Which aligner, which heuristic joins its two directions, and its seed (Eflomal samples)."""
+
+    aligner: str
+    symmetrization: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class BitextLinks:
+    """Links between the pieces of every pair of a bitext, in its order, with the key that determines them."""
+
+    path: Path
+    key: dict[str, Any]
+
+    def __iter__(self) -> Iterator[Links]:
+        """Yield the links of one pair after the other."""
+        return (parse_pharaoh(line) for line in read_lines(self.path))
+
+
+class PiecePairs:
+    """The pieces of a bitext's pairs as the aligner reads them, straight from disk."""
+
+    def __init__(self, pairs: Dataset) -> None:
+        """Look at the two columns of pieces."""
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
+        return read_rows(self.pairs, "source_ids", "target_ids")
+
+
+def align_bitext(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> BitextLinks:
+    """Align a bitext with an aligner trained on it, once; later calls read the cache."""
+    key = {"stage": "links 1", "bitext": bitext.key, **asdict(settings), "version": aligner_version()}
+
+    def build(folder: Path) -> None:
+        pairs = PiecePairs(bitext.pairs)
+        aligner = WordAligner.train(pairs, aligner=settings.aligner, seed=settings.seed)
+        _write_links(folder, aligner.align(pairs, settings.symmetrization))
+
+    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
+    return BitextLinks(folder / "links.txt", key)
+
+
+def import_links(
+    path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase, cache_dir: Path
+) -> BitextLinks:
+    """Take links made elsewhere: a Pharaoh file with one line for each line of the bitext, used or not.
+
+    Args:
+        path: lines like `0-0 1-2`, source-target, counted from 0.
+        unit: "word" where the file links words between spaces, "piece" where it links the tokenizer's pieces.
+        bitext: its pairs remember which line they were.
+        tokenizer: cuts words into pieces; the bitext's.
+        cache_dir: where the result is kept.
+
+    Raises:
+        ValueError: the file has another number of lines than the bitext, a malformed link, or one outside its
+            sentence; names file and line.
+    """
+    key = {"stage": "imported links 1", "bitext": bitext.key, "file": file_fingerprint(path), "unit": unit}
+
+    def build(folder: Path) -> None:
+        lines = sum(1 for _ in read_lines(path))
+        if lines != bitext.report.read:
+            raise ValueError(
+                f"{path} has {lines} lines, the {bitext.language_pair} bitext has {bitext.report.read}; "
+                "an alignment file has one line, perhaps empty, for each line of the bitext"
+            )
+        _write_links(folder, _imported(path, unit, bitext, tokenizer))
+
+    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
+    return BitextLinks(folder / "links.txt", key)
+
+
+def _write_links(folder: Path, links: Iterable[Links]) -> None:
+    with (folder / "links.txt").open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(format_pharaoh(pair_links) + "\n" for pair_links in links)
+
+
+def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[Links]:
+    lines = enumerate(read_lines(path))
+    sides = ("source_ids", "target_ids") if unit == "piece" else ("source", "target")
+    rows = read_rows(bitext.pairs, "row", *sides)  # in the order of the lines
+    for row, *pair in tqdm(
+        rows, desc=f"reading links of {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs)
+    ):
+        text = next(line for number, line in lines if number == row)
+        place = f"{path}:{row + 1}"
+        source, target = (_units(side, tokenizer) for side in pair)
+        try:
+            links = parse_pharaoh(text)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
+        for i, j in links:
+            if i >= source.size or j >= target.size:
+                raise ValueError(
+                    f"{place}: link {i}-{j} is outside its sentence pair of {source.size} and {target.size} "
+                    f"{unit}s; links are source-target and count from 0"
+                )
+        yield piece_links(links, source.of_pieces, target.of_pieces)
+
+
+class Units(NamedTuple):
+    """What a link file counts in one sentence: how many there are, and the number of each piece's."""
+
+    size: int
+    of_pieces: list[int]
+
+
+def _units(side: list[int] | str, tokenizer: PreTrainedTokenizerBase) -> Units:
+    """Count pieces where the side is given as pieces, words where it is given as text."""
+    if isinstance(side, list):
+        return Units(len(side), list(range(len(side))))
+    return Units(len(_words(side)), word_numbers(side, tokenizer))
+
+
+def _words(text: str) -> list[str]:
+    """Split as FastAlign and its kin do: at spaces and tabs, not at the other spaces of Unicode."""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
+
+
+def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return for each piece of a text the number of the space-separated word that it ends in."""
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+    ends = [end for _, end in encoded["offset_mapping"]]
+    return [max(len(_words(text[:end])) - 1, 0) for end in ends]

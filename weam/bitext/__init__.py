@@ -1,0 +1,1 @@
+"""Parallel text -> checked sentence pairs, held-out and drawn ones."""

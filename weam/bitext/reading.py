@@ -1,0 +1,332 @@
+"""Stage 1: parallel text -> sentence pairs, checked and cut into pieces.
+
+Reads TSV, JSONL, two Moses files or a Hub data set, drops what cannot be used and says how much and why. It does not
+align (`word_alignment.py`) and does not truncate (`features.py`).
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value
+from datasets.arrow_writer import ArrowWriter
+from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from weam.storage import cached_folder, file_fingerprint, tokenizer_fingerprint
+
+MAX_PIECES = 200  # per side
+TOKENIZED_AT_ONCE = 1000  # lines
+WRITTEN_AT_ONCE = 10_000  # pairs
+MAX_LENGTH_RATIO = 9  # longer side to shorter side, in pieces
+FEATURES = Features(
+    {
+        "id": Value("int64"),
+        "row": Value("int64"),  # line of the language pair's input, from 0, all files counted through
+        "source": Value("string"),
+        "target": Value("string"),
+        "source_ids": List(Value("int32")),
+        "target_ids": List(Value("int32")),
+    }
+)
+MISSING, DUPLICATE = "with an empty side", "duplicate"
+TOO_LONG, UNEQUAL = f"over {MAX_PIECES} pieces", f"over {MAX_LENGTH_RATIO} times longer on one side"
+BLANKS = " \t\r\n"  # what ends a word for word aligners; other spaces of Unicode are part of one
+MARKUP = "with text that reads as a special piece"
+
+
+class Row(NamedTuple):
+    """One line of parallel text."""
+
+    source: str
+    target: str
+
+
+class Pair(NamedTuple):
+    """One checked sentence pair; `row` counts the input's lines from 0."""
+
+    id: int
+    row: int
+    source: str
+    target: str
+    source_ids: list[int]
+    target_ids: list[int]
+
+
+@dataclass(frozen=True)
+class BitextFile:
+    """Parallel text in one file, or in two with one side each (Moses)."""
+
+    languages: tuple[str, str]
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class BitextReport:
+    """What became of the lines of one language pair."""
+
+    language_pair: str
+    read: int
+    kept: int
+    dropped: dict[str, int]
+
+    def __str__(self) -> str:
+        """Say it in one line.
+
+        >>> print(BitextReport("en-de", 10, 8, {"duplicate": 2}))
+        en-de: 8 of 10 sentence pairs kept; dropped: 2 duplicate
+        """
+        dropped = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items()) or "none"
+        return f"{self.language_pair}: {self.kept:,} of {self.read:,} sentence pairs kept; dropped: {dropped}"
+
+
+@dataclass(frozen=True)
+class Bitext:
+    """The sentence pairs of one language pair, on disk, with the key that determines them."""
+
+    languages: tuple[str, str]
+    pairs: Dataset  # columns as in FEATURES
+    report: BitextReport
+    key: dict[str, Any]
+
+    @property
+    def language_pair(self) -> str:
+        """Source and target, `en-de`."""
+        return "-".join(self.languages)
+
+
+def parse_language_pair(text: str) -> tuple[str, str]:
+    """Split a language pair.
+
+    >>> parse_language_pair("en-zh")
+    ('en', 'zh')
+    """
+    languages = text.split("-")
+    if len(languages) != 2 or not all(languages):
+        raise ValueError(f"{text!r} is not a language pair; write it like en-de")
+    return languages[0], languages[1]
+
+
+def parse_bitext_file(text: str) -> BitextFile:
+    """Parse `en-de=FILE` or, for two Moses files, `en-de=ENGLISH_FILE,GERMAN_FILE`.
+
+    Raises:
+        ValueError: the text is neither.
+        FileNotFoundError: a file is not there.
+    """
+    languages, separator, names = text.partition("=")
+    paths = tuple(Path(name) for name in names.split(","))
+    if not separator or not names or len(paths) > 2:
+        raise ValueError(f"{text!r} names no bitext; write en-de=FILE, or en-de=SOURCE,TARGET for two Moses files")
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist (from {text!r})")
+    return BitextFile(parse_language_pair(languages), paths)
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    r"""Yield the lines of a UTF-8 file, gzipped or not, split at `\n` only.
+
+    Raises:
+        ValueError: bytes that are not UTF-8, or a damaged gzip file; names file and line.
+    """
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield text.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read after line {number}: {error}; give a whole gzip file") from error
+
+
+def read_bitext_file(file: BitextFile) -> Iterator[Row]:
+    """Yield every line of a bitext, empty sides included, so that line numbers stay true.
+
+    Raises:
+        ValueError: the file breaks its format; names file and line.
+    """
+    if len(file.paths) == 2:
+        return _read_moses(*file.paths)
+    name = file.paths[0].name.removesuffix(".gz")
+    if name.endswith((".jsonl", ".json")):
+        return _read_jsonl(file.paths[0], file.languages)
+    return _read_tsv(file.paths[0])
+
+
+def _read_tsv(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(read_lines(path), start=1):
+        columns = line.split("\t") if line.strip(BLANKS) else ["", ""]  # a blank line is a pair without sides
+        if len(columns) != 2:
+            raise ValueError(
+                f"{path}:{number}: {len(columns)} tab-separated columns instead of 2; "
+                "keep source and target and remove other columns and stray tabs"
+            )
+        yield Row(columns[0].strip(BLANKS), columns[1].strip(BLANKS))
+
+
+def _read_moses(source: Path, target: Path) -> Iterator[Row]:
+    lines = zip_longest(read_lines(source), read_lines(target))
+    for number, (source_line, target_line) in enumerate(lines, start=1):
+        if source_line is None or target_line is None:
+            shorter, longer = (source, target) if source_line is None else (target, source)
+            raise ValueError(
+                f"{shorter} ends after line {number - 1}, {longer} goes on at line {number}; "
+                "Moses files must have as many lines, line n of one translating line n of the other"
+            )
+        yield Row(source_line.strip(BLANKS), target_line.strip(BLANKS))
+
+
+def _read_jsonl(path: Path, languages: tuple[str, str]) -> Iterator[Row]:
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}:{number}: not JSON ({error}); write one object a line") from error
+        yield _translation(record, languages, f"{path}:{number}")
+
+
+def _translation(record: object, languages: tuple[str, str], place: str) -> Row:
+    """Take both sides from `{"translation": {"en": ..., "de": ...}}`."""
+    translation = record.get("translation") if isinstance(record, dict) else None
+    if not isinstance(translation, dict):
+        translation = {}
+    missing = [language for language in languages if not isinstance(translation.get(language), str)]
+    if missing:
+        raise ValueError(
+            f"{place}: no text under translation/{missing[0]}; "
+            f'write {{"translation": {{"{languages[0]}": "...", "{languages[1]}": "..."}}}}'
+        )
+    sides = [translation[language].strip(BLANKS) for language in languages]
+    for language, side in zip(languages, sides, strict=True):
+        try:
+            side.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{place}: the {language} side is no Unicode text ({error}); repair its escapes"
+            ) from error
+    return Row(*sides)
+
+
+def read_hub_bitext(dataset: Dataset, languages: tuple[str, str], name: str) -> Iterator[Row]:
+    """Yield the rows of a Hub data set with a `translation` column, such as `Helsinki-NLP/opus-100`."""
+    for number, record in enumerate(dataset, start=1):
+        yield _translation(record, languages, f"{name}, row {number}")
+
+
+def check_pairs(
+    rows: Iterable[Row], languages: tuple[str, str], tokenizer: PreTrainedTokenizerBase, dropped: Counter[str]
+) -> Iterator[Pair]:
+    """Yield the usable pairs cut into pieces; count the others in `dropped` by reason."""
+    seen: set[int] = set()
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    numbered = enumerate(rows)
+    while batch := list(islice(numbered, TOKENIZED_AT_ONCE)):
+        texts = [side for _, row in batch for side in row]
+        # Text that looks like markup, "[SEP]", is text and must not become a special piece; some vocabularies make
+        # one of it all the same.
+        encoded = tokenizer(
+            texts,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        pieces = encoded["input_ids"]
+        for (number, row), source_ids, target_ids in zip(batch, pieces[::2], pieces[1::2], strict=True):
+            reason = _unusable(source_ids, target_ids)
+            identity = pair_id(languages, *row)
+            if reason is None and not special.isdisjoint(source_ids + target_ids):
+                reason = MARKUP
+            if reason is None and identity in seen:
+                reason = DUPLICATE
+            if reason is None:
+                seen.add(identity)
+                yield Pair(identity, number, *row, source_ids, target_ids)
+            else:
+                dropped[reason] += 1
+
+
+def _unusable(source_ids: list[int], target_ids: list[int]) -> str | None:
+    shorter, longer = sorted((len(source_ids), len(target_ids)))
+    if shorter == 0:
+        return MISSING
+    if longer > MAX_PIECES:
+        return TOO_LONG
+    return UNEQUAL if longer / shorter > MAX_LENGTH_RATIO else None
+
+
+def pair_id(languages: tuple[str, str], source: str, target: str) -> int:
+    """Return a 63-bit id that depends on the text alone: stable over files, orders and runs."""
+    text = json.dumps([*languages, source, target]).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+def cache_bitext(
+    rows: Iterable[Row],
+    languages: tuple[str, str],
+    tokenizer: PreTrainedTokenizerBase,
+    cache_dir: Path,
+    origin: list[str],
+) -> Bitext:
+    """Check `rows`, cut them into pieces and keep the result on disk.
+
+    Args:
+        rows: all lines of one language pair.
+        languages: source and target.
+        tokenizer: a fast tokenizer.
+        cache_dir: where the result is kept.
+        origin: fingerprints of what `rows` were read from, part of the cache key.
+
+    Raises:
+        ValueError: no pair is left; says what was dropped and why.
+    """
+    key = {
+        "stage": "bitext 1",
+        "languages": languages,
+        "origin": origin,
+        "tokenizer": tokenizer_fingerprint(tokenizer),
+        "limits": [MAX_PIECES, MAX_LENGTH_RATIO],
+    }
+
+    def build(folder: Path) -> None:
+        dropped: Counter[str] = Counter()
+        pairs = check_pairs(rows, languages, tokenizer, dropped)
+        kept = write_pairs(tqdm(pairs, desc=f"reading {'-'.join(languages)}", unit=" pairs"), folder / "pairs.arrow")
+        report = BitextReport("-".join(languages), kept + dropped.total(), kept, dict(dropped))
+        if not kept:
+            raise ValueError(f"no sentence pair is left. {report}")
+        (folder / "report.json").write_text(json.dumps(asdict(report)), encoding="utf-8")
+
+    folder = cached_folder(cache_dir, f"bitext-{'-'.join(languages)}", key, build)
+    report = BitextReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    return Bitext(languages, Dataset.from_file(str(folder / "pairs.arrow")), report, key)
+
+
+def write_pairs(pairs: Iterable[Pair], path: Path) -> int:
+    """Write pairs as they come, whatever their number; return it."""
+    written, pairs = 0, iter(pairs)
+    with ArrowWriter(path=str(path), features=FEATURES, writer_batch_size=WRITTEN_AT_ONCE) as writer:
+        while batch := list(islice(pairs, WRITTEN_AT_ONCE)):
+            columns = dict(zip(FEATURES, zip(*batch, strict=True), strict=True))
+            writer.write_table(pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema))
+            written += len(batch)
+        writer.finalize()
+    return written
+
+
+def load_bitext_files(files: list[BitextFile], tokenizer: PreTrainedTokenizerBase, cache_dir: Path) -> Bitext:
+    """Read the files of one language pair, in order, as one bitext."""
+    rows = (row for file in files for row in read_bitext_file(file))
+    origin = [f"{path.suffixes} {file_fingerprint(path)}" for file in files for path in file.paths]
+    return cache_bitext(rows, files[0].languages, tokenizer, cache_dir, origin)

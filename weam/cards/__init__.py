@@ -1,0 +1,1 @@
+"""Results -> model card, and the push."""

@@ -1,0 +1,1 @@
+"""Sentence pairs and links -> trained checkpoint."""

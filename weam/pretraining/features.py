@@ -1,0 +1,129 @@
+"""Stage 3: sentence pairs and their links -> encoded features, on disk.
+
+Truncates pairs to the model's length and drops links to what was cut. It does not mask: that happens anew in every
+epoch, in `data_collator_weam.py`.
+"""
+
+from collections.abc import Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value
+from datasets.arrow_writer import ArrowWriter
+from tqdm.auto import tqdm
+
+from weam.alignment.aligner import Links
+from weam.alignment.links import BitextLinks
+from weam.bitext.reading import Bitext
+from weam.storage import cached_folder
+
+SPECIAL_PIECES = 3  # [CLS] source [SEP] target [SEP]
+ENCODED_AT_ONCE = 10_000  # pairs
+FEATURES = Features(
+    {
+        "id": Value("int64"),
+        "source_ids": List(Value("int32")),
+        "target_ids": List(Value("int32")),
+        "links": List(List(Value("int16"))),
+        "length": Value("int16"),  # with special pieces; the Trainer groups by it
+    }
+)
+
+
+def truncated_lengths(source: np.ndarray, target: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shorten pairs of lengths to `budget` in sum, taking from the longer one first.
+
+    >>> truncated_lengths(np.array([10, 10, 3]), np.array([4, 9, 4]), 12)
+    (array([8, 6, 3]), array([4, 6, 4]))
+    """
+    half, too_long = budget // 2, source + target > budget
+    shorter = np.minimum(np.minimum(source, target), half)
+    cut_source = (source >= target) | (source > half)  # down to what the shorter target leaves, or to a half
+    return (
+        np.where(too_long, np.where(cut_source, budget - shorter, shorter), source),
+        np.where(too_long, np.where(cut_source, shorter, budget - shorter), target),
+    )
+
+
+def encode_pairs(pairs: pa.Table, links: Sequence[Links], max_length: int) -> pa.Table:
+    """Make the features of some pairs.
+
+    Args:
+        pairs: N rows with the columns `id`, `source_ids` and `target_ids`.
+        links: between the pieces of each.
+        max_length: of a row of the batch, special pieces included.
+
+    Returns:
+        N rows with the columns of `FEATURES`.
+
+    >>> pairs = pa.table({"id": [5], "source_ids": [[7, 8, 9]], "target_ids": [[4]]})
+    >>> encode_pairs(pairs, [[(0, 0), (2, 0)]], max_length=6).to_pylist()
+    [{'id': 5, 'source_ids': [7, 8], 'target_ids': [4], 'links': [[0, 0]], 'length': 6}]
+    """
+    sides = [pairs[name].combine_chunks() for name in ("source_ids", "target_ids")]
+    lengths = [side.value_lengths().to_numpy() for side in sides]
+    source, target = truncated_lengths(lengths[0], lengths[1], max_length - SPECIAL_PIECES)
+    counts = np.fromiter(map(len, links), np.int64, len(links))
+    ends = np.fromiter(chain.from_iterable(chain.from_iterable(links)), np.int16).reshape(-1, 2)  # (K, 2)
+    row = np.repeat(np.arange(len(links)), counts)  # (K,)
+    kept = (ends[:, 0] < source[row]) & (ends[:, 1] < target[row])
+    pairs_of_ends = _lists(ends[kept].ravel(), np.full(int(kept.sum()), 2))
+    columns = {
+        "id": pairs["id"],
+        "source_ids": _first(sides[0], lengths[0], source),
+        "target_ids": _first(sides[1], lengths[1], target),
+        "links": _lists(pairs_of_ends, np.bincount(row[kept], minlength=len(links))),
+        "length": source + target + SPECIAL_PIECES,
+    }
+    return pa.table(columns).cast(FEATURES.arrow_schema)
+
+
+def _first(lists: pa.ListArray, lengths: np.ndarray, kept: np.ndarray) -> pa.ListArray:
+    """Keep the first so many values of each list."""
+    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # within its list
+    return _lists(lists.flatten().to_numpy()[places < np.repeat(kept, lengths)], kept)
+
+
+def _lists(values: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
+    """Cut values into lists of these lengths."""
+    return pa.ListArray.from_arrays(np.append(0, np.cumsum(lengths)).astype(np.int32), values)
+
+
+def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_dir: Path) -> Dataset:
+    """Encode every pair of a bitext, in its order, and keep the result on disk.
+
+    Args:
+        bitext: the pairs.
+        links: the links between the pieces of every pair.
+        max_length: of a row of the batch, special pieces included.
+        cache_dir: where the result is kept.
+
+    Returns:
+        A memory-mapped data set with the columns of `FEATURES`, row n for pair n.
+
+    Raises:
+        ValueError: there are more or fewer lists of links than pairs.
+    """
+    key = {"stage": "features 2", "bitext": bitext.key, "links": links.key, "max_length": max_length}
+
+    def build(folder: Path) -> None:
+        of_pairs = iter(links)
+        columns = bitext.pairs.select_columns(["id", "source_ids", "target_ids"]).with_format("arrow")
+        progress = tqdm(total=len(columns), desc=f"encoding {bitext.language_pair}", unit=" pairs")
+        path = str(folder / "features.arrow")
+        with progress, ArrowWriter(path=path, features=FEATURES, writer_batch_size=ENCODED_AT_ONCE) as writer:
+            for pairs in columns.iter(ENCODED_AT_ONCE):
+                pairs_links = list(islice(of_pairs, len(pairs)))
+                if len(pairs_links) < len(pairs):
+                    done = progress.n + len(pairs_links)
+                    raise ValueError(f"{links.path} has links of {done:,} of {len(columns):,} pairs only; align again")
+                writer.write_table(encode_pairs(pairs, pairs_links, max_length))
+                progress.update(len(pairs))
+            writer.finalize()
+        if next(of_pairs, None) is not None:
+            raise ValueError(f"{links.path} has links of more than the {len(columns):,} pairs; align again")
+
+    folder = cached_folder(cache_dir, f"features-{bitext.language_pair}", key, build)
+    return Dataset.from_file(str(folder / "features.arrow"))

@@ -1,0 +1,317 @@
+"""Held-out pairs: kept out of training, scored before and after it.
+
+Splits them off so that no held-out sentence is trained on in either language, and measures what alignment should
+change: both losses, translation retrieval and word alignment. Downstream tasks are not here.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tqdm.auto import tqdm
+from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
+
+from data_collator_weam import DataCollatorForWordExchange
+from modeling_weam import WEAMBertModel
+from weam.alignment.aligner import GoldSentence
+from weam.columns import read_rows
+from weam.metrics import retrieval_accuracy, score_links
+from weam.pretraining.training import mean_losses
+from weam.results import Measurement, write_json
+from weam.sentence_vectors import layer_vectors
+
+BENCHMARK = "held-out"  # its name in results
+BEFORE_FILE = "held_out_before.json"
+BATCH_SIZE = 32
+ERROR_RATE = "alignment_error_rate"
+LOSSES = ("multilingual_loss", "cross_lingual_loss")
+RETRIEVAL = ("retrieval_source_to_target", "retrieval_target_to_source")
+METRICS = (*LOSSES, *RETRIEVAL, ERROR_RATE)
+NO_LETTER = re.compile(r"[\W_]+")
+FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out pairs of one language pair, and hand-aligned sentences where there are some."""
+
+    language_pair: str
+    features: Dataset  # as training features, with the column `epoch`
+    sources: list[str]
+    targets: list[str]
+    gold: list[GoldSentence]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the pairs, as results have it."""
+        return _fingerprint([self.sources, self.targets])
+
+    @property
+    def gold_fingerprint(self) -> str:
+        """A hash of the hand-aligned sentences and their links."""
+        return _fingerprint([[x.source, x.target, sorted(x.sure), sorted(x.possible)] for x in self.gold])
+
+
+def _fingerprint(examples: list[list]) -> str:
+    return hashlib.sha256(json.dumps(examples, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class HeldOutScores:
+    """What a model does on held-out pairs; losses in nats per token, the others from 0 to 1.
+
+    A model without a prediction head has no losses, one that reads each sentence by itself no cross-lingual one, and
+    there is no error rate without hand-aligned sentences: None.
+    """
+
+    language_pair: str
+    pairs: int
+    multilingual_loss: float | None
+    cross_lingual_loss: float | None
+    retrieval_source_to_target: float
+    retrieval_target_to_source: float
+    gold_sentences: int
+    alignment_error_rate: float | None
+
+
+def sentence_key(sentence: str) -> str:
+    """Reduce a sentence to what must not be shared between training and held-out text.
+
+    >>> sentence_key("Hi, Tom!") == sentence_key("hi tom")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    return NO_LETTER.sub("", folded) or sentence
+
+
+def _share(key: str) -> float:
+    """Hash a sentence to [0, 1)."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[int], set[str]]:
+    """Choose held-out rows by a hash of the source sentence.
+
+    A source sentence that several language pairs share is held out of all of them.
+
+    Args:
+        pairs: with the columns `source` and `target`.
+        fraction: share of source sentences to hold out.
+        limit: evaluate on at most so many.
+
+    Returns:
+        The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
+    """
+    sources = tqdm(read_rows(pairs, "source"), desc="choosing held-out pairs", unit=" pairs", total=len(pairs))
+    held_out = [row for row, (source,) in enumerate(sources) if _share(sentence_key(source)) < fraction]
+    chosen = read_rows(pairs.select(held_out), "source", "target")
+    keys = [{sentence_key(text) for text in texts} for texts in chosen]
+    return _without_repeats(held_out, keys)[:limit], set().union(*keys)
+
+
+def _without_repeats(rows: Sequence[int], sentence_keys: Sequence[set[str]]) -> list[int]:
+    """Keep rows whose sentences, by their keys, are new on both sides: each has one right answer in retrieval."""
+    seen: set[str] = set()
+    kept = []
+    for row, keys in zip(rows, sentence_keys, strict=True):
+        if not keys & seen:
+            kept.append(row)
+        seen |= keys
+    return kept
+
+
+def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
+    """Return the rows, (N,) int64, that share no sentence, in either language, with the held-out ones."""
+    sides = tqdm(read_rows(pairs, "source", "target"), desc="choosing training pairs", unit=" pairs", total=len(pairs))
+    rows = (row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts)))
+    return np.fromiter(rows, np.int64)
+
+
+def make_held_out(language_pair: str, pairs: Dataset, features: Dataset, gold: list[GoldSentence]) -> HeldOut:
+    """Gather what `score_held_out` needs of held-out pairs and their features, which are in one order."""
+    epochs = np.full(len(features), FIXED_EPOCH, dtype=np.int64)
+    return HeldOut(
+        language_pair=language_pair,
+        features=features.add_column("epoch", epochs),
+        sources=list(pairs["source"]),
+        targets=list(pairs["target"]),
+        gold=gold,
+    )
+
+
+@torch.no_grad()
+def score_held_out(
+    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, held_out: HeldOut
+) -> HeldOutScores:
+    """Score a model on held-out pairs; leaves its training mode as it was.
+
+    Args:
+        model: WEAM or one of `weam/pretraining/objectives.py`; its encoder `bert` is a `WEAMBertModel`.
+        collator: the one that it is trained with.
+        held_out: the pairs.
+    """
+    tokenizer = collator.tokenizer
+    was_training = model.training
+    model.eval()
+    losses = held_out_losses(model, collator, held_out.features) if isinstance(model, BertForMaskedLM) else {}
+    sources = sentence_vectors(model.bert, tokenizer, held_out.sources)
+    targets = sentence_vectors(model.bert, tokenizer, held_out.targets)
+    error_rate = None
+    if held_out.gold:
+        error_rate = aligner_error_rate(model.bert, tokenizer, held_out.gold)
+    model.train(was_training)
+    return HeldOutScores(
+        language_pair=held_out.language_pair,
+        pairs=len(held_out.sources),
+        **{name: losses.get(name) for name in LOSSES},
+        retrieval_source_to_target=retrieval_accuracy(sources, targets),
+        retrieval_target_to_source=retrieval_accuracy(targets, sources),
+        gold_sentences=len(held_out.gold),
+        alignment_error_rate=error_rate,
+    )
+
+
+def held_out_losses(
+    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, features: Dataset
+) -> dict[str, float]:
+    """Return the mean of each part of the loss over all masked tokens of the features."""
+    sums = torch.zeros(2 * len(model.loss_names), dtype=torch.float64)
+    by_length = np.argsort(features["length"])
+    for start in range(0, len(by_length), BATCH_SIZE):
+        batch = collator(list(features.select(by_length[start : start + BATCH_SIZE])))
+        outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
+        sums += outputs.loss_parts.sum(dim=0).cpu()
+    return mean_losses(sums.tolist(), model.loss_names)
+
+
+def sentence_vectors(
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
+) -> np.ndarray:
+    """Return (sentences, H) float32: the mean of each sentence's piece vectors at one layer.
+
+    Args:
+        encoder: in evaluation mode.
+        tokenizer: its tokenizer.
+        sentences: any number; cut at the model's length.
+        layer: 1 to the last; None: two thirds of the way up, as in `WEAMBertModel.align_words`.
+    """
+    return layer_vectors(encoder, tokenizer, sentences, BATCH_SIZE)[encoder.align_layer(layer) - 1]
+
+
+def aligner_error_rate(
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
+) -> float:
+    """Return the alignment error rate of the encoder as a word aligner."""
+    sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
+    links = encoder.align_words(tokenizer, sources, targets, layer=layer)
+    return score_links(links, gold).alignment_error_rate
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the model that was scored comes from.
+
+    Attributes:
+        seed: of its training.
+        checkpoint: what that began with.
+        checkpoint_fingerprint: of those weights.
+    """
+
+    seed: int
+    checkpoint: str
+    checkpoint_fingerprint: str
+
+
+def to_measurements(
+    scores: Sequence[HeldOutScores], held_out: Sequence[HeldOut], origin: Origin, steps: int
+) -> list[Measurement]:
+    """Write scores as results have them; what was not measured is left out."""
+    measurements = []
+    for score, part in zip(scores, held_out, strict=True):
+        record = asdict(score)
+        for metric in METRICS:
+            gold = metric == ERROR_RATE
+            count = score.gold_sentences if gold else score.pairs
+            data = part.gold_fingerprint if gold else part.fingerprint
+            if record[metric] is not None:
+                figure = (BENCHMARK, score.language_pair, metric, record[metric], count)
+                measurements.append(Measurement(*figure, steps=steps, **asdict(origin), data_fingerprint=data))
+    return measurements
+
+
+def from_measurements(measurements: Sequence[Measurement]) -> tuple[list[HeldOutScores], list[HeldOutScores]]:
+    """Return the scores before and after training that results have.
+
+    Raises:
+        ValueError: results lack a metric of a language pair.
+    """
+    own = [measurement for measurement in measurements if measurement.benchmark == BENCHMARK]
+    languages = list(dict.fromkeys(measurement.language for measurement in own))
+    last = max((measurement.steps for measurement in own), default=0)
+    before, after = ([m for m in own if m.steps == steps] for steps in (0, last))
+    return [_from(before, name) for name in languages], [_from(after, name) for name in languages]
+
+
+def _from(measurements: Sequence[Measurement], language_pair: str) -> HeldOutScores:
+    found = {m.metric: m for m in measurements if m.language == language_pair}
+    missing = [metric for metric in RETRIEVAL if metric not in found]
+    if missing:
+        raise ValueError(f"the held-out scores of {language_pair} lack {', '.join(missing)}; measure again")
+    optional = {metric: found[metric].value if metric in found else None for metric in (*LOSSES, ERROR_RATE)}
+    return HeldOutScores(
+        language_pair=language_pair,
+        pairs=found[RETRIEVAL[0]].count,
+        multilingual_loss=optional[LOSSES[0]],
+        cross_lingual_loss=optional[LOSSES[1]],
+        retrieval_source_to_target=found[RETRIEVAL[0]].value,
+        retrieval_target_to_source=found[RETRIEVAL[1]].value,
+        gold_sentences=found[ERROR_RATE].count if ERROR_RATE in found else 0,
+        alignment_error_rate=optional[ERROR_RATE],
+    )
+
+
+def read_scores(path: Path) -> list[HeldOutScores]:
+    """Read held-out scores written by `write_scores`."""
+    return [HeldOutScores(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_scores(scores: Sequence[HeldOutScores], path: Path) -> None:
+    """Write held-out scores, so that a resumed run need not measure the untrained model again."""
+    write_json([asdict(score) for score in scores], path)
+
+
+def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:
+    """Lay out scores before and after training as a text table."""
+    head = f"{'held-out pairs':<32}{'before':>10}{'after':>10}"
+    lines = [head, "-" * len(head)]
+    for old, new in zip(before, after, strict=True):
+        name = old.language_pair
+        if old.multilingual_loss is not None:
+            lines.append(_table_row(f"{name} multilingual loss", old.multilingual_loss, new.multilingual_loss))
+        if old.cross_lingual_loss is not None:
+            lines.append(_table_row(f"{name} cross-lingual loss", old.cross_lingual_loss, new.cross_lingual_loss))
+        lines += [
+            _table_row(f"{name} retrieval, %", _percent_both(old), _percent_both(new)),
+            _table_row(f"{name} alignment error rate, %", _percent(old), _percent(new)),
+        ]
+    return "\n".join(lines)
+
+
+def _percent_both(scores: HeldOutScores) -> float:
+    return 50 * (scores.retrieval_source_to_target + scores.retrieval_target_to_source)
+
+
+def _percent(scores: HeldOutScores) -> float | None:
+    return None if scores.alignment_error_rate is None else 100 * scores.alignment_error_rate
+
+
+def _table_row(name: str, before: float | None, after: float | None) -> str:
+    cells = ["no gold" if value is None else f"{value:.2f}" for value in (before, after)]
+    return f"{name:<32}{cells[0]:>10}{cells[1]:>10}"

@@ -1,0 +1,1 @@
+"""Checkpoint -> scores in every language."""

@@ -1,0 +1,88 @@
+"""Stage 6 without training: translation retrieval of a checkpoint as it is, into the results of the other programs."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm.auto import tqdm
+from transformers import AutoModel, TrainingArguments
+
+from weam.checkpoint import load_fast_tokenizer, load_with_head
+from weam.predictions import predictions_file, write_predictions
+from weam.results import Measurement, Results, Training, command_line
+from weam.transfer.arguments import CheckpointArguments, TransferArguments
+from weam.transfer.comparison import check_comparable
+from weam.transfer.tasks.task import fingerprint, subset
+from weam.transfer.tasks.tatoeba import BENCHMARK, CODES, Translation, choose_layer, read_translations, score_retrieval
+from weam.transfer.zero_shot import Examples, finish, prepare_output
+
+NAME = "test-only"
+STARTED = time.monotonic()
+
+
+Pairs = dict[str, list[Translation]]  # by language
+
+
+def evaluate_retrieval(
+    program: str,
+    layer: int | None,
+    checkpoint_args: CheckpointArguments,
+    transfer_args: TransferArguments,
+    args: TrainingArguments,
+) -> None:
+    """Choose the layer on dev pairs, unless it is given, and score retrieval in every language.
+
+    Raises:
+        ValueError: settings of a training are given, a language or layer is unknown, or there are no dev pairs.
+    """
+    if transfer_args.setting not in ("zero-shot", NAME) or checkpoint_args.use_lora or transfer_args.intermediate_task:
+        raise ValueError("tatoeba trains nothing: leave --setting, --use_lora and --intermediate_task out")
+    if args.push_to_hub:
+        raise ValueError("tatoeba trains nothing, so there is nothing to push; leave --push_to_hub out")
+    repository = prepare_output(args, transfer_args.overwrite_output_dir, checkpoint_args.model_name_or_path)
+    dev, test = read_pairs(transfer_args, chooses=layer is None)
+    other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
+    if other is not None:
+        check_comparable(other, {(BENCHMARK, name): fingerprint(pairs) for name, pairs in test.items()})
+    if args.process_index != 0:  # one process is enough
+        return
+    name, revision = checkpoint_args.model_name_or_path, checkpoint_args.model_revision
+    tokenizer = load_fast_tokenizer(checkpoint_args.tokenizer_name or name, revision)
+    loaded = load_with_head(AutoModel, name, revision, num_hidden_layers=checkpoint_args.num_hidden_layers)
+    encoder = loaded.model.to(args.device).eval()
+    if layer is not None and not 1 <= layer <= encoder.config.num_hidden_layers:
+        raise ValueError(f"--layer is {layer}; the layers of {name} are 1 to {encoder.config.num_hidden_layers}")
+    chosen, by_layer = (layer, []) if layer is not None else choose_layer(encoder, tokenizer, dev)
+    measurements = []
+    for language, pairs in tqdm(test.items(), desc="scoring retrieval", unit=" languages"):
+        scored = score_retrieval(encoder, tokenizer, pairs, chosen)
+        write_predictions(scored, predictions_file(Path(args.output_dir), NAME, BENCHMARK, language))
+        origin = (args.seed, 0, name, loaded.fingerprint, fingerprint(pairs))
+        for metric, ratio in scored.metrics.items():
+            measurements.append(Measurement(BENCHMARK, language, metric, ratio.value, ratio.count, *origin))
+    task = {"benchmark": BENCHMARK, "layer": chosen, "dev accuracy by layer": by_layer}
+    results = Results(
+        program=program,
+        command=command_line(args.hub_token),
+        settings={"checkpoint": asdict(checkpoint_args), "transfer": asdict(transfer_args), "task": task},
+        data=Examples([], {}, dev, test).summary(),
+        trainings=[Training(NAME, args.seed, 0, 0, 0.0, [])],
+        measurements=measurements,
+        total_seconds=time.monotonic() - STARTED,
+    )
+    finish(results, args, other, repository)
+
+
+def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:
+    """Return dev pairs, if a layer is to be chosen, and test pairs."""
+    unknown = [language for language in args.languages if language not in CODES]
+    if unknown:
+        raise ValueError(f"tatoeba has no {', '.join(unknown)}; its languages are {', '.join(CODES)}")
+    files, languages = args.files, args.languages or list(CODES)
+    named = [language for split, language in files.named if split == "dev"]
+    dev = {name: read_translations(files, "dev", name) for name in named or languages[:1]} if chooses else {}
+    test = {name: read_translations(files, "test", name) for name in languages}
+    return (
+        {name: subset(pairs, args.max_dev_samples) for name, pairs in dev.items()},
+        {name: subset(pairs, args.max_test_samples) for name, pairs in test.items()},
+    )

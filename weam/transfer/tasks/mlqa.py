@@ -1,0 +1,196 @@
+"""MLQA (Lewis et al. 2020) and XQuAD (Artetxe et al. 2020): find the answer to a question in a context.
+
+Exact match and F1. MLQA crosses languages: a context in one, the question in another (G-XLT); both in one is XLT.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import Dataset, load_dataset
+from torch import nn
+from transformers import AutoModelForQuestionAnswering, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput
+
+from weam.metrics import mlqa_score, squad_score
+from weam.scores import Ratio
+from weam.transfer.tasks.answer_spans import (
+    Question,
+    Windows,
+    best_spans,
+    check_questions,
+    count_unanswerable,
+    encode_windows,
+    read_squad,
+)
+from weam.transfer.tasks.files import DataFiles, load_from_hub
+from weam.transfer.tasks.task import ENGLISH, HUB_SPLITS, Scored, Task, mean_cross_entropy
+
+
+class QuestionTask(Task):
+    """Extractive question answering over overlapping windows; trained on SQuAD-format files or SQuAD."""
+
+    metric = "f1"
+    auto_class = AutoModelForQuestionAnswering
+
+    def __init__(self, files: DataFiles, windows: Windows) -> None:
+        """Remember where questions come from and how contexts are cut."""
+        super().__init__(files, windows.max_length)
+        self.windows = windows
+
+    def settings(self) -> dict[str, Any]:
+        """Return what of this task makes a difference to the result."""
+        return {"benchmark": self.benchmark, **vars(self.windows)}
+
+    def from_file(self, path: Path) -> list[Question]:
+        """Return the questions of a SQuAD-format file."""
+        return read_squad(path)
+
+    def from_hub(self, source: str, split: str) -> list[Question]:
+        """Return the questions of a Hub data set with SQuAD's columns."""
+        return questions_of(load_from_hub(source, split), f"{source} {split}")
+
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
+        """Return training and dev questions: SQuAD for English, MLQA's machine translations of it for others."""
+        if language == ENGLISH:
+            return self.from_hub("rajpurkar/squad", HUB_SPLITS[split])
+        return load_mlqa(f"mlqa-translate-train.{language}", HUB_SPLITS[split])
+
+    def check(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
+        """See that every question fits, and report answers that no window holds."""
+        unanswerable = count_unanswerable(self.encode(examples, tokenizer), len(examples))
+        return [{"answers outside every window": unanswerable, "of": len(examples)}] if unanswerable else []
+
+    def encode(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+        """Encode each question with every window of its context."""
+        return encode_windows(examples, tokenizer, self.windows)
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        """Keep padding out of the softmax, so that a loss does not depend on what else is in the batch."""
+        model.register_forward_hook(_mask_padding, with_kwargs=True)
+        return model
+
+    def loss(self, outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None) -> torch.Tensor:
+        """Return the mean cross-entropy of starts and ends; `labels` is (B, 2)."""
+        logits = torch.stack([outputs.start_logits, outputs.end_logits], dim=1)  # (B, 2, L)
+        return mean_cross_entropy(logits, labels, num_items_in_batch)
+
+    def score(
+        self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[Question], language: str
+    ) -> Scored:
+        """Find the best answers and score them; `outputs` holds (rows, L) start and end logits."""
+        start_logits, end_logits = outputs
+        predicted = best_spans(start_logits, end_logits, encoded, examples, self.windows)
+        rule = self.scorer(language)
+        scores = [rule(text, question.answers) for text, question in zip(predicted, examples, strict=True)]
+        metrics = {name: Ratio.mean([score[name] for score in scores]) for name in ("exact_match", "f1")}
+        answers = [{"id": question.id, "text": text} for text, question in zip(predicted, examples, strict=True)]
+        return Scored(metrics, answers)
+
+    def scorer(self, language: str) -> Callable[[str, Sequence[str]], dict[str, float]]:
+        """Return the benchmark's rule for one answer in a language: here SQuAD's for all."""
+        return squad_score
+
+
+class MLQA(QuestionTask):
+    """MLQA's test set, scored by its own rules for the language of the context.
+
+    Local layout: `squad/mlqa-test.context-LL.question-LL.json.gz` or the official
+    `MLQA_V1/test/test-context-LL-question-LL.json`; training files are named with --train_file. On the Hub
+    `facebook/mlqa`.
+    """
+
+    benchmark = "mlqa"
+    part: ClassVar[tuple[str, str]] = ("test", "test")  # as in file names, on the Hub
+    languages = ("en", "ar", "de", "es", "hi", "vi", "zh")
+
+    @property
+    def patterns(self) -> dict[str, tuple[str, ...]]:  # type: ignore[override]
+        """Names of local files."""
+        part = self.part[0]
+        crossed = (
+            f"squad/mlqa-{part}.context-{{context}}.question-{{question}}.json.gz",
+            f"MLQA_V1/{part}/{part}-context-{{context}}-question-{{question}}.json",
+        )
+        return {"train": ("squad/train.{language}.json.gz",), "dev": ("squad/dev.{language}.json.gz",), "test": crossed}
+
+    def tests(self, languages: Sequence[str]) -> list[str]:
+        """Return every combination, as context-question."""
+        return [f"{context}-{question}" for context in languages for question in languages]
+
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
+        """Return the questions of a split; a test from MLQA itself."""
+        if split != "test":
+            return super().from_benchmark(split, language)
+        return load_mlqa(f"mlqa.{language.replace('-', '.')}", self.part[1])
+
+    def scorer(self, language: str) -> Callable[[str, Sequence[str]], dict[str, float]]:
+        """Return MLQA's rule for the language of the context, which is that of the answer."""
+        context = language.partition("-")[0]
+        return lambda prediction, answers: mlqa_score(prediction, answers, context)
+
+
+class MLQADev(MLQA):
+    """MLQA's dev set as the test: for places where the test set is not at hand. Results say `mlqa-dev`."""
+
+    benchmark = "mlqa-dev"
+    part: ClassVar[tuple[str, str]] = ("dev", "validation")
+
+
+class XQuAD(QuestionTask):
+    """XQuAD, scored by SQuAD's rules in every language, as its authors do.
+
+    Local layout: `squad/xquad.LL.json.gz` or `xquad.LL.json`. On the Hub `google/xquad`.
+    """
+
+    benchmark = "xquad"
+    languages = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
+    patterns: ClassVar = {
+        "train": ("squad/train.{language}.json.gz",),
+        "dev": ("squad/dev.{language}.json.gz",),
+        "test": ("squad/xquad.{language}.json.gz", "xquad.{language}.json"),
+    }
+
+    def from_benchmark(self, split: str, language: str) -> list[Question]:
+        """Return the questions of a split; a test from XQuAD itself."""
+        if split != "test":
+            return super().from_benchmark(split, language)
+        return self.from_hub(f"google/xquad:xquad.{language}", "validation")
+
+
+def load_mlqa(config: str, split: str) -> list[Question]:
+    """Load a part of MLQA from the Hub.
+
+    Its main branch is a loading script; the parquet branch knows configurations only as folders. Were a folder passed
+    over and all of them read, ids would repeat, which `questions_of` refuses.
+    """
+    rows = load_dataset("facebook/mlqa", data_dir=config, split=split, revision="refs/convert/parquet")
+    return questions_of(rows, f"MLQA {config} {split}")
+
+
+def questions_of(rows: Dataset, origin: str) -> list[Question]:
+    """Turn rows with SQuAD's columns into checked questions."""
+    missing = [column for column in ("id", "question", "context", "answers") if column not in rows.column_names]
+    if missing:
+        raise ValueError(f"{origin} lacks {', '.join(missing)}; it has {', '.join(rows.column_names)}")
+    questions = [
+        Question(
+            row["id"],
+            row["question"],
+            row["context"],
+            tuple(row["answers"]["text"]),
+            tuple(row["answers"]["answer_start"]),
+        )
+        for row in rows
+    ]
+    check_questions(questions, origin)
+    return questions
+
+
+def _mask_padding(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: ModelOutput) -> ModelOutput:
+    padding = kwargs["attention_mask"] == 0  # (B, L)
+    for name in ("start_logits", "end_logits"):
+        outputs[name] = outputs[name].masked_fill(padding, torch.finfo(outputs[name].dtype).min)
+    return outputs

@@ -1,0 +1,50 @@
+"""PAN-X, also called WikiANN (Pan et al. 2017; Rahimi et al. 2019): names of persons, organisations and places.
+
+F1 over whole entities, as seqeval counts them.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from datasets import Dataset
+
+from weam.entities import entity_counts
+from weam.scores import Ratio
+from weam.transfer.tasks.files import SPLITS
+from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
+from weam.transfer.tasks.task import Scored
+
+
+class PANX(TaggingTask):
+    """Named-entity recognition.
+
+    Local layout: `xtreme_r/wikiann/{train,dev,test}.LL.jsonl.gz`, JSON lines with `tokens` and `ner_tags` (B-PER to O).
+    On the Hub `google/xtreme`, `PAN-X.en` and so on.
+    """
+
+    benchmark = "panx"
+    metric = "f1"
+    languages = (
+        "en", "af", "ar", "bg", "bn", "de", "el", "es", "et", "eu", "fa", "fi", "fr", "he", "hi", "hu", "id", "it",
+        "ja", "jv", "ka", "kk", "ko", "ml", "mr", "ms", "my", "nl", "pt", "ru", "sw", "ta", "te", "th", "tl", "tr",
+        "ur", "vi", "yo", "zh",
+    )  # fmt: skip
+    labels = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+    untagged = "O"
+    patterns: ClassVar = {split: (f"xtreme_r/wikiann/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
+    columns = ("tokens", "ner_tags")
+
+    def hub_source(self, language: str) -> str:
+        """Return XTREME's configuration of a language."""
+        return f"google/xtreme:PAN-X.{language}"
+
+    def score(
+        self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[TaggedSentence], language: str
+    ) -> Scored:
+        """Count right, predicted and gold entities: F1 = 2 right / (predicted + gold)."""
+        predicted = self.tags(outputs[0], encoded, examples)
+        counts = [entity_counts(tags, sentence.tags) for tags, sentence in zip(predicted, examples, strict=True)]
+        right = np.array([2.0 * count.right for count in counts])
+        entities = np.array([float(count.predicted + count.gold) for count in counts])
+        return Scored({"f1": Ratio(right, entities)}, predicted)

@@ -1,0 +1,256 @@
+"""The call that all tasks share: read a language's examples, encode them, score a model's outputs.
+
+A task knows its benchmark and the stock head that it needs. It does not train (`weam/transfer/zero_shot.py` does).
+"""
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.nn import functional
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput
+
+from weam.scores import Ratio
+from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files, read_json_lines
+
+IGNORED = -100  # a label that is not scored
+ENGLISH = "en"
+HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold halves of a character, UTF-8 may not
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model did on N examples of one language.
+
+    Attributes:
+        metrics: name -> the metric over the N examples.
+        predictions: what was predicted for each, for people to read.
+    """
+
+    metrics: dict[str, Ratio]
+    predictions: list[Any]
+
+
+class Task(ABC):
+    """A benchmark: its examples in every language, and how they are learnt and scored.
+
+    Attributes:
+        benchmark: its name in results.
+        metric: the one that selects on dev.
+        languages: those of its test set.
+        auto_class: the stock Auto class with the head that it needs.
+        labels: the names of the classes, None where the head has no classes.
+        patterns: split -> names of local files.
+    """
+
+    benchmark: str
+    metric: str
+    languages: tuple[str, ...]
+    auto_class: Any
+    labels: tuple[str, ...] | None = None
+    patterns: ClassVar[dict[str, tuple[str, ...]]]
+
+    def __init__(self, files: DataFiles, max_length: int = 128) -> None:
+        """Remember where examples come from and how many pieces an input may have."""
+        self.files = files
+        self.max_length = max_length
+
+    def read(self, split: str, language: str) -> list[Any]:
+        """Return the checked examples (frozen dataclasses) of a split in a language.
+
+        Raises:
+            ValueError: an example is broken; names it.
+            FileNotFoundError: there are none in this language.
+        """
+        paths = self.files.find(split, language, self.patterns[split])
+        return read_files(paths, self.from_file) if paths is not None else self.from_benchmark(split, language)
+
+    def read_custom(self, source: str) -> list[Any]:
+        """Return the checked examples of a file, or of a Hub data set `NAME` or `NAME:CONFIG` (its train split)."""
+        path = Path(source)
+        return read_files([path], self.from_file) if path.is_file() else self.from_hub(source, "train")
+
+    @abstractmethod
+    def from_file(self, path: Path) -> Iterable[Any]:
+        """Return the examples of a local file."""
+
+    @abstractmethod
+    def from_hub(self, source: str, split: str) -> list[Any]:
+        """Return the examples of a split of a Hub data set `NAME` or `NAME:CONFIG`."""
+
+    @abstractmethod
+    def from_benchmark(self, split: str, language: str) -> list[Any]:
+        """Return the examples that the Hub has of the benchmark."""
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+        """Return inputs of the model with `labels` and `length`; an example may become several rows."""
+
+    @abstractmethod
+    def score(
+        self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[Any], language: str
+    ) -> Scored:
+        """Score the outputs of the model on `encoded`, row by row in its order."""
+
+    def check(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
+        """Check what only a tokenizer shows; return what users should know about the examples."""
+        return []
+
+    def settings(self) -> dict[str, Any]:
+        """Return what of this task makes a difference to the result."""
+        return {"benchmark": self.benchmark, "max_length": self.max_length}
+
+    def tests(self, languages: Sequence[str]) -> list[str]:
+        """Return what is tested for the given languages: here those themselves."""
+        return list(languages)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> "PaddedBatch":
+        """Return what makes a batch of rows."""
+        return PaddedBatch(tokenizer)
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        """Change the stock model where the task must; most need not."""
+        return model
+
+    def loss(self, outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None) -> torch.Tensor:
+        """Return the loss of a batch, as the Trainer's `compute_loss_func` wants it."""
+        return mean_cross_entropy(outputs.logits, labels, num_items_in_batch)
+
+
+class RowTask(Task):
+    """A benchmark whose examples are rows with the same columns on the Hub and in local files of JSON lines.
+
+    Attributes:
+        columns: of a row.
+    """
+
+    columns: tuple[str, ...]
+
+    def from_file(self, path: Path) -> Iterable[Any]:
+        """Return the examples of a file of JSON lines."""
+        return self.examples(read_json_lines(path, self.columns))
+
+    def from_hub(self, source: str, split: str) -> list[Any]:
+        """Return the examples of a Hub data set."""
+        return self.examples(hub_rows(load_from_hub(source, split), f"{source} {split}", self.columns))
+
+    def from_benchmark(self, split: str, language: str) -> list[Any]:
+        """Return the Hub's examples of the benchmark in a language."""
+        return self.from_hub(self.hub_source(language), HUB_SPLITS[split])
+
+    @abstractmethod
+    def hub_source(self, language: str) -> str:
+        """Return where the Hub has the benchmark in a language, as `NAME:CONFIG`."""
+
+    @abstractmethod
+    def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Any]:
+        """Turn (place, record) into checked examples.
+
+        Raises:
+            ValueError: a record is broken; names its place.
+        """
+
+
+class PaddedBatch:
+    """A list of rows -> tensors.
+
+    | key | shape, dtype | meaning |
+    |---|---|---|
+    | input_ids, attention_mask, token_type_ids | (B, L) int64 | what the tokenizer gave, padded to the longest row |
+    | labels | (B,) or (B, K) int64 | a class, or K labels padded with -100; absent if the rows have none |
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Take the names of the model's inputs from its tokenizer."""
+        self.pad = DataCollatorWithPadding(tokenizer)
+        self.names = tokenizer.model_input_names
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Pad and stack; other columns are left out."""
+        batch = dict(self.pad([{name: row[name] for name in self.names if name in row} for row in rows]))
+        if "labels" in rows[0]:
+            labels = [torch.tensor(row["labels"]) for row in rows]
+            if labels[0].dim() == 0:  # a class for each row
+                batch["labels"] = torch.stack(labels)
+            else:
+                batch["labels"] = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=IGNORED)
+        return batch
+
+
+def mean_cross_entropy(
+    logits: torch.Tensor, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None
+) -> torch.Tensor:
+    """Return the summed cross-entropy over the number of labels in the whole optimiser step.
+
+    Stock heads return the mean of each batch, which the Trainer then scales wrongly under accumulation, and which
+    weighs labels unequally where batches hold different numbers of them.
+
+    Args:
+        logits: (..., C) float.
+        labels: (...) int64, -100 where there is none.
+        num_items_in_batch: labels of all accumulated batches and processes; None: those of this batch.
+    """
+    losses = functional.cross_entropy(
+        logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    items = (labels != IGNORED).sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+    return losses / items.clamp(min=1)  # a row may go on with a word that began in the row before: no label at all
+
+
+def fingerprint(examples: Sequence[Any]) -> str:
+    """Return a hash of examples in their order; equal hashes mean equal test sets."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps(asdict(example), sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def subset(examples: Sequence[Any], limit: int | None) -> list[Any]:
+    """Return at most `limit` examples, always the same ones of equally many, in their order.
+
+    Parallel test sets so keep the same rows in every language.
+    """
+    if limit is None or limit >= len(examples):
+        return list(examples)
+    chosen = np.random.default_rng(0).permutation(len(examples))[:limit]
+    return [examples[row] for row in sorted(chosen.tolist())]
+
+
+def check_label(label: object, names: tuple[str, ...], place: str) -> str:
+    """Return the name of a label given by name or, as Hub data sets do, by number.
+
+    >>> check_label(1, ("no", "yes"), "dev.jsonl:7")
+    'yes'
+
+    Raises:
+        ValueError: the label is none of the set; names the place.
+    """
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names):
+        return names[label]
+    if label in names:
+        return str(label)
+    raise ValueError(f"{place}: the label is {label!r}, which is none of {', '.join(names)}; mend or remove the row")
+
+
+def check_text(record: Mapping[str, Any], columns: tuple[str, ...], place: str) -> tuple[str, ...]:
+    """Return the texts of some columns.
+
+    Raises:
+        ValueError: one is no text, blank, or holds half a character; names the place.
+    """
+    for column in columns:
+        text = record[column]
+        if not isinstance(text, str) or not text.strip() or SURROGATE.search(text):
+            raise ValueError(f"{place}: {column} is {text!r}; it must hold text")
+    return tuple(record[column] for column in columns)
