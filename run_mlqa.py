@@ -13,7 +13,8 @@ import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.pretraining.training import leave_process_group
+from weam.cards.publish import prepare_output, publish
+from weam.runs import leave_process_group
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.mlqa import MLQA, MLQADev, XQuAD
@@ -42,7 +43,8 @@ def main() -> None:
     logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
     windows = Windows(question_args.max_length, question_args.doc_stride, question_args.max_answer_length)
     task = BENCHMARKS[question_args.benchmark](transfer_args.files, windows)
-    evaluate_transfer("run_mlqa", task, checkpoint_args, transfer_args, args)
+    repository = prepare_output(checkpoint_args, transfer_args, args)
+    publish(evaluate_transfer("run_mlqa", task, checkpoint_args, transfer_args, args), args, repository)
 
 
 if __name__ == "__main__":

@@ -18,17 +18,17 @@ from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
-from weam.arguments import NEW_HEAD_WARMUP_STEPS, Arguments, ModelArguments, parse_arguments, pretraining_settings
-from weam.cards.card import create_repository, push_model, write_model_card
-from weam.checkpoint import (
-    LoadedModel,
-    add_adapters,
-    check_vocabulary,
-    load_model,
-    load_tokenizer,
-    merge_adapters,
-    save_as_stock,
+from weam.cards.card import write_model_card
+from weam.cards.publish import create_repository, push_model
+from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
+from weam.pretraining.arguments import (
+    NEW_HEAD_WARMUP_STEPS,
+    Arguments,
+    ModelArguments,
+    parse_arguments,
+    pretraining_settings,
 )
+from weam.pretraining.checkpoint import load_model, save_as_stock
 from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
@@ -43,18 +43,10 @@ from weam.pretraining.held_out import (
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.objectives import BertForWordAlignment, Objective
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
-from weam.pretraining.training import (
-    HeadWarmup,
-    check_output_dir,
-    check_settings,
-    clear_output_dir,
-    find_checkpoint,
-    leave_process_group,
-    make_trainer,
-    run_training,
-    warm_up_head,
-)
+from weam.pretraining.training import HeadWarmup, make_trainer, warm_up_head
 from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
+from weam.runs import check_output_dir, check_settings, clear_output_dir, find_checkpoint, leave_process_group
+from weam.trainer import run_training
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()

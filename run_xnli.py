@@ -11,7 +11,8 @@ import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.pretraining.training import leave_process_group
+from weam.cards.publish import prepare_output, publish
+from weam.runs import leave_process_group
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.xnli import XNLI
 from weam.transfer.zero_shot import evaluate_transfer
@@ -33,7 +34,8 @@ def main() -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
     task = XNLI(transfer_args.files, xnli_args.max_length)
-    evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args)
+    repository = prepare_output(checkpoint_args, transfer_args, args)
+    publish(evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args), args, repository)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.pretraining.training import leave_process_group
+from weam.cards.publish import prepare_output, publish
+from weam.runs import leave_process_group
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
-from weam.transfer.retrieval import evaluate_retrieval
+from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
 from weam.transfer.tasks.panx import PANX
 from weam.transfer.tasks.pawsx import PAWSX
 from weam.transfer.tasks.tatoeba import BENCHMARK as TATOEBA
@@ -43,10 +44,14 @@ def main() -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
     if task_args.task == TATOEBA:
-        evaluate_retrieval("run_xtreme_r", task_args.layer, checkpoint_args, transfer_args, args)
+        check_trains_nothing(checkpoint_args, transfer_args, args)
+    repository = prepare_output(checkpoint_args, transfer_args, args)
+    if task_args.task == TATOEBA:
+        results = evaluate_retrieval("run_xtreme_r", task_args.layer, checkpoint_args, transfer_args, args)
     else:
         task = TASKS[task_args.task](transfer_args.files, task_args.max_length)
-        evaluate_transfer("run_xtreme_r", task, checkpoint_args, transfer_args, args)
+        results = evaluate_transfer("run_xtreme_r", task, checkpoint_args, transfer_args, args)
+    publish(results, args, repository)
 
 
 if __name__ == "__main__":

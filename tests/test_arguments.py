@@ -13,7 +13,8 @@ import run_mlqa
 import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
-from weam.arguments import PreTrainingArguments, parse_arguments, parse_settings, pretraining_settings
+from weam.arguments import parse_settings
+from weam.pretraining.arguments import PreTrainingArguments, parse_arguments, pretraining_settings
 from weam.transfer.arguments import FineTuningArguments
 
 MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]

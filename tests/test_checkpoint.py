@@ -22,16 +22,8 @@ from transformers import (
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import ROOT, small_config, small_tokenizer
-from weam.checkpoint import (
-    LoraSettings,
-    add_adapters,
-    check_vocabulary,
-    load_model,
-    load_tokenizer,
-    load_with_head,
-    merge_adapters,
-    save_as_stock,
-)
+from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_tokenizer, load_with_head, merge_adapters
+from weam.pretraining.checkpoint import load_model, save_as_stock
 from weam.pretraining.objectives import OBJECTIVES
 
 WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoConfig, AutoTokenizer, BertConfig
 
 from tests.conftest import ROOT
-from weam.alignment.aligner import read_gold
+from weam.alignment.gold import read_gold
 
 FOLDER = ROOT / "recipes" / "quickstart"
 LANGUAGES = ("de", "es", "zh")

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.pages.__main__ import filled_pages
 from tests.conftest import ROOT
-from tests.pretraining.test_preparation import write_hub_folder
 from tests.support.command_line import environment, make_workspace, sentence_pairs
 from tests.support.evaluation_data import write_mlqa, write_udpos, write_xnli
+from tests.support.hub_server import write_hub_folder
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -46,22 +46,6 @@ def test_the_tree_names_what_is_there_and_all_of_it() -> None:
     assert [path for path in tree() if not (ROOT / path).exists()] == []
     modules = {str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.py"), *ROOT.glob("weam/*.py")]}
     assert {path for path in modules if Path(path).name not in NOT_IN_THE_TREE} <= set(tree())
-
-
-def imported(path: Path) -> set[str]:
-    """Return the files of ours that a file imports, as the tree names them; `weam/tasks/` is one place."""
-    names = re.findall(r"^\s*(?:from|import) ((?:weam|modeling_weam|data_collator_weam)[\w.]*)", path.read_text(), re.M)
-    return {
-        "weam/tasks/" if name.startswith("weam.transfer.tasks") else f"{name.replace('.', '/')}.py" for name in names
-    }
-
-
-def test_files_import_only_from_files_above_them() -> None:
-    places = [path for path in tree() if path.startswith(("weam/", "modeling", "data_collator")) and path != "weam/"]
-    for number, place in enumerate(places):
-        files = [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).glob("*.py"))
-        wrong = set.union(*map(imported, files)) - set(places[:number]) - {place}
-        assert not wrong, f"{place} imports {wrong}"
 
 
 def test_links_lead_somewhere() -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
-from weam.arguments import parse_arguments
+from weam.pretraining.arguments import parse_arguments
 from weam.results import (
     Comparison,
     Measurement,
@@ -20,9 +20,9 @@ from weam.results import (
     read_results,
     scores_table,
     summarise,
-    write_json,
     write_results,
 )
+from weam.storage import write_json
 
 NEEDED = ["--config_name", "folder", "--train_file", "en-de=a.tsv", "--output_dir", "out"]
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from datasets import Dataset, concatenate_datasets
 
 from tests.conftest import ROOT
-from weam.storage import cached_folder, file_fingerprint
+from weam import storage
+from weam.storage import cached_folder, file_fingerprint, read_rows, whole_column
 
 
 def test_built_once_and_found_by_its_key(tmp_path):
@@ -76,3 +78,18 @@ def test_fingerprint_is_that_of_the_bytes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     assert file_fingerprint(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("rows", [None, [3, 1, 2], range(2, 5)])
+def test_a_whole_column_has_the_selected_rows_in_their_order(rows):
+    dataset = concatenate_datasets([Dataset.from_dict({"length": [5, 6, 7]}), Dataset.from_dict({"length": [8, 9]})])
+    dataset = dataset if rows is None else dataset.select(rows)
+    assert whole_column(dataset, "length").tolist() == dataset["length"][:]
+
+
+@pytest.mark.parametrize("rows", [None, [3, 1, 2], range(2, 5)])
+def test_rows_are_read_in_their_order_whatever_the_size_of_a_batch(rows, monkeypatch):
+    monkeypatch.setattr(storage, "READ_AT_ONCE", 2)
+    dataset = Dataset.from_dict({"id": [0, 1, 2, 3, 4], "ids": [[5], [], [6, 7], [8], [9]], "text": list("abcde")})
+    dataset = dataset if rows is None else dataset.select(rows)
+    assert list(read_rows(dataset, "ids", "text")) == [(row["ids"], row["text"]) for row in dataset]

@@ -14,8 +14,6 @@ from statistics import fmean
 
 import numpy as np
 
-from weam.alignment.aligner import GoldSentence
-
 Link = tuple[int, int]  # (source position, target position)
 
 # The official scorers' rules. These tables delete characters: SQuAD's ASCII signs, $ and + among them; MLQA's Unicode
@@ -77,11 +75,6 @@ def alignment_error_rate(
         recall=_ratio(right_sure, all_sure),
         alignment_error_rate=1 - _ratio(right_sure + right_possible, found + all_sure),
     )
-
-
-def score_links(predicted: Sequence[Collection[Link]], gold: Sequence[GoldSentence]) -> AlignmentScores:
-    """Score the links of hand-aligned sentences, in their order."""
-    return alignment_error_rate(predicted, [s.sure for s in gold], [s.possible for s in gold])
 
 
 def retrieval_accuracy(queries: np.ndarray, candidates: np.ndarray) -> float:

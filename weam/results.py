@@ -29,6 +29,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from weam.storage import write_json
+
 RESULTS_FILE = "results.json"
 SETTINGS_FILE = "settings.json"  # of a run that may have to go on
 FORMAT = 2
@@ -237,13 +239,6 @@ def parse_results(record: object, origin: str) -> Results:
         return Results(**{**record, **parts})
     except (KeyError, TypeError) as error:
         raise ValueError(f"{origin} is damaged ({error}); measure again") from error
-
-
-def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
-    """Write JSON that people can read too, whole or not at all."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
 """Scores of single examples, from which every figure of an evaluation is a sum: means, intervals, comparisons.
 
-Knows no tasks and no models.
+On disk they stand beside the predictions, a line for each test example: what runs are compared by, and what people read
+when they ask what a model gets wrong. Knows no tasks and no models.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 DRAWS = 10_000
 CHUNK = 500  # draws at once: bounds the memory
+PREDICTIONS_FOLDER = "predictions"
 
 
 @dataclass(frozen=True)
@@ -121,3 +126,47 @@ def _resampled(by_seed: Mapping[int, Ratio], weights: np.ndarray, drawn: np.ndar
 
 def _divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
     return numerators / np.where(denominators == 0, 1, denominators)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model did on N examples of one language.
+
+    Attributes:
+        metrics: name -> the metric over the N examples.
+        predictions: what was predicted for each, for people to read.
+    """
+
+    metrics: dict[str, Ratio]
+    predictions: list[Any]
+
+
+def predictions_file(folder: Path, training: str, benchmark: str, language: str) -> Path:
+    """Return where the predictions of one training on one test set belong."""
+    return folder / PREDICTIONS_FOLDER / training / f"{benchmark}.{language}.jsonl"
+
+
+def write_predictions(scored: Scored, path: Path) -> None:
+    """Write a line for each example: what was predicted, and numerator and denominator of each metric."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        for row, prediction in enumerate(scored.predictions):
+            scores = {
+                name: [float(ratio.numerators[row]), float(ratio.denominators[row])]
+                for name, ratio in scored.metrics.items()
+            }
+            file.write(json.dumps({"prediction": prediction, "scores": scores}, ensure_ascii=False) + "\n")
+    unfinished.replace(path)
+
+
+def read_scores(path: Path) -> dict[str, Ratio]:
+    """Read the metrics that `write_predictions` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with path.open(encoding="utf-8") as file:
+        scores = [json.loads(line)["scores"] for line in file]
+    pairs = {name: np.array([score[name] for score in scores]) for name in scores[0]}  # (N, 2)
+    return {name: Ratio(values[:, 0], values[:, 1]) for name, values in pairs.items()}

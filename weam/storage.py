@@ -1,20 +1,25 @@
-"""Cached folders that are whole or absent: what every stage before training stands on.
+"""What every stage keeps on disk: cached folders that are whole or absent, lines, JSON, columns of data sets.
 
 It does not know what is in a folder; the caller names everything that determines it.
 """
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 KEY_FILE = "key.json"
+READ_AT_ONCE = 1000  # rows
 
 
 def cached_folder(cache_dir: Path, name: str, key: dict[str, Any], build: Callable[[Path], None]) -> Path:
@@ -63,3 +68,45 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     description = json.loads(tokenizer.backend_tokenizer.to_str())
     settings = {key: value for key, value in description.items() if key not in ("padding", "truncation")}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    r"""Yield the lines of a UTF-8 file, gzipped or not, split at `\n` only.
+
+    Raises:
+        ValueError: bytes that are not UTF-8, or a damaged gzip file; names file and line.
+    """
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield text.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read after line {number}: {error}; give a whole gzip file") from error
+
+
+def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
+    """Write JSON that people can read too, whole or not at all."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def read_rows(dataset: Dataset, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of some columns, row after row, in the order of the arguments.
+
+    >>> list(read_rows(Dataset.from_dict({"id": [5, 6], "ids": [[1, 2], []]}), "ids", "id"))
+    [([1, 2], 5), ([], 6)]
+    """
+    for table in dataset.select_columns(list(columns)).with_format("arrow").iter(READ_AT_ONCE):
+        yield from zip(*(table[name].to_pylist() for name in columns), strict=True)
+
+
+def whole_column(dataset: Dataset, name: str) -> np.ndarray:
+    """Return a column of numbers, (rows,); `datasets` itself gathers row by row where rows have been selected."""
+    values = dataset.data.column(name).to_numpy()
+    rows = dataset._indices
+    return values if rows is None else values[rows.column(0).to_numpy()]

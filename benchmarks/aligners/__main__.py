@@ -26,19 +26,9 @@ from typing import Any
 import transformers  # its classes load when they are used; the process that is measured uses none
 
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from weam.alignment.aligner import (
-    ALIGNERS,
-    HEURISTICS,
-    GoldSentence,
-    Links,
-    SentencePair,
-    WordAligner,
-    aligner_version,
-    read_gold,
-    symmetrize,
-    word_links,
-)
-from weam.metrics import score_links
+from weam.alignment.aligner import ALIGNERS, SentencePair, WordAligner, aligner_version
+from weam.alignment.gold import GoldSentence, read_gold, score_links
+from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
 
 UNITS = ("piece", "word")
 NOTE = (

@@ -28,7 +28,8 @@ from tqdm.auto import tqdm
 
 from benchmarks.aligners.__main__ import machine, read_bitext
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from weam.alignment.aligner import SentencePair, WordAligner, aligner_version, format_pharaoh
+from weam.alignment.aligner import SentencePair, WordAligner, aligner_version
+from weam.alignment.formats import format_pharaoh
 
 DIVIDER = " ||| "
 CUT_AT_ONCE = 1000  # sentences

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.study.data import shuffle, write_lines
-from weam.alignment.aligner import Links, format_pharaoh
-from weam.bitext.reading import read_lines
+from weam.alignment.formats import format_pharaoh
+from weam.alignment.symmetrization import Links
+from weam.storage import read_lines
 
 TO_FULLWIDTH = 0xFEE0  # from "!" to "！", and so on for all of ASCII that is printed
 WORD = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")

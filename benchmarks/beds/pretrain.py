@@ -15,10 +15,12 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer, PreTrainedT
 from benchmarks.beds.plan import PreTraining
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
-from weam.arguments import PreTrainingArguments
-from weam.bitext.reading import read_lines
-from weam.checkpoint import save_as_stock
-from weam.pretraining.training import find_checkpoint, make_trainer, run_training
+from weam.pretraining.arguments import PreTrainingArguments
+from weam.pretraining.checkpoint import save_as_stock
+from weam.pretraining.training import make_trainer
+from weam.runs import find_checkpoint
+from weam.storage import read_lines
+from weam.trainer import run_training
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

@@ -28,8 +28,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.aligners.__main__ import make_corpus, read_bitext
 from modeling_weam import WEAMBertModel
-from weam.alignment.aligner import ALIGNERS, WordAligner, read_gold, symmetrize, word_links
-from weam.metrics import retrieval_accuracy, score_links
+from weam.alignment.aligner import ALIGNERS, WordAligner
+from weam.alignment.gold import read_gold, score_links
+from weam.alignment.symmetrization import symmetrize, word_links
+from weam.metrics import retrieval_accuracy
 from weam.pretraining.held_out import aligner_error_rate, sentence_vectors
 from weam.results import RESULTS_FILE, read_results, versions
 from weam.transfer.tasks.files import DataFiles

@@ -15,7 +15,7 @@ from benchmarks.pages import scaling as scaling_page
 from benchmarks.pages.results import difference, held_out_table
 from benchmarks.study.answers import listed, placebo_answer
 from benchmarks.study.cells import LAST, encoder_table, layer_column, score_column
-from benchmarks.study.collect import HOLDS, SEEDS_TO_DECIDE
+from benchmarks.study.claims import HOLDS, SEEDS_TO_DECIDE
 from benchmarks.study.plan import LARGE_PAIRS, WARM_HEAD
 from benchmarks.study.record import DEV_ROWS, ENTITIES, ERROR_RATE, RETRIEVAL, TAGS, ZERO_SHOT, read_study
 from benchmarks.study.tables import PLACEBO, headline_table, in_words

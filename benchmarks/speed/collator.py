@@ -31,8 +31,8 @@ from transformers import BertTokenizer, DataCollatorForLanguageModeling, PreTrai
 from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
+from weam.bitext.selection import draw_pairs
 from weam.pretraining.features import cache_features
-from weam.pretraining.preparation import draw_pairs
 
 MASKED_SHARE = 0.3
 MAX_LENGTH = 128

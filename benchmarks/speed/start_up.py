@@ -27,7 +27,9 @@ from benchmarks.processes import Peak, in_a_fresh_process, process_status
 from benchmarks.speed.__main__ import machine
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
-from weam.arguments import AlignmentArguments, BitextArguments, PreTrainingArguments
+from weam.alignment.arguments import AlignmentArguments
+from weam.bitext.arguments import BitextArguments
+from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.preparation import prepare_language_pairs
 from weam.pretraining.training import make_trainer

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 from benchmarks.processes import process_status
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
-from weam.alignment.aligner import Links
+from weam.alignment.symmetrization import Links
 from weam.pretraining.features import SPECIAL_PIECES, encode_pairs
 
 STOCK = "stock masked language model"

@@ -9,8 +9,9 @@ from math import sqrt
 from typing import Any
 
 from benchmarks.study.cells import percent, points, seed_note, signed
-from benchmarks.study.collect import LIKE, REPRESENTATION, TRANSFER_GAP, baseline, drawn_as_it_comes
-from benchmarks.study.plan import MBERT, SIZES, THEN_NLI, WIDE_MBERT
+from benchmarks.study.claims import LIKE, REPRESENTATION
+from benchmarks.study.collect import TRANSFER_GAP
+from benchmarks.study.plan import MBERT, SIZES, THEN_NLI, WIDE_MBERT, baseline, drawn_as_it_comes
 from benchmarks.study.record import (
     ERROR_RATE,
     FROM_ENGLISH,

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.study.collect import baseline
-from benchmarks.study.plan import HEADLINE, MBERT, SIZES, WIDE_MBERT
+from benchmarks.study.plan import HEADLINE, MBERT, SIZES, WIDE_MBERT, baseline
 from benchmarks.study.record import (
     ENTITIES,
     ERROR_RATE,

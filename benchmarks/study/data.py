@@ -23,13 +23,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study.plan import JOINT, PAIRS
-from weam.alignment.aligner import Links, WordAligner
+from weam.alignment.aligner import WordAligner
+from weam.alignment.arguments import AlignmentArguments
 from weam.alignment.links import AlignerSettings, align_bitext
 from weam.alignment.shards import pharaoh_lines
-from weam.arguments import AlignmentArguments
-from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file, read_lines
+from weam.alignment.symmetrization import Links
+from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.checkpoint import load_tokenizer
-from weam.columns import read_rows
+from weam.storage import read_lines, read_rows
 
 LANGUAGES = ("en", "de", "es", "zh", "tr", "sw", "hi", "ar", "vi")
 XQUAD_LANGUAGES = ("en", "de", "es", "zh")

@@ -48,6 +48,8 @@ WIDE_TATOEBA = ("de", "es", "zh", "ja", "tr", "sw", "hi", "ar", "vi")
 PASSAGES: Settings = {"max_length": 256, "doc_stride": 64, "per_device_train_batch_size": 16}  # how answers are sought
 ENGLISH_QUESTIONS = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki")  # no paragraph of XQuAD, all of its kind
 
+ENGLISH = "en"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -566,3 +568,63 @@ def plan(scale: Scale, questions: Sequence[str]) -> list[Step]:
             if steps.setdefault(step.name, step) != step:
                 raise ValueError(f"the plan has two steps called {step.name!r}")
     return list(steps.values())
+
+
+DEEP_MBERT = base(max(LAYERS))  # what the headline rows begin with
+
+
+def is_foreign(language: str) -> bool:
+    """Return whether test examples are what transfer is about; contexts in English are not.
+
+    >>> [is_foreign(name) for name in ("de", "en", "de-en", "en-de")]
+    [True, False, True, False]
+    """
+    return language.partition("-")[0] != ENGLISH
+
+
+def relatives(encoder: str) -> list[str]:
+    """Return what an encoder of the breadth differs from in one thing: ablation, links, having none.
+
+    >>> relatives("weam warm head shuffled links")
+    ['weam', 'weam warm head', 'tlm warm head']
+    """
+    system = encoder.partition(" ")[0]
+    with_links = encoder.removesuffix(SHUFFLED)
+    return [system, with_links, with_links.replace("weam", "tlm", 1)]
+
+
+def siblings(encoder: str) -> dict[str, str]:
+    """Return what a headline row is compared with beside the backbone, itself trained on fewer pairs too.
+
+    >>> siblings("mlm headline 60,000 pairs")
+    {'weam': 'weam headline 60,000 pairs', 'tlm': 'tlm headline 60,000 pairs', 'fewer': 'mlm headline'}
+    """
+    kind = HEADLINE + encoder.partition(HEADLINE)[2]
+    return {"weam": f"weam{kind}", "tlm": f"tlm{kind}", "fewer": encoder.replace(LARGE_HEADLINE, HEADLINE)}
+
+
+def drawn_as_it_comes(encoder: str) -> str:
+    """Return the mixture of the same texts without sampling, whose exponent is 1; another encoder is its own.
+
+    >>> drawn_as_it_comes("en-sw 1 to 64 alpha 0.3"), drawn_as_it_comes("3 languages, total fixed")
+    ('en-sw 1 to 64 alpha 1', '3 languages, total fixed')
+    """
+    texts, alpha, _ = encoder.partition(" alpha ")
+    return f"{texts} alpha 1" if alpha else encoder
+
+
+def baseline(encoder: str) -> str:
+    """Return what an encoder of the plan began with, after the same fine-tuning.
+
+    >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
+    ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
+    >>> baseline("weam headline then nli")
+    'mbert 12 layers then nli'
+    """
+    if encoder.endswith(THEN_NLI):
+        return baseline(encoder.removesuffix(THEN_NLI)) + THEN_NLI
+    if HEADLINE in encoder:
+        return DEEP_MBERT
+    if encoder.endswith(" layers"):
+        return base(int(encoder.split()[-2]))
+    return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT

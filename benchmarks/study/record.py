@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.study.collect import ENGLISH, TRANSFER_GAP
+from benchmarks.study.collect import TRANSFER_GAP
 from benchmarks.study.data import XNLI_TRAIN_ROWS
-from benchmarks.study.plan import GROWING, LAYERS, MBERT, SCALES, Scale
+from benchmarks.study.plan import ENGLISH, GROWING, LAYERS, MBERT, SCALES, Scale
 from benchmarks.study.store import compared_metric
 from weam.results import MEAN
 

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from modeling_weam import WEAMBertModel
-from weam.alignment.aligner import GoldSentence, read_gold
+from weam.alignment.gold import GoldSentence, read_gold
 from weam.metrics import retrieval_accuracy
 from weam.pretraining.held_out import aligner_error_rate
 from weam.results import Measurement, Results, command_line, write_results

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study.__main__ import FINISHED_FILE, Place
-from weam.predictions import predictions_file, read_scores
-from weam.results import RESULTS_FILE, Results, read_results, write_json
-from weam.scores import Ratio
+from benchmarks.study.places import FINISHED_FILE, Place
+from weam.results import RESULTS_FILE, Results, read_results
+from weam.scores import Ratio, predictions_file, read_scores
+from weam.storage import write_json
 
 METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "xquad": "f1", "mlqa": "f1", "tatoeba": "accuracy"}
 KEPT = ("seconds", "threads", "date")

@@ -23,8 +23,20 @@ from benchmarks.study.cells import (
     seed_note,
     signed,
 )
-from benchmarks.study.collect import ENGLISH, NOT_MEASURED, TRANSFER_GAP, baseline, drawn_as_it_comes, siblings
-from benchmarks.study.plan import HEADLINE, LARGE_HEADLINE, LARGE_PAIRS, MBERT, SHUFFLED, WIDE_MBERT
+from benchmarks.study.claims import NOT_MEASURED
+from benchmarks.study.collect import TRANSFER_GAP
+from benchmarks.study.plan import (
+    ENGLISH,
+    HEADLINE,
+    LARGE_HEADLINE,
+    LARGE_PAIRS,
+    MBERT,
+    SHUFFLED,
+    WIDE_MBERT,
+    baseline,
+    drawn_as_it_comes,
+    siblings,
+)
 from benchmarks.study.record import (
     ANSWERS,
     ENTITIES,

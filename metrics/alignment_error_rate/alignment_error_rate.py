@@ -8,7 +8,7 @@ from dataclasses import asdict
 import datasets
 import evaluate
 
-from weam.alignment.aligner import parse_pharaoh
+from weam.alignment.formats import parse_pharaoh
 from weam.metrics import alignment_error_rate
 
 DESCRIPTION = """

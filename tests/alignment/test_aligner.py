@@ -1,6 +1,5 @@
 """The aligner against the original FastAlign's own output, and against whatever may stand in a line."""
 
-import gzip
 import os
 import re
 import resource
@@ -14,72 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from weam.alignment.aligner import (
-    ALIGNERS,
-    DIRECTIONS,
-    HEURISTICS,
-    GoldSentence,
-    Links,
-    SentencePair,
-    WordAligner,
-    aligner_version,
-    format_pharaoh,
-    parse_pharaoh,
-    piece_links,
-    read_gold,
-    read_pharaoh,
-    shard,
-    symmetrize,
-    token_symbol,
-    word_links,
-)
+from tests.alignment.conftest import Reference
+from weam.alignment.aligner import ALIGNERS, DIRECTIONS, SentencePair, WordAligner, aligner_version, shard, token_symbol
+from weam.alignment.gold import GoldSentence
+from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
 from weam.metrics import AlignmentScores, alignment_error_rate
 
-REFERENCE_PAIRS = ("en-fr", "zh-en", "de-en")
 WORDS = {"house": "haus", "book": "buch", "red": "rotes", "small": "kleines", "the": "das", "sees": "sieht"}
 TOY_TEXTS = ("the house", "the book", "the red house", "red book", "small house", "the small book sees", "sees the")
 TOY_PAIRS: list[SentencePair] = [(text.split(), [WORDS[word] for word in text.split()]) for text in TOY_TEXTS * 4]
-
-
-class Reference:
-    """What the original program answers for one set: pieces, and links by direction or heuristic."""
-
-    def __init__(self, path: Path) -> None:
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            header, *rows = (line.rstrip("\n").split("\t") for line in file)
-        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-        self.pairs: list[SentencePair] = []
-        for pieces in columns.pop("pieces"):
-            source, target = pieces.split(" ||| ")
-            self.pairs.append((source.split(" "), target.split(" ")))
-        self.links = {name: [parse_pharaoh(line) for line in lines] for name, lines in columns.items()}
-
-
-@pytest.fixture(scope="module", params=REFERENCE_PAIRS)
-def reference_name(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def reference(reference_name: str, research_data: Path) -> Reference:
-    return Reference(research_data / "fast_align_reference" / f"{reference_name}.tsv.gz")
-
-
-@pytest.fixture(scope="module")
-def directions(reference: Reference) -> list[tuple[Links, Links]]:
-    aligner = WordAligner.train(reference.pairs, progress=False)
-    return list(aligner.align_directions(reference.pairs, progress=False))
 
 
 @pytest.fixture(scope="module")
 def mbert_tokenizer(research_data: Path) -> PreTrainedTokenizerBase:
     vocabulary = research_data / "tokenizer" / "mbert-vocab.txt"
     return BertTokenizer(vocab=str(vocabulary), do_lower_case=False, strip_accents=False)
-
-
-@pytest.fixture(scope="module")
-def gold(reference_name: str, research_data: Path) -> list[GoldSentence]:
-    return read_gold(research_data / "gold_alignments" / reference_name)
 
 
 @pytest.fixture(scope="module", params=ALIGNERS)
@@ -134,55 +82,6 @@ def test_error_rate_is_the_originals(
         theirs = reference.links[heuristic][: len(gold)]
         rates = [score_words(links, words, gold).alignment_error_rate for links in (ours, theirs)]
         assert abs(rates[0] - rates[1]) <= 0.003, (heuristic, rates)
-
-
-@pytest.mark.parametrize("heuristic", HEURISTICS)
-def test_symmetrisation_equals_the_program_atools(reference: Reference, heuristic: str) -> None:
-    directions = zip(reference.links["forward"], reference.links["reverse"], strict=True)
-    assert [symmetrize(forward, reverse, heuristic) for forward, reverse in directions] == reference.links[heuristic]
-
-
-# Symmetrisation, by hand
-
-
-@pytest.mark.parametrize(
-    ("heuristic", "expected"),
-    [
-        ("intersect", "0-0 2-2"),
-        ("union", "0-0 1-0 1-1 2-2 2-4 3-2 4-3"),
-        # 1-0 touches 0-0, 1-1 touches 0-0 and 2-2, 3-2 touches 2-2. 2-4 touches none; 4-3 touches 3-2.
-        ("grow-diag", "0-0 1-0 1-1 2-2 3-2 4-3"),
-        # 2-4 is added for target 4, which has no link yet, though source 2 has one ...
-        ("grow-diag-final", "0-0 1-0 1-1 2-2 2-4 3-2 4-3"),
-        # ... but not where both sides must be without.
-        ("grow-diag-final-and", "0-0 1-0 1-1 2-2 3-2 4-3"),
-    ],
-)
-def test_a_worked_example(heuristic: str, expected: str) -> None:
-    forward, reverse = parse_pharaoh("0-0 1-1 2-2 4-3 2-4"), parse_pharaoh("0-0 1-0 2-2 3-2")
-    assert format_pharaoh(symmetrize(forward, reverse, heuristic)) == expected
-
-
-links_strategy = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12).map(lambda x: sorted(set(x)))
-
-
-@given(links_strategy, links_strategy, st.sampled_from(HEURISTICS))
-def test_symmetrised_links_lie_between_intersection_and_union(forward: Links, reverse: Links, heuristic: str) -> None:
-    links = symmetrize(forward, reverse, heuristic)
-    assert set(forward) & set(reverse) <= set(links) <= set(forward) | set(reverse)
-    assert links == sorted(set(links))
-
-
-@given(links_strategy)
-def test_word_links_of_one_piece_words_are_the_links(links: Links) -> None:
-    positions = list(range(9))
-    assert word_links(links, positions, positions) == links == piece_links(links, positions, positions)
-
-
-@given(links_strategy)
-def test_piece_links_lead_back_to_the_word_links(links: Links) -> None:
-    words = [n // 2 for n in range(18)]
-    assert word_links(piece_links(links, words, words), words, words) == links
 
 
 # No line shifts
@@ -375,85 +274,6 @@ def test_progress_goes_to_the_error_stream(capsys: pytest.CaptureFixture[str]) -
     assert shown.out == ""
     for text in ("training forward: 100%", "training reverse: 100%", "4/4", "aligning: 100%", "28/28"):
         assert text in shown.err
-
-
-# Files
-
-
-def test_pharaoh_lines_round_trip(tmp_path: Path) -> None:
-    links: list[Links] = [[(0, 0), (1, 2)], [], [(10, 3)]]
-    text = "".join(format_pharaoh(pair_links) + "\n" for pair_links in links)
-    (tmp_path / "links.txt").write_text(text)
-    with gzip.open(tmp_path / "links.gz", "wt") as file:
-        file.write(text)
-    for name in ("links.txt", "links.gz"):
-        assert list(read_pharaoh(tmp_path / name)) == links
-        assert list(read_pharaoh(tmp_path / name, [(2, 3), (1, 1), (11, 4)])) == links
-
-
-def test_pharaoh_lines_end_at_newlines_only(tmp_path: Path) -> None:
-    (tmp_path / "links").write_bytes("0-0\u2028\x0c1-1\r\n2-2".encode())
-    assert list(read_pharaoh(tmp_path / "links")) == [[(0, 0), (1, 1)], [(2, 2)]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("0-0\n0:1\n", ":2: '0:1' is not a link; write SOURCE-TARGET"),
-        ("0-0\n0--1\n", ":2: '0--1' is not a link"),
-        ("0-0\n0-1\n", ":2: link 0-1 is outside its sentence pair of 2 and 1 tokens"),
-        ("0-0\n", " ends after line 1; a Pharaoh file has one line"),
-        ("0-0\n\n0-0\n", ":3 is one line too many"),
-        ("0-0\n\xff\n", ":2: 'utf-8' codec can't decode"),
-    ],
-)
-def test_bad_pharaoh_files_are_answered_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "links"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=re.escape(f"{path}{message}")):
-        list(read_pharaoh(path, [(1, 1), (2, 1)]))
-
-
-def test_gold_counts_from_one_and_sure_links_are_possible(tmp_path: Path) -> None:
-    (tmp_path / "a.src-tgt").write_text("das Haus ||| the house\nja ||| yes\n")
-    (tmp_path / "a.gold").write_text("1-1 2p2\n\n")
-    first, second = read_gold(tmp_path / "a")
-    assert first == GoldSentence(
-        ("das", "Haus"), ("the", "house"), sure=frozenset({(0, 0)}), possible=frozenset({(0, 0), (1, 1)})
-    )
-    assert (second.source, second.sure, second.possible) == (("ja",), frozenset(), frozenset())
-
-
-@pytest.mark.parametrize(
-    ("sentences", "links", "message"),
-    [
-        ("a ||| b\na b\n", "1-1\n\n", "a.src-tgt:2: 1 sides instead of 2"),
-        ("a ||| b\n", "1:1\n", "a.gold:1: '1:1' is not a link"),
-        ("a ||| b\n", "0-1\n", "a.gold:1: link 0-1 is outside its sentence pair of 1 and 1 tokens"),
-        ("a ||| b\n", "1p2\n", "a.gold:1: link 1-2 is outside its sentence pair"),
-        ("a ||| b\n", "1-1\n1-1\n", "a.src-tgt ends after line 1, "),
-        ("a ||| b\na ||| b\n", "1-1\n", "a.gold ends after line 1, "),
-    ],
-)
-def test_bad_gold_files_are_answered_with_file_and_line(
-    tmp_path: Path, sentences: str, links: str, message: str
-) -> None:
-    (tmp_path / "a.src-tgt").write_text(sentences)
-    (tmp_path / "a.gold").write_text(links)
-    with pytest.raises(ValueError, match=re.escape(message)):
-        read_gold(tmp_path / "a")
-
-
-@pytest.mark.parametrize(
-    ("name", "sentences", "sure", "possible"),
-    [("de-en", 508, 9612, 921), ("en-fr", 447, 4038, 13400), ("en-cs", 2501, 67423, 0), ("en-hi", 90, 1408, 0)],
-)
-def test_gold_sets_have_the_published_sizes(
-    research_data: Path, name: str, sentences: int, sure: int, possible: int
-) -> None:
-    gold = read_gold(research_data / "gold_alignments" / name)
-    assert len(gold) == sentences
-    assert (sum(len(s.sure) for s in gold), sum(len(s.possible - s.sure) for s in gold)) == (sure, possible)
 
 
 @given(st.integers(0, 50), st.integers(1, 9))

@@ -11,8 +11,9 @@ from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from tests.conftest import SPECIAL, WORDS
 from tests.support.command_line import sentence_pairs
-from weam.alignment.aligner import Links, SentencePair, WordAligner
+from weam.alignment.aligner import SentencePair, WordAligner
 from weam.alignment.links import AlignerSettings, PiecePairs, align_bitext, import_links, word_numbers
+from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext, Row, cache_bitext
 
 SETTINGS = AlignerSettings("fast_align", "intersect", seed=42)

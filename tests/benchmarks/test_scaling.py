@@ -12,8 +12,8 @@ from benchmarks.aligners.growth import align_original, measure, read_pieces, wri
 from benchmarks.pages import scaling as scaling_tables
 from tests.conftest import ROOT, SPECIAL, WORDS
 from tests.support.command_line import make_workspace, sentence_pairs
-from tests.transfer.tasks.test_files import write_lines
-from weam.arguments import parse_arguments
+from tests.support.evaluation_data import write_lines
+from weam.pretraining.arguments import parse_arguments
 
 OWN = ["--model_name_or_path", "BASE", "--train_file", "en-de=corpus.tsv.gz"]  # what a recipe of one's own names
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")

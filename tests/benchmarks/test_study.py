@@ -16,17 +16,14 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from benchmarks.study import __main__ as study
 from benchmarks.study import plan as study_plan
-from benchmarks.study.__main__ import Place, command, describe, main, needed, places, references, run_all
+from benchmarks.study.__main__ import command, describe, main, run_all
+from benchmarks.study.places import Place, needed, places, references
 from benchmarks.study.plan import LOW_RESOURCE, QUESTIONS, SCALES, Step, plan
 from run_mlqa import BENCHMARKS
 from run_xtreme_r import TASKS
-from weam.arguments import (
-    AlignmentArguments,
-    BitextArguments,
-    ModelArguments,
-    OutputArguments,
-    PreTrainingArguments,
-)
+from weam.alignment.arguments import AlignmentArguments
+from weam.bitext.arguments import BitextArguments
+from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrainingArguments
 from weam.transfer.arguments import TransferArguments
 from weam.transfer.tasks import tatoeba
 from weam.transfer.tasks.answer_spans import Windows

@@ -10,38 +10,28 @@ import numpy as np
 import pytest
 
 from benchmarks.study import collect as study_figures
-from benchmarks.study.__main__ import Place, places
+from benchmarks.study.claims import CLAIMS, Claim, Contrast, at_full_depth, judge, judged, verdict
 from benchmarks.study.collect import (
-    CLAIMS,
-    Claim,
-    Contrast,
     Evaluation,
-    at_full_depth,
-    baseline,
     by_evaluation,
     compare,
     correlations,
     encoders,
     evaluations,
     gather,
-    is_foreign,
-    judge,
-    judged,
     main,
     same_backbones,
     scores,
     seed_spread,
     space,
     spearman,
-    verdict,
     wanted_comparisons,
 )
-from benchmarks.study.plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study.places import Place, places
+from benchmarks.study.plan import QUESTIONS, SCALES, Step, baseline, is_foreign, plan
 from benchmarks.study.store import Measured, example_scores, finished_steps, read_measured
-from weam.predictions import predictions_file, write_predictions
 from weam.results import Measurement, Results, Training, read_results, write_results
-from weam.scores import Ratio
-from weam.transfer.tasks.task import Scored
+from weam.scores import Ratio, Scored, predictions_file, write_predictions
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this scale", "not measured yet"
 RIGHT, WRONG = [1.0] * 6, [0.0] * 6

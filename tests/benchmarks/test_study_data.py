@@ -25,8 +25,9 @@ from benchmarks.study.data import (
 )
 from tests.support.command_line import sentence_pairs
 from tests.support.evaluation_data import write_json_lines, write_text
-from weam.alignment.aligner import Links, parse_pharaoh
+from weam.alignment.formats import parse_pharaoh
 from weam.alignment.links import AlignerSettings, align_bitext
+from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext, BitextReport, load_bitext_files, parse_bitext_file
 
 LINKS: list[Links] = [

@@ -27,7 +27,7 @@ from benchmarks.study.answers import (
     tasks_answer,
     transfer_answer,
 )
-from benchmarks.study.collect import FAILS, HOLDS, NOT_MEASURED, UNDECIDED
+from benchmarks.study.claims import FAILS, HOLDS, NOT_MEASURED, UNDECIDED
 from benchmarks.study.curves import PLOTS, Curve, available, drawn, forest_rows
 from benchmarks.study.plan import THEN_NLI
 from benchmarks.study.plots import write_plots
@@ -56,7 +56,7 @@ from benchmarks.study.tables import (
     trainings_table,
     transfer_table,
 )
-from weam.results import write_json
+from weam.storage import write_json
 
 METRICS = {"panx": "f1", "mlqa": "f1", "xquad": "f1"}
 BENCHMARKS = {"nli": "xnli", "mlqa": "mlqa-dev"}

@@ -15,7 +15,7 @@ from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
 from tests.conftest import plant_translations
 from tests.support.command_line import make_evaluation, results
 from tests.support.evaluation_data import write_text
-from weam.alignment.aligner import GoldSentence
+from weam.alignment.gold import GoldSentence
 
 SENTENCES = [
     "the cats eats a red house .".split(),

@@ -24,8 +24,8 @@ from weam.bitext.reading import (
     parse_language_pair,
     read_bitext_file,
     read_hub_bitext,
-    read_lines,
 )
+from weam.storage import read_lines
 
 ROWS = [Row(*texts) for texts in TEXTS]
 PAIR = ("en", "de")

@@ -5,14 +5,16 @@ from itertools import product
 
 import datasets
 import pytest
-from datasets import Dataset, concatenate_datasets
+from datasets import concatenate_datasets
 
 from tests.support.command_line import write_tsv
-from weam.alignment.aligner import GoldSentence
-from weam.arguments import AlignmentArguments, BitextArguments
+from tests.support.hub_server import write_hub_folder
+from weam.alignment.arguments import AlignmentArguments
+from weam.alignment.gold import GoldSentence
+from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import pair_id
-from weam.pretraining.held_out import sentence_key
-from weam.pretraining.preparation import draw_pairs, prepare_language_pairs
+from weam.bitext.selection import sentence_key
+from weam.pretraining.preparation import prepare_language_pairs
 
 GERMAN = dict(zip("the a cat dog house sees eats".split(), "die ein katze hund haus sieht isst".split(), strict=True))
 NOUNS, VERBS, ARTICLES = ("cat", "dog", "house"), ("sees", "eats"), ("the", "a")
@@ -40,19 +42,6 @@ def write_gold(prefix):
     prefix.with_suffix(".src-tgt").write_text("the cat ||| die katze\n", encoding="utf-8")
     prefix.with_suffix(".gold").write_text("1-1 2-2 2p1\n", encoding="utf-8")
     return prefix
-
-
-def write_hub_folder(folder, rows_of):
-    """A data set as the Hub keeps it: Parquet with a `translation` column, configurations in the README."""
-    lines = ["---", "configs:"]
-    for config, rows in rows_of.items():
-        source, target = config.split("-")
-        records = [{"translation": {source: left, target: right}} for left, right in rows]
-        (folder / config).mkdir(parents=True)
-        Dataset.from_list(records).to_parquet(str(folder / config / "train-00000-of-00001.parquet"))
-        lines += [f"- config_name: {config}", "  data_files:", "  - split: train", f"    path: {config}/train-*"]
-    (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -205,35 +194,3 @@ def test_no_more_pairs_are_evaluated_than_asked_for(prepare, two_files):
     few, every = prepare(train_file=two_files, max_eval_pairs=3), prepare(train_file=two_files)
     assert few["en-de"].held_out.sources == every["en-de"].held_out.sources[:3]
     assert few["en-de"].train[:] == every["en-de"].train[:]
-
-
-# Drawing
-
-
-def numbered(ids):
-    return Dataset.from_dict({"id": list(ids)})
-
-
-def test_the_drawn_pairs_do_not_depend_on_the_order():
-    drawn = draw_pairs(numbered(range(100)), 10)["id"][:]
-    assert sorted(draw_pairs(numbered(reversed(range(100))), 10)["id"]) == sorted(drawn)
-    assert drawn == sorted(drawn)  # they stay in the order of the data
-    assert drawn != list(range(10))
-
-
-def test_drawing_fewer_draws_a_subset():
-    drawn = [set(draw_pairs(numbered(range(1000)), limit)["id"]) for limit in (5, 10, 500)]
-    assert drawn[0] < drawn[1] < drawn[2]
-    assert [len(ids) for ids in drawn] == [5, 10, 500]
-
-
-def test_more_data_only_adds_candidates():
-    """What is drawn of a larger data set is, where the smaller one has it, drawn of that too."""
-    small, large = (set(draw_pairs(numbered(range(count)), 20)["id"]) for count in (100, 150))
-    assert large & set(range(100)) <= small
-    assert large != small
-
-
-@pytest.mark.parametrize("limit", [None, 7, 8])
-def test_nothing_is_drawn_where_the_limit_is_no_limit(limit):
-    assert draw_pairs(numbered(range(7)), limit)["id"][:] == list(range(7))

@@ -15,24 +15,19 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import small_config
-from weam.arguments import PreTrainingArguments
 from weam.checkpoint import LoraSettings, add_adapters
+from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.held_out import held_out_losses
 from weam.pretraining.training import (
     EpochSignal,
     HeadWarmup,
-    LengthGroupingTrainer,
-    LengthGroups,
-    StepSeed,
-    check_output_dir,
     evaluation_losses,
-    find_checkpoint,
-    last_complete_checkpoint,
     make_trainer,
     mean_losses,
-    run_training,
     warm_up_head,
 )
+from weam.runs import last_complete_checkpoint
+from weam.trainer import LengthGroupingTrainer, LengthGroups, StepSeed, run_training
 
 WEIGHT = 0.5
 NAMES = ("multilingual_loss", "cross_lingual_loss")
@@ -205,7 +200,7 @@ def test_training_adapters_leaves_all_other_weights_alone(collator, train_featur
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_grouping_gives_the_order_that_the_stock_sampler_would(count, batch_size, monkeypatch):
     lengths = np.random.default_rng(count).integers(3, 9, count)
-    monkeypatch.setattr("weam.pretraining.training._seed", lambda *keys: 5)
+    monkeypatch.setattr("weam.trainer._seed", lambda *keys: 5)
     stock = LengthGroupedSampler(batch_size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(5))
     assert list(LengthGroups(lengths, batch_size, seed=0)) == list(stock)
 
@@ -316,96 +311,9 @@ def test_adapters_are_refused_where_they_would_be_saved_unmerged(collator, train
         run_training(trainer, None)
 
 
-# Folders
-
-
-def write_checkpoint(folder, step, state='{"global_step": 1}'):
-    checkpoint = folder / f"checkpoint-{step}"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "model.safetensors").write_bytes(b"weights")
-    if state is not None:
-        (checkpoint / "trainer_state.json").write_text(state, encoding="utf-8")
-    return checkpoint
-
-
-def test_the_last_checkpoint_is_the_one_of_the_highest_number(tmp_path):
-    for step in (900, 1000, 20):
-        write_checkpoint(tmp_path, step)
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-1000"
-
-
-@pytest.mark.parametrize("state", [None, "", '{"global_step": 1', "\x00" * 20])
-def test_an_interrupted_checkpoint_is_passed_over(tmp_path, state):
-    write_checkpoint(tmp_path, 10)
-    write_checkpoint(tmp_path, 20, state)
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-
-
-def test_a_copy_of_a_checkpoint_under_another_name_is_passed_over(tmp_path):
-    write_checkpoint(tmp_path, 10)
-    write_checkpoint(tmp_path, "20-copy")
-    write_checkpoint(tmp_path, "best")
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-
-
-def test_without_a_complete_checkpoint_there_is_none(tmp_path):
-    write_checkpoint(tmp_path, 10, state=None)
-    assert last_complete_checkpoint(tmp_path) is None
-    assert last_complete_checkpoint(tmp_path / "nowhere") is None
-
-
 def test_a_checkpoint_of_the_trainer_is_complete(collator, train_features, settings, tmp_path):
     saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, num_train_epochs=2)
     make_trainer(new_model(), saving, collator, train_features).train()
     assert last_complete_checkpoint(tmp_path / "out") == tmp_path / "out" / "checkpoint-2"
     state = json.loads((tmp_path / "out" / "checkpoint-2" / "trainer_state.json").read_text(encoding="utf-8"))
     assert math.isfinite(state["log_history"][-1]["multilingual_loss"])
-
-
-def test_no_checkpoint_is_looked_for_unless_asked(tmp_path):
-    write_checkpoint(tmp_path, 10)
-    assert find_checkpoint(tmp_path, None) is None
-
-
-def test_last_is_the_last_complete_checkpoint_or_a_new_start(tmp_path):
-    assert find_checkpoint(tmp_path, "last") is None
-    checkpoint = write_checkpoint(tmp_path, 10)
-    assert find_checkpoint(tmp_path, "last") == checkpoint
-
-
-def test_a_named_checkpoint_is_taken_wherever_it_is(tmp_path):
-    write_checkpoint(tmp_path / "one", 20)
-    checkpoint = write_checkpoint(tmp_path / "other", 10)
-    assert find_checkpoint(tmp_path / "one", str(checkpoint)) == checkpoint
-
-
-@pytest.mark.parametrize("state", [None, "{"])
-def test_a_named_checkpoint_that_was_interrupted_is_refused(tmp_path, state):
-    checkpoint = write_checkpoint(tmp_path, 10, state)
-    with pytest.raises(
-        FileNotFoundError, match=r"checkpoint-10 is no complete checkpoint; name another, or write last"
-    ):
-        find_checkpoint(tmp_path, str(checkpoint))
-
-
-def test_a_checkpoint_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="checkpoint-10 is no complete checkpoint"):
-        find_checkpoint(tmp_path, str(tmp_path / "checkpoint-10"))
-
-
-def test_a_new_or_empty_output_directory_is_taken(tmp_path):
-    assert check_output_dir(tmp_path / "new", resuming=False, overwrite=False) is None
-    assert check_output_dir(tmp_path, resuming=False, overwrite=False) is None
-
-
-def test_an_output_directory_with_something_in_it_is_refused(tmp_path):
-    (tmp_path / ".hidden").touch()
-    with pytest.raises(FileExistsError, match=r"is not empty; continue it with .* last, .* --overwrite_output_dir"):
-        check_output_dir(tmp_path, resuming=False, overwrite=False)
-
-
-@pytest.mark.parametrize(("resuming", "overwrite"), [(True, False), (False, True)])
-def test_an_output_directory_with_something_in_it_is_taken_when_told_to(tmp_path, resuming, overwrite):
-    (tmp_path / "model.safetensors").touch()
-    assert check_output_dir(tmp_path, resuming, overwrite) is None
-    assert (tmp_path / "model.safetensors").exists()

@@ -15,10 +15,9 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load, load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tests.programs.test_push_to_hub import environment
 from tests.support.command_line import PIPES, make_evaluation
 from tests.support.evaluation_data import write_xnli
-from tests.support.hub_server import Commit, Hub
+from tests.support.hub_server import Commit, Hub, environment
 from weam.results import parse_results, read_results
 
 TOKEN = "hf_SECRETTOKENofatest"

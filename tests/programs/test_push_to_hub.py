@@ -1,13 +1,11 @@
 """A trained model goes to the Hub and comes back, with the real client on both sides and a Hub on this machine."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from safetensors.torch import load, load_file
 
 from tests.conftest import FAMILIES, ROOT, SPECIAL, WORDS
 from tests.support.command_line import PIPES, Workspace, make_workspace
-from tests.support.hub_server import Commit, Hub
+from tests.support.hub_server import Commit, Hub, environment
 
 TOKEN = "hf_SECRETTOKENofatest"
 BASE, NAME, BRANCH = "someone/bert-tiny", "someone/weam-tiny", "trial"
@@ -79,14 +77,6 @@ class Pushed:
     def card(self) -> str:
         """README.md as pushed to main."""
         return self.main.files["README.md"].decode()
-
-
-def environment(hub: Hub, home: Path, **variables: str) -> dict[str, str]:
-    """Point the client at our Hub, with a cache of its own; nothing of the user's own settings stays."""
-    theirs = re.compile(r"HF_.*|TRANSFORMERS_.*|.*_PROXY", re.IGNORECASE)
-    kept = {name: value for name, value in os.environ.items() if not theirs.fullmatch(name)}
-    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
-    return {**kept, **ours, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", **variables}
 
 
 def train(

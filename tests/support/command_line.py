@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import BertForMaskedLM
 
 from tests.conftest import ROOT, small_config, small_tokenizer
-from weam.checkpoint import load_model
+from weam.pretraining.checkpoint import load_model
 
 ONE_PROCESS = "--num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no".split()
 TWO_PROCESSES = ["--multi_gpu", *ONE_PROCESS, "--num_processes", "2", "--main_process_port", "0"]  # 0: a free one

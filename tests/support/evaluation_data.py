@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
+
 from tests.support.command_line import sentence_pairs
 
 Rows = Callable[[str, str, int], list[dict[str, Any]]]  # split, language, count -> rows
@@ -201,3 +203,15 @@ def write_text(path: Path, text: str) -> Path:
     content = text.encode("utf-8")
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
+
+
+def write_lines(path: Path, *lines: str) -> Path:
+    """Write lines, gzipped if the file is called so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def pairs(sources, targets):
+    return Dataset.from_dict({"source": list(sources), "target": list(targets)})

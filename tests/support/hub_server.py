@@ -8,6 +8,7 @@ Git LFS. Reading is open to anyone, writing needs the token and a namespace that
 import base64
 import hashlib
 import json
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
+from datasets import Dataset
 
 LARGE = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".parquet")  # what .gitattributes sends through LFS
 MODEL_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -410,3 +412,24 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Answer]]] = [
         )
     ],
 ]
+
+
+def write_hub_folder(folder, rows_of):
+    """A data set as the Hub keeps it: Parquet with a `translation` column, configurations in the README."""
+    lines = ["---", "configs:"]
+    for config, rows in rows_of.items():
+        source, target = config.split("-")
+        records = [{"translation": {source: left, target: right}} for left, right in rows]
+        (folder / config).mkdir(parents=True)
+        Dataset.from_list(records).to_parquet(str(folder / config / "train-00000-of-00001.parquet"))
+        lines += [f"- config_name: {config}", "  data_files:", "  - split: train", f"    path: {config}/train-*"]
+    (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
+    return folder
+
+
+def environment(hub: Hub, home: Path, **variables: str) -> dict[str, str]:
+    """Point the client at our Hub, with a cache of its own; nothing of the user's own settings stays."""
+    theirs = re.compile(r"HF_.*|TRANSFORMERS_.*|.*_PROXY", re.IGNORECASE)
+    kept = {name: value for name, value in os.environ.items() if not theirs.fullmatch(name)}
+    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    return {**kept, **ours, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", **variables}

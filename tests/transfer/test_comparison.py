@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from weam.predictions import predictions_file, write_predictions
 from weam.results import Measurement, Results, Training, write_results
-from weam.scores import Ratio
+from weam.scores import Ratio, Scored, predictions_file, write_predictions
 from weam.transfer.comparison import compare, unlike_settings
-from weam.transfer.tasks.task import Scored
 
 
 def run(folder: Path, right: dict[str, list[float]], **training: object) -> Results:

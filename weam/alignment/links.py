@@ -1,7 +1,7 @@
 """Stage 2, for a whole bitext: sentence pairs -> one list of links per pair, cached as Pharaoh lines.
 
 The links come from our aligner, trained on the bitext itself, or from a file made elsewhere. How an aligner works is in
-`word_alignment.py`.
+`aligner.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,11 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from weam.alignment.aligner import (
-    Links,
-    WordAligner,
-    aligner_version,
-    format_pharaoh,
-    parse_pharaoh,
-    piece_links,
-)
-from weam.bitext.reading import Bitext, read_lines
-from weam.columns import read_rows
-from weam.storage import cached_folder, file_fingerprint
+from weam.alignment.aligner import WordAligner, aligner_version
+from weam.alignment.formats import format_pharaoh, parse_pharaoh
+from weam.alignment.symmetrization import Links, piece_links
+from weam.bitext.reading import Bitext
+from weam.storage import cached_folder, file_fingerprint, read_lines, read_rows
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,16 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from weam.alignment.aligner import ALIGNERS, HEURISTICS, Links, WordAligner, format_pharaoh, shard
+from weam.alignment.aligner import ALIGNERS, WordAligner, shard
+from weam.alignment.arguments import AlignmentArguments
+from weam.alignment.formats import format_pharaoh
 from weam.alignment.links import PiecePairs
-from weam.arguments import AlignmentArguments, BitextArguments
+from weam.alignment.symmetrization import HEURISTICS, Links
+from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
+from weam.bitext.selection import draw_pairs
 from weam.checkpoint import load_tokenizer
-from weam.columns import whole_column
-from weam.pretraining.preparation import draw_pairs
+from weam.storage import whole_column
 
 logger = logging.getLogger("weam")
 

@@ -1,13 +1,11 @@
 """Stage 1: parallel text -> sentence pairs, checked and cut into pieces.
 
 Reads TSV, JSONL, two Moses files or a Hub data set, drops what cannot be used and says how much and why. It does not
-align (`word_alignment.py`) and does not truncate (`features.py`).
+align (`weam/alignment/`) and does not truncate (`weam/pretraining/features.py`).
 """
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -21,7 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from weam.storage import cached_folder, file_fingerprint, tokenizer_fingerprint
+from weam.storage import cached_folder, file_fingerprint, read_lines, tokenizer_fingerprint
 
 MAX_PIECES = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
@@ -130,24 +128,6 @@ def parse_bitext_file(text: str) -> BitextFile:
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist (from {text!r})")
     return BitextFile(parse_language_pair(languages), paths)
-
-
-def read_lines(path: Path) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 file, gzipped or not, split at `\n` only.
-
-    Raises:
-        ValueError: bytes that are not UTF-8, or a damaged gzip file; names file and line.
-    """
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield text.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: cannot be read after line {number}: {error}; give a whole gzip file") from error
 
 
 def read_bitext_file(file: BitextFile) -> Iterator[Row]:

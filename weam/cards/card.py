@@ -1,4 +1,4 @@
-r"""Stage 7: `results.json` -> README.md of the Hub repository, and the push.
+r"""Stage 7: `results.json` -> README.md of the Hub repository.
 
     python -m weam.cards --results PRETRAINED/results.json XNLI/results.json --baseline BASE/results.json \
       --repository you/name --output README.md
@@ -9,22 +9,18 @@ checkpoint, measured in the same way, beside them. The card holds only what was 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
-from huggingface_hub.errors import HfHubHTTPError
-from transformers import TrainingArguments
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from weam.cards.evaluation import data, figures, introduction, limits, recipe, sections
+from weam.cards.encoder import bitext_data, encoder_introduction, encoder_task, held_out_results, held_out_section
+from weam.cards.evaluation import example_data, fine_tuned_introduction, scores_section
 from weam.cards.evidence import PRETRAINING, Evidence, gather, hub_name
 from weam.cards.usage import usage
-from weam.pretraining.objectives import OBJECTIVES
-from weam.results import MEAN, RESULTS_FILE, SETTINGS_FILE, Results, read_results, summarise
+from weam.results import MEAN, RESULTS_FILE, read_results, summarise
 
-# What a continued run needs, and the Trainer's pickles: weights are safetensors only.
-NOT_PUSHED = [f"{PREFIX_CHECKPOINT_DIR}-*", "runs/*", SETTINGS_FILE, "*.bin", "*.unfinished"]
 TEMPLATE = """---
 {front_matter}
 ---
@@ -123,11 +119,6 @@ def metadata(runs: Sequence[Evidence], title: str) -> ModelCardData:
     )
 
 
-def encoder_task(results: Results) -> str:
-    """Return what the Hub calls the use of a pre-trained encoder."""
-    return "fill-mask" if OBJECTIVES[results.settings["model"]["objective"]].predicts else "feature-extraction"
-
-
 def data_sets(run: Evidence) -> Sequence[str]:
     """Return the Hub data sets that the run read."""
     if run.results.program == PRETRAINING:
@@ -156,49 +147,87 @@ def eval_results(run: Evidence) -> list[EvalResult]:
     ]
 
 
-def held_out_results(run: Evidence) -> list[EvalResult]:
-    """Return the held-out figures after pre-training."""
-    return [
-        EvalResult(
-            task_type=encoder_task(run.results),
-            dataset_type=run.results.settings["bitext"]["dataset_name"] or m.benchmark,
-            dataset_name=f"held-out pairs {m.language}",
-            dataset_config=m.language,
-            metric_type=m.metric,
-            metric_name=m.metric.replace("_", " "),
-            metric_value=m.value,
+def introduction(runs: Sequence[Evidence]) -> str:
+    """Say what the model is, and its languages."""
+    return encoder_introduction(runs) if runs[0].results.program == PRETRAINING else fine_tuned_introduction(runs[0])
+
+
+def sections(runs: Sequence[Evidence], write: Callable[[Evidence], str]) -> str:
+    """Write something of each run, under headings where there are several."""
+    return "\n\n".join((f"### {run.title}\n\n" if len(runs) > 1 else "") + write(run) for run in runs)
+
+
+def figures(run: Evidence) -> str:
+    """Lay out what was measured, under a heading."""
+    return held_out_section(run) if run.results.program == PRETRAINING else scores_section(run)
+
+
+def data(run: Evidence) -> str:
+    """List what went in, with numbers, fingerprints and licences."""
+    return bitext_data(run) if run.results.program == PRETRAINING else example_data(run)
+
+
+def recipe(run: Evidence) -> str:
+    """Give the settings that count, the commands, the course and the versions."""
+    results = run.results
+    commands = [results.command] + ([run.baseline.command] if run.baseline is not None else [])
+    lines = [f"- {concern}: {text}" for concern, text in _settings(results.settings).items() if text]
+    lines += [_course(run)] if run.is_trained else []
+    versions = ", ".join(f"{name} {number}" for name, number in results.versions.items())
+    code = "\n".join(commands)
+    return "\n".join(lines) + f"\n\n```\n{code}\n```\n\nVersions: {versions}. Measured {results.date}."
+
+
+def _settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Write the settings of each concern that are set, less those that name files, which the command has."""
+    left_out = {"model_name_or_path", "model_revision", "tokenizer_name", "config_name", "compare_with", "data_dir"}
+    left_out |= {"train_file", "dev_file", "test_file", "intermediate_task", "gold_alignments", "alignments"}
+    left_out |= {"overwrite_output_dir", "languages", "dataset_revision", "alignments_unit"}
+    texts = {}
+    for concern, values in settings.items():
+        adapted = values.get("use_lora", False)
+        if values.get("alignments"):  # then no aligner of ours was used
+            values = {"links": "from a file", "unit": values["alignments_unit"]}
+        shown = {
+            name: value for name, value in values.items() if name not in left_out and value not in (None, [], False)
+        }
+        texts[concern] = ", ".join(
+            f"{name} {_value(value)}" for name, value in shown.items() if adapted or not name.startswith("lora_")
         )
-        for m in run.results.measurements
-        if m.steps
-    ]
+    return texts
 
 
-def create_repository(args: TrainingArguments) -> str:
-    """Create the Hub repository that `--push_to_hub` names, or find it; return its full name.
-
-    Called before training, so that a missing permission costs seconds and not days.
-    """
-    api = HfApi(token=args.hub_token)
-    name = args.hub_model_id or Path(args.output_dir).name
-    try:
-        repository = api.create_repo(name, private=args.hub_private_repo, exist_ok=True).repo_id
-        if args.hub_revision is not None:
-            api.create_branch(repository, branch=args.hub_revision, exist_ok=True)
-    except HfHubHTTPError as error:
-        error.add_note(f"the repository {name} can be neither created nor found; check --hub_model_id and the token")
-        raise
-    return repository
+def _value(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def push_model(folder: Path, repository: str, args: TrainingArguments) -> str:
-    """Push a finished folder, with its card and code but without training checkpoints; return its address."""
-    write_model_card(folder, repository)
-    program = read_results(folder / RESULTS_FILE).program
-    commit = HfApi(token=args.hub_token).upload_folder(
-        repo_id=repository,
-        folder_path=folder,
-        revision=args.hub_revision,
-        ignore_patterns=NOT_PUSHED,
-        commit_message=f"Weights, card and results of {program}",
-    )
-    return commit.commit_url
+def _course(run: Evidence) -> str:
+    trainings = run.results.trainings
+    steps = sorted({training.steps for training in trainings})
+    text = f"- {len(trainings)} trainings" if len(trainings) > 1 else "- one training"
+    text += f", seed {' and '.join(map(str, run.seeds))}: "
+    text += " to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1]))) + " steps"
+    text += f", {sum(training.tokens for training in trainings):,} pieces (padding not counted)"
+    return text + f", {sum(training.seconds for training in trainings) / 3600:.2f} hours"
+
+
+def limits(runs: Sequence[Evidence]) -> str:
+    """Say what the figures do not tell."""
+    lines = []
+    if all(run.results.program == PRETRAINING for run in runs):
+        lines.append("The figures above are measured on held-out pairs of the training text, not on downstream tasks.")
+    for run in (run for run in runs if run.results.program != PRETRAINING):
+        title, transfer = run.facts.title, run.results.settings["transfer"]
+        trained = [row["count"] for row in run.examples if row["split"] == "train"]
+        limit = transfer["max_train_samples"]
+        if limit in trained:  # else there were no more than those
+            text = f"{title}: the training set was reduced to {limit:,} examples of a language;"
+            lines.append(text + " figures of trainings on the whole of it are not comparable.")
+        if transfer["max_test_samples"]:
+            lines.append(f"{title}: tested on {transfer['max_test_samples']:,} examples of a language at most.")
+        if run.is_trained and len(run.seeds) == 1:
+            lines.append(f"{title}: one seed, so nothing is known of the spread over seeds.")
+        if "NC" in run.facts.licence:
+            lines.append(f"{title} may be used for non-commercial purposes only ({run.facts.licence}).")
+    lines.append("A BERT reads a limited number of pieces at once; longer input is cut, or must be read in windows.")
+    return "\n".join(f"- {line}" for line in dict.fromkeys(lines))

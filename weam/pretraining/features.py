@@ -14,8 +14,8 @@ from datasets import Dataset, Features, List, Value
 from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 
-from weam.alignment.aligner import Links
 from weam.alignment.links import BitextLinks
+from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
 from weam.storage import cached_folder
 

@@ -1,13 +1,11 @@
 """Held-out pairs: kept out of training, scored before and after it.
 
-Splits them off so that no held-out sentence is trained on in either language, and measures what alignment should
-change: both losses, translation retrieval and word alignment. Downstream tasks are not here.
+Measures what alignment should change: both losses, translation retrieval and word alignment. Which pairs are held out
+is chosen in `weam/bitext/selection.py`; downstream tasks are not here.
 """
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,17 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
-from tqdm.auto import tqdm
 from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import WEAMBertModel
-from weam.alignment.aligner import GoldSentence
-from weam.columns import read_rows
-from weam.metrics import retrieval_accuracy, score_links
+from weam.alignment.gold import GoldSentence, score_links
+from weam.metrics import retrieval_accuracy
 from weam.pretraining.training import mean_losses
-from weam.results import Measurement, write_json
+from weam.results import Measurement
 from weam.sentence_vectors import layer_vectors
+from weam.storage import write_json
 
 BENCHMARK = "held-out"  # its name in results
 BEFORE_FILE = "held_out_before.json"
@@ -34,7 +31,6 @@ ERROR_RATE = "alignment_error_rate"
 LOSSES = ("multilingual_loss", "cross_lingual_loss")
 RETRIEVAL = ("retrieval_source_to_target", "retrieval_target_to_source")
 METRICS = (*LOSSES, *RETRIEVAL, ERROR_RATE)
-NO_LETTER = re.compile(r"[\W_]+")
 FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
 
 
@@ -79,59 +75,6 @@ class HeldOutScores:
     retrieval_target_to_source: float
     gold_sentences: int
     alignment_error_rate: float | None
-
-
-def sentence_key(sentence: str) -> str:
-    """Reduce a sentence to what must not be shared between training and held-out text.
-
-    >>> sentence_key("Hi, Tom!") == sentence_key("hi tom")
-    True
-    """
-    folded = unicodedata.normalize("NFKC", sentence).casefold()
-    return NO_LETTER.sub("", folded) or sentence
-
-
-def _share(key: str) -> float:
-    """Hash a sentence to [0, 1)."""
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "big") / 2**56
-
-
-def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[int], set[str]]:
-    """Choose held-out rows by a hash of the source sentence.
-
-    A source sentence that several language pairs share is held out of all of them.
-
-    Args:
-        pairs: with the columns `source` and `target`.
-        fraction: share of source sentences to hold out.
-        limit: evaluate on at most so many.
-
-    Returns:
-        The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
-    """
-    sources = tqdm(read_rows(pairs, "source"), desc="choosing held-out pairs", unit=" pairs", total=len(pairs))
-    held_out = [row for row, (source,) in enumerate(sources) if _share(sentence_key(source)) < fraction]
-    chosen = read_rows(pairs.select(held_out), "source", "target")
-    keys = [{sentence_key(text) for text in texts} for texts in chosen]
-    return _without_repeats(held_out, keys)[:limit], set().union(*keys)
-
-
-def _without_repeats(rows: Sequence[int], sentence_keys: Sequence[set[str]]) -> list[int]:
-    """Keep rows whose sentences, by their keys, are new on both sides: each has one right answer in retrieval."""
-    seen: set[str] = set()
-    kept = []
-    for row, keys in zip(rows, sentence_keys, strict=True):
-        if not keys & seen:
-            kept.append(row)
-        seen |= keys
-    return kept
-
-
-def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
-    """Return the rows, (N,) int64, that share no sentence, in either language, with the held-out ones."""
-    sides = tqdm(read_rows(pairs, "source", "target"), desc="choosing training pairs", unit=" pairs", total=len(pairs))
-    rows = (row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts)))
-    return np.fromiter(rows, np.int64)
 
 
 def make_held_out(language_pair: str, pairs: Dataset, features: Dataset, gold: list[GoldSentence]) -> HeldOut:

@@ -9,7 +9,7 @@ import numpy as np
 from datasets import Dataset, concatenate_datasets
 
 from data_collator_weam import hash_uniform
-from weam.columns import whole_column
+from weam.storage import whole_column
 
 
 def sampling_weights(sizes: Mapping[str, int], alpha: float) -> dict[str, float]:

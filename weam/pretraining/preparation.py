@@ -7,15 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 from datasets import Dataset, load_dataset
 from transformers import PreTrainedTokenizerBase
 
-from data_collator_weam import hash_uniform
-from weam.alignment.aligner import GoldSentence, read_gold
+from weam.alignment.arguments import AlignmentArguments
+from weam.alignment.gold import GoldSentence, read_gold
 from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext, import_links
-from weam.arguments import AlignmentArguments, BitextArguments
+from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import (
     Bitext,
     BitextFile,
@@ -26,9 +24,9 @@ from weam.bitext.reading import (
     parse_language_pair,
     read_hub_bitext,
 )
-from weam.columns import whole_column
+from weam.bitext.selection import choose_held_out, draw_pairs, select_rows, training_rows, write_rows
 from weam.pretraining.features import cache_features
-from weam.pretraining.held_out import HeldOut, choose_held_out, make_held_out, training_rows
+from weam.pretraining.held_out import HeldOut, make_held_out
 from weam.storage import cached_folder
 
 
@@ -148,27 +146,6 @@ def cache_rows(bitexts: dict[str, Bitext], args: BitextArguments) -> Path:
             write_rows(held_out[name][0], folder / f"{name}.held_out.arrow")
 
     return cached_folder(Path(args.cache_dir), "rows", key, build)
-
-
-def write_rows(rows: np.ndarray | list[int], path: Path) -> None:
-    """Write row numbers as `datasets` keeps them."""
-    table = pa.table({"indices": pa.array(rows, pa.uint64())})
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table)
-
-
-def select_rows(dataset: Dataset, rows: Path) -> Dataset:
-    """Select the rows of a data set on disk that a file of `write_rows` lists; both stay on disk."""
-    (file,) = dataset.cache_files
-    return Dataset.from_file(file["filename"], indices_filename=str(rows))
-
-
-def draw_pairs(features: Dataset, limit: int | None) -> Dataset:
-    """Draw at most `limit` pairs, the same ones whatever else the data holds."""
-    if limit is None or limit >= len(features):
-        return features
-    order = hash_uniform(whole_column(features, "id")).argsort()
-    return features.select(sorted(order[:limit].tolist()))
 
 
 def _by_language_pair(option: str, texts: list[str], known: Collection[str]) -> dict[str, Path]:

@@ -3,12 +3,15 @@
 The other run is named by its `results.json`; its predictions lie beside it.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from weam.predictions import predictions_file, read_scores
 from weam.results import MEAN, Comparison, Results, compared_settings, differing, read_results
-from weam.scores import Ratio, paired_bootstrap
+from weam.scores import Ratio, paired_bootstrap, predictions_file, read_scores
+
+logger = logging.getLogger("weam")
 
 Test = tuple[str, str]  # (benchmark, language)
 BySeed = dict[int, Ratio]
@@ -43,6 +46,22 @@ def unlike_settings(ours: Results, theirs: Results) -> list[str]:
     """Name the settings in which two runs differ, beside the checkpoint."""
     mine, its = compared_settings(ours), compared_settings(theirs)
     return [f"{name} {mine.get(name)}, there {its.get(name)}" for name in differing(mine, its)]
+
+
+def with_comparisons(results: Results, folder: Path, other: Path | None) -> Results:
+    """Add the comparisons with another run, if there is one; warn of settings in which the two differ.
+
+    Args:
+        results: this run.
+        folder: where its predictions are.
+        other: the other run's results.json.
+    """
+    if other is None:
+        return results
+    results = replace(results, comparisons=compare(results, folder, other))
+    for difference in unlike_settings(results, read_results(other)):
+        logger.warning("%s was measured with another setting: %s", other, difference)
+    return results
 
 
 def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:

@@ -23,9 +23,11 @@ from weam.checkpoint import (
     load_with_head,
     merge_adapters,
 )
-from weam.pretraining.training import LengthGroupingTrainer, StepSeed, last_complete_checkpoint, run_training
+from weam.runs import last_complete_checkpoint
+from weam.scores import Scored
+from weam.trainer import LengthGroupingTrainer, StepSeed, run_training
 from weam.transfer.arguments import CheckpointArguments
-from weam.transfer.tasks.task import Scored, Task
+from weam.transfer.tasks.task import Task
 
 MODEL_FOLDER = "model"
 MADE_UP_CLASS = re.compile(r"label_\d+")

@@ -8,13 +8,13 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, TrainingArguments
 
 from weam.checkpoint import load_fast_tokenizer, load_with_head
-from weam.predictions import predictions_file, write_predictions
 from weam.results import Measurement, Results, Training, command_line
+from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
-from weam.transfer.comparison import check_comparable
+from weam.transfer.comparison import check_comparable, with_comparisons
+from weam.transfer.examples import Examples
 from weam.transfer.tasks.task import fingerprint, subset
 from weam.transfer.tasks.tatoeba import BENCHMARK, CODES, Translation, choose_layer, read_translations, score_retrieval
-from weam.transfer.zero_shot import Examples, finish, prepare_output
 
 NAME = "test-only"
 STARTED = time.monotonic()
@@ -23,29 +23,41 @@ STARTED = time.monotonic()
 Pairs = dict[str, list[Translation]]  # by language
 
 
+def check_trains_nothing(
+    checkpoint_args: CheckpointArguments, transfer_args: TransferArguments, args: TrainingArguments
+) -> None:
+    """Refuse what only a training has a use for.
+
+    Raises:
+        ValueError: settings of a training are given, or a push is asked for.
+    """
+    if transfer_args.setting not in ("zero-shot", NAME) or checkpoint_args.use_lora or transfer_args.intermediate_task:
+        raise ValueError("tatoeba trains nothing: leave --setting, --use_lora and --intermediate_task out")
+    if args.push_to_hub:
+        raise ValueError("tatoeba trains nothing, so there is nothing to push; leave --push_to_hub out")
+
+
 def evaluate_retrieval(
     program: str,
     layer: int | None,
     checkpoint_args: CheckpointArguments,
     transfer_args: TransferArguments,
     args: TrainingArguments,
-) -> None:
+) -> Results | None:
     """Choose the layer on dev pairs, unless it is given, and score retrieval in every language.
 
+    Returns:
+        What was measured; None in all processes but the main one.
+
     Raises:
-        ValueError: settings of a training are given, a language or layer is unknown, or there are no dev pairs.
+        ValueError: a language or layer is unknown, or there are no dev pairs.
     """
-    if transfer_args.setting not in ("zero-shot", NAME) or checkpoint_args.use_lora or transfer_args.intermediate_task:
-        raise ValueError("tatoeba trains nothing: leave --setting, --use_lora and --intermediate_task out")
-    if args.push_to_hub:
-        raise ValueError("tatoeba trains nothing, so there is nothing to push; leave --push_to_hub out")
-    repository = prepare_output(args, transfer_args.overwrite_output_dir, checkpoint_args.model_name_or_path)
     dev, test = read_pairs(transfer_args, chooses=layer is None)
     other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
     if other is not None:
         check_comparable(other, {(BENCHMARK, name): fingerprint(pairs) for name, pairs in test.items()})
     if args.process_index != 0:  # one process is enough
-        return
+        return None
     name, revision = checkpoint_args.model_name_or_path, checkpoint_args.model_revision
     tokenizer = load_fast_tokenizer(checkpoint_args.tokenizer_name or name, revision)
     loaded = load_with_head(AutoModel, name, revision, num_hidden_layers=checkpoint_args.num_hidden_layers)
@@ -70,7 +82,7 @@ def evaluate_retrieval(
         measurements=measurements,
         total_seconds=time.monotonic() - STARTED,
     )
-    finish(results, args, other, repository)
+    return with_comparisons(results, Path(args.output_dir), other)
 
 
 def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:

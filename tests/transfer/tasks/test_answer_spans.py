@@ -11,7 +11,8 @@ import pytest
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from tests.programs.test_published_checkpoint import mbert_tokenizer, unigram_tokenizer
+from tests.support.questions import LONG_CONTEXT, NARROW, ask, ask_words, label_logits
+from tests.support.tokenizers import mbert_tokenizer, unigram_tokenizer
 from weam.transfer.tasks import answer_spans
 from weam.transfer.tasks.answer_spans import (
     Question,
@@ -56,22 +57,7 @@ TEXTS = {
         ["दिल्ली", "एडविन लुटियंस", "राष्ट्रपति भवन", "सत्रह वर्षों"],
     ),
 }
-SHORT_WORDS = "the cat sees a dog . die katze sieht ein hund , not the red house ? nicht das rotes haus".split()
-LONG_CONTEXT = " ".join(np.random.default_rng(0).choice(SHORT_WORDS, 60))
-NARROW = Windows(max_length=20, stride=5, max_answer_length=4)
 XQUAD_INEXACT = {"en": 1, "de": 0, "es": 1, "zh": 0, "ar": 3, "hi": 2}  # answers that begin or end inside a piece
-
-
-def ask(context: str, answer: str, number: int = 0, question: str = "the cat ?") -> Question:
-    """Ask for an answer by its only or first place in the context."""
-    return Question(f"q{number}", question, context, (answer,), (context.index(answer),))
-
-
-def ask_words(first: int, last: int, number: int = 0) -> Question:
-    """Ask for words first..last of the long context, each of which is one piece."""
-    words = LONG_CONTEXT.split()
-    start = len(" ".join(words[:first])) + (first > 0)
-    return Question(f"q{number}", "the cat ?", LONG_CONTEXT, (" ".join(words[first : last + 1]),), (start,))
 
 
 def questions_of(language: str) -> list[Question]:
@@ -81,15 +67,6 @@ def questions_of(language: str) -> list[Question]:
         ask(context, unicodedata.normalize(form, answer), number, context[:3] + "?")
         for number, answer in enumerate(answers)
     ]
-
-
-def label_logits(encoded: Dataset) -> list[np.ndarray]:
-    """Return logits for starts and ends: 10 at the labels, 0 elsewhere, and 5 columns of padding."""
-    labels = np.array(encoded["labels"][:])
-    logits = np.zeros((2, len(encoded), max(encoded["length"][:]) + 5))
-    for side in (0, 1):
-        logits[side, np.arange(len(encoded)), labels[:, side]] = 10
-    return list(logits)
 
 
 def round_trip(questions: list[Question], tokenizer: PreTrainedTokenizerBase, windows: Windows) -> list[str]:

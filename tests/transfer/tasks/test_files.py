@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
+from tests.support.evaluation_data import write_lines
 from weam.transfer.tasks.files import DataFiles, hub_rows, open_text, parse_named_files, read_files, read_json_lines
 
 PATTERNS = ("xnli/train.{language}.jsonl.gz", "nli_train/train.{language}.jsonl.gz")
@@ -14,14 +15,6 @@ CROSSED = (
     "squad/mlqa-dev.context-{context}.question-{question}.json.gz",
     "MLQA_V1/dev/dev-context-{context}-question-{question}.json",
 )
-
-
-def write_lines(path: Path, *lines: str) -> Path:
-    """Write lines, gzipped if the file is called so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = "".join(f"{line}\n" for line in lines).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    return path
 
 
 def lines_of(path: Path) -> list[str]:

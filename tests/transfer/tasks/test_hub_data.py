@@ -12,9 +12,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from tests.programs.test_push_to_hub import environment
 from tests.support.command_line import PIPES
-from tests.support.hub_server import Hub
+from tests.support.hub_server import Hub, environment
 
 READ = """
 import json, sys

@@ -12,8 +12,8 @@ from transformers import BertForQuestionAnswering, PreTrainedTokenizerBase
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from tests.conftest import small_config
-from tests.transfer.tasks.test_answer_spans import NARROW, ask, ask_words, label_logits
-from tests.transfer.tasks.test_files import write_lines
+from tests.support.evaluation_data import write_lines
+from tests.support.questions import NARROW, ask, ask_words, label_logits
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.metrics import squad_score
 from weam.transfer.tasks.answer_spans import Question, Windows

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 
-from weam.entities import EntityCounts, entity_counts
+from weam.transfer.tasks.panx import EntityCounts, entity_counts
 
 
 def test_an_entity_is_right_with_its_type_and_both_ends() -> None:

@@ -11,11 +11,11 @@ from datasets import Dataset
 from seqeval.metrics import f1_score
 from transformers import PreTrainedTokenizerBase
 
-from tests.transfer.tasks.test_files import write_lines
+from tests.support.evaluation_data import write_lines
+from weam.scores import Scored
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.panx import PANX
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
-from weam.transfer.tasks.task import Scored
 from weam.transfer.tasks.udpos import UDPOS
 
 MARK = "\u200f"  # the tokenizer drops it

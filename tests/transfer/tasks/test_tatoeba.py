@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import plant_translations, small_config, small_tokenizer
-from tests.transfer.tasks.test_files import write_lines
+from tests.support.evaluation_data import write_lines
 from weam.sentence_vectors import layer_vectors
 from weam.transfer.tasks.files import DataFiles, parse_named_files
 from weam.transfer.tasks.tatoeba import CODES, Translation, choose_layer, read_translations, score_retrieval

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from tests.transfer.tasks.test_files import write_lines
+from tests.support.evaluation_data import write_lines
 from weam.transfer.tasks.files import DataFiles, parse_named_files
 from weam.transfer.tasks.pawsx import PAWSX
 from weam.transfer.tasks.text_pairs import TextPair

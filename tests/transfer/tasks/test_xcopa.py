@@ -9,7 +9,7 @@ import torch
 from transformers import BertForMultipleChoice, PreTrainedTokenizerBase
 
 from tests.conftest import small_config
-from tests.transfer.tasks.test_files import write_lines
+from tests.support.evaluation_data import write_lines
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.task import PaddedBatch
 from weam.transfer.tasks.xcopa import XCOPA, Choice

@@ -16,7 +16,7 @@ import numpy as np
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
-from weam.bitext.reading import read_lines
+from weam.storage import read_lines
 
 ENCODED_AT_ONCE = 1000  # questions
 NO_CHARACTERS = -1  # offsets of tokens that are not context

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from datasets import Dataset, load_dataset
 
-from weam.bitext.reading import read_lines
+from weam.storage import read_lines
 
 SPLITS = ("train", "dev", "test")
 Example = TypeVar("Example")

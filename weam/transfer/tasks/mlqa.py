@@ -15,7 +15,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from weam.metrics import mlqa_score, squad_score
-from weam.scores import Ratio
+from weam.scores import Ratio, Scored
 from weam.transfer.tasks.answer_spans import (
     Question,
     Windows,
@@ -26,7 +26,7 @@ from weam.transfer.tasks.answer_spans import (
     read_squad,
 )
 from weam.transfer.tasks.files import DataFiles, load_from_hub
-from weam.transfer.tasks.task import ENGLISH, HUB_SPLITS, Scored, Task, mean_cross_entropy
+from weam.transfer.tasks.task import ENGLISH, HUB_SPLITS, Task, mean_cross_entropy
 
 
 class QuestionTask(Task):

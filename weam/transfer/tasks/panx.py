@@ -4,16 +4,16 @@ F1 over whole entities, as seqeval counts them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from datasets import Dataset
+from seqeval.metrics.sequence_labeling import get_entities
 
-from weam.entities import entity_counts
-from weam.scores import Ratio
+from weam.scores import Ratio, Scored
 from weam.transfer.tasks.files import SPLITS
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
-from weam.transfer.tasks.task import Scored
 
 
 class PANX(TaggingTask):
@@ -48,3 +48,27 @@ class PANX(TaggingTask):
         right = np.array([2.0 * count.right for count in counts])
         entities = np.array([float(count.predicted + count.gold) for count in counts])
         return Scored({"f1": Ratio(right, entities)}, predicted)
+
+
+@dataclass(frozen=True)
+class EntityCounts:
+    """How many entities one sentence has: in both taggings with the same type and extent, and in each of the two."""
+
+    right: int
+    predicted: int
+    gold: int
+
+
+def entity_counts(predicted: Sequence[str], gold: Sequence[str]) -> EntityCounts:
+    """Count the entities in the tags of one sentence, as `seqeval` reads them by default.
+
+    >>> entity_counts(["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "I-PER", "O", "O"])
+    EntityCounts(right=1, predicted=2, gold=1)
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    if len(predicted) != len(gold):
+        raise ValueError(f"a sentence has one predicted tag for each gold tag, not {len(predicted)} for {len(gold)}")
+    found, wanted = set(get_entities(list(predicted))), set(get_entities(list(gold)))  # (type, first, last)
+    return EntityCounts(right=len(found & wanted), predicted=len(found), gold=len(wanted))

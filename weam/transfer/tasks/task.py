@@ -8,7 +8,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,26 +20,13 @@ from torch.nn import functional
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
-from weam.scores import Ratio
+from weam.scores import Scored
 from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files, read_json_lines
 
 IGNORED = -100  # a label that is not scored
 ENGLISH = "en"
 HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold halves of a character, UTF-8 may not
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a model did on N examples of one language.
-
-    Attributes:
-        metrics: name -> the metric over the N examples.
-        predictions: what was predicted for each, for people to read.
-    """
-
-    metrics: dict[str, Ratio]
-    predictions: list[Any]
 
 
 class Task(ABC):

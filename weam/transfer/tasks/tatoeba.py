@@ -12,10 +12,10 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from weam.metrics import retrieved
-from weam.scores import Ratio
+from weam.scores import Ratio, Scored
 from weam.sentence_vectors import layer_vectors
 from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, open_text, read_files
-from weam.transfer.tasks.task import Scored, check_text
+from weam.transfer.tasks.task import check_text
 
 BENCHMARK = "tatoeba"
 CODES = {  # of XTREME

@@ -8,8 +8,8 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
-from weam.scores import Ratio
-from weam.transfer.tasks.task import RowTask, Scored, check_label, check_text
+from weam.scores import Ratio, Scored
+from weam.transfer.tasks.task import RowTask, check_label, check_text
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from datasets import Dataset
 
-from weam.scores import Ratio
+from weam.scores import Ratio, Scored
 from weam.transfer.tasks.files import open_text
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
-from weam.transfer.tasks.task import Scored, check_label
+from weam.transfer.tasks.task import check_label
 
 COLUMNS = 10  # of CoNLL-U
 WORD, TAG = 1, 3

@@ -9,8 +9,8 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMultipleChoice, PreTrainedTokenizerBase
 
-from weam.scores import Ratio
-from weam.transfer.tasks.task import ENGLISH, PaddedBatch, RowTask, Scored, check_label, check_text
+from weam.scores import Ratio, Scored
+from weam.transfer.tasks.task import ENGLISH, PaddedBatch, RowTask, check_label, check_text
 
 QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a result?"}  # COPA's own wording
 CHOICES = ("choice1", "choice2")

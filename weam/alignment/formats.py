@@ -1,0 +1,83 @@
+"""Links as Pharaoh lines."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from weam.alignment.symmetrization import Links
+from weam.storage import read_lines
+
+PHARAOH_LINK = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+
+
+def format_pharaoh(links: Links) -> str:
+    """Write links as one line.
+
+    >>> format_pharaoh([(0, 0), (1, 2)])
+    '0-0 1-2'
+    """
+    return " ".join(f"{i}-{j}" for i, j in links)
+
+
+def parse_pharaoh(line: str) -> Links:
+    """Read one line of links, in any order.
+
+    >>> parse_pharaoh("1-2 0-0")
+    [(0, 0), (1, 2)]
+
+    Raises:
+        ValueError: a link is malformed.
+    """
+    links = set()
+    for text in line.split():
+        match = PHARAOH_LINK.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a link; write SOURCE-TARGET positions counted from 0, like 0-0 1-2")
+        links.add((int(match[1]), int(match[2])))
+    return sorted(links)
+
+
+def read_pharaoh(path: str | Path, lengths: Iterable[tuple[int, int]] | None = None) -> Iterator[Links]:
+    r"""Yield the links of each line of a Pharaoh file, gzipped or not, split at `\n` only.
+
+    Args:
+        path: one line for each sentence pair, empty where it has no links.
+        lengths: source length and target length of each sentence pair, to check the links by.
+
+    Raises:
+        ValueError: a malformed link, one outside its sentence pair, or another number of lines than pairs; names file
+            and line.
+    """
+    for number, (line, size) in enumerate(_lines_with_lengths(Path(path), lengths), start=1):
+        try:
+            links = parse_pharaoh(line)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
+        if size is not None:
+            check_inside(links, size, f"{path}:{number}")
+        yield links
+
+
+def _lines_with_lengths(
+    path: Path, lengths: Iterable[tuple[int, int]] | None
+) -> Iterator[tuple[str, tuple[int, int] | None]]:
+    """Yield each line with the lengths of its sentence pair, where they are known."""
+    if lengths is None:
+        yield from ((line, None) for line in read_lines(path))
+        return
+    for number, (line, size) in enumerate(zip_longest(read_lines(path), lengths), start=1):
+        if line is None or size is None:
+            found = f"{path} ends after line {number - 1}" if line is None else f"{path}:{number} is one line too many"
+            raise ValueError(f"{found}; a Pharaoh file has one line, perhaps empty, for each sentence pair")
+        yield line, size
+
+
+def check_inside(links: Iterable[tuple[int, int]], size: tuple[int, int], place: str, first: int = 0) -> None:
+    """Refuse links outside a sentence pair; `first` is what the file calls the first token."""
+    for i, j in links:
+        if not (0 <= i < size[0] and 0 <= j < size[1]):
+            raise ValueError(
+                f"{place}: link {i + first}-{j + first} is outside its sentence pair of {size[0]} and {size[1]} tokens"
+                f"; links are source-target and count from {first}"
+            )

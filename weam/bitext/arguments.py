@@ -1,0 +1,37 @@
+"""Which parallel text to read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub.constants import HF_HOME
+
+from weam.arguments import option
+
+
+@dataclass
+class BitextArguments:
+    """Which parallel text to train on."""
+
+    train_file: list[str] = option([], "en-de=FILE (TSV or JSONL, .gz or not) or en-de=ENGLISH,GERMAN (Moses).")
+    dataset_name: str | None = option(None, "Hub data set with a `translation` column.")
+    dataset_config: list[str] = option([], "Its configurations, one for each language pair, like de-en.")
+    dataset_revision: str = option("main", "Branch, tag or commit of the data set.")
+    validation_fraction: float = option(0.01, "Share of source sentences to hold out of training.")
+    gold_alignments: list[str] = option([], "en-de=PREFIX of PREFIX.src-tgt and PREFIX.gold, for the error rate.")
+    max_train_pairs: int | None = option(None, "Train on so many pairs of each language pair, always the same ones.")
+    max_eval_pairs: int = option(1000, "Evaluate on at most so many held-out pairs of each language pair.")
+    sampling_alpha: float = option(1.0, "Sample language pairs by size to this power: 1 natural, 0 uniform.")
+    sampling_ratios: list[str] = option([], "Explicit ratios instead, like en-de=3 en-sw=1.")
+    max_length: int = option(128, "Pieces of a pair, special ones included.")
+    mlm_probability: float = option(0.3, "Share of pieces to mask.")
+    pad_to_multiple_of: int | None = option(None, "Round batch lengths up; 8 suits tensor cores.")
+    cache_dir: str = option(str(Path(HF_HOME) / "weam"), "Where prepared data is kept.")
+
+    def __post_init__(self) -> None:
+        """Refuse to guess which text is meant."""
+        if bool(self.train_file) == bool(self.dataset_name):
+            raise ValueError("give --train_file or --dataset_name: one of them, and not both")
+        if self.max_train_pairs is not None and self.max_train_pairs < 1:
+            raise ValueError("--max_train_pairs is less than 1; leave it out to train on all pairs")
+        if self.dataset_name and not self.dataset_config:
+            raise ValueError("--dataset_name needs --dataset_config, the language pairs to read, like de-en")

@@ -1,0 +1,125 @@
+"""The settings of `run_pretraining.py` beside `TrainingArguments`; the defaults are the paper's recipe."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from transformers import TrainingArguments
+
+from modeling_weam import EXCHANGES
+from weam.alignment.arguments import AlignmentArguments
+from weam.arguments import LoraArguments, option, parse_settings, refuse_label_smoothing
+from weam.bitext.arguments import BitextArguments
+from weam.pretraining.objectives import OBJECTIVES, Objective
+from weam.results import training_recipe
+
+NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study.md, what in WEAM does it: 200 are too few
+
+
+@dataclass
+class ModelArguments(LoraArguments):
+    """Which model to train and how it learns."""
+
+    model_name_or_path: str | None = option(None, "A BERT checkpoint: Hub name or folder. None: from --config_name.")
+    model_revision: str = option("main", "Branch, tag or commit of the checkpoint.")
+    config_name: str | None = option(None, "Folder or Hub name of a BERT config, to train from scratch.")
+    tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
+    num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
+    objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
+    exchange: str = option(
+        "target",
+        "target: a masked word's vector also predicts its aligned word; representation: that word's predicts it.",
+        EXCHANGES,
+    )
+    cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
+    head_warmup_steps: int | None = option(
+        None,
+        "First train the prediction head alone for so many steps. "
+        f"None: {NEW_HEAD_WARMUP_STEPS} where the checkpoint brings no head trained on the layers kept, else 0.",
+    )
+    head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
+
+    def __post_init__(self) -> None:
+        """Refuse to guess which model is meant."""
+        if (self.model_name_or_path is None) == (self.config_name is None):
+            raise ValueError(
+                "give --model_name_or_path to continue a checkpoint, or --config_name to train from scratch"
+            )
+        if self.head_warmup_steps and not self.system.predicts:
+            raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
+        if self.use_lora and self.objective == "word-alignment":
+            raise ValueError("--objective word-alignment keeps a copy of the encoder; leave --use_lora out")
+        if not self.objective.startswith("weam") and self.cross_lingual_weight != 1.0:
+            raise ValueError(
+                f"--objective {self.objective} has no cross-lingual prediction; leave --cross_lingual_weight out"
+            )
+
+    @property
+    def system(self) -> Objective:
+        """The model that is trained, and what it leaves behind."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def weam(self) -> dict[str, Any]:
+        """The settings of the method, as `config.weam` has them."""
+        weight = 0.0 if self.objective == "tlm" else self.cross_lingual_weight
+        return {"exchange": self.exchange, "cross_lingual_weight": weight}
+
+    @property
+    def name(self) -> str:
+        """The one of the two that was given."""
+        return str(self.model_name_or_path or self.config_name)
+
+    @property
+    def origin(self) -> str:
+        """What results call the model that training begins with."""
+        return self.model_name_or_path or f"from scratch: {self.config_name}"
+
+
+@dataclass
+class OutputArguments:
+    """What may be written over."""
+
+    overwrite_output_dir: bool = option(False, "Write into an output directory that is not empty.")
+
+
+@dataclass
+class PreTrainingArguments(TrainingArguments):
+    """`TrainingArguments` with the recipe of Yang et al. 2021 and what our collator needs as defaults."""
+
+    per_device_train_batch_size: int = option(32, "Sentence pairs in a batch, on each device.")
+    per_device_eval_batch_size: int = option(32, "Sentence pairs in a batch of the evaluation.")
+    num_train_epochs: float = option(2.0, "Passes over the bitext.")
+    learning_rate: float = option(5e-5, "Peak learning rate.")
+    train_sampling_strategy: str = option(
+        "group_by_length", "Batches of pairs of like length.", ("random", "sequential", "group_by_length")
+    )
+    remove_unused_columns: bool = option(False, "Must stay off: the collator reads columns that forward() does not.")
+    label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
+    include_num_input_tokens_seen: str = option(
+        "non_padding", "Which pieces the log counts.", ("non_padding", "all", "no")
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose data silently."""
+        if self.remove_unused_columns:
+            raise ValueError("--remove_unused_columns must stay off: it would drop the columns that the collator reads")
+        super().__post_init__()
+        refuse_label_smoothing(self)
+
+
+# what parse_arguments returns
+Arguments = tuple[ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments]
+
+
+def pretraining_settings(arguments: Arguments) -> dict[str, dict[str, Any]]:
+    """Return the settings that make a difference to the result, by concern; no folders, no tokens."""
+    model_args, bitext_args, alignment_args, _, args = arguments
+    bitext = {name: value for name, value in asdict(bitext_args).items() if name != "cache_dir"}
+    concerns = {"model": asdict(model_args), "bitext": bitext, "alignment": asdict(alignment_args)}
+    return {**concerns, "training": training_recipe(args)}
+
+
+def parse_arguments(argv: list[str] | None = None) -> Arguments:
+    """Read `[FILE.yaml] [--name value ...]`; errors are those of `parse_settings`."""
+    concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments)
+    return parse_settings(concerns, "Continue the pre-training of a BERT on word-aligned bitext.", argv)

@@ -1,0 +1,127 @@
+"""One output folder and one run of a program: guards, resuming, settings, the end."""
+
+import gc
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from weam.storage import write_json
+
+
+def last_complete_checkpoint(output_dir: Path) -> Path | None:
+    """Return the latest checkpoint that was written to its end, None if there is none.
+
+    The Trainer writes `trainer_state.json` last; a checkpoint without it was interrupted and is passed over.
+    """
+    steps = {
+        int(folder.name.removeprefix(f"{PREFIX_CHECKPOINT_DIR}-")): folder
+        for folder in output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+        if re.fullmatch(f"{PREFIX_CHECKPOINT_DIR}-[0-9]+", folder.name) and _is_complete(folder)
+    }
+    return steps[max(steps)] if steps else None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return True
+
+
+def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Path | None:
+    """Resolve `--resume_from_checkpoint`: a folder, or "last" for the latest complete one of `output_dir`.
+
+    "last" without any complete checkpoint is None: the training starts anew.
+
+    Raises:
+        FileNotFoundError: the named checkpoint does not exist or was interrupted while being written.
+    """
+    if resume_from_checkpoint is None:
+        return None
+    if resume_from_checkpoint == "last":
+        return last_complete_checkpoint(output_dir)
+    checkpoint = Path(resume_from_checkpoint)
+    if not _is_complete(checkpoint):
+        raise FileNotFoundError(f"{checkpoint} is no complete checkpoint; name another, or write last for the latest")
+    return checkpoint
+
+
+def check_output_dir(output_dir: Path, resuming: bool, overwrite: bool) -> None:
+    """Refuse to write into a folder that holds something, unless told to.
+
+    Raises:
+        FileExistsError: the folder is not empty and neither `resuming` nor `overwrite` is set.
+    """
+    if resuming or overwrite or not output_dir.exists() or not any(os.scandir(output_dir)):
+        return
+    raise FileExistsError(
+        f"{output_dir} is not empty; continue it with --resume_from_checkpoint last, choose another --output_dir, "
+        "or write into it with --overwrite_output_dir"
+    )
+
+
+def clear_output_dir(output_dir: Path, others: Sequence[str]) -> None:
+    """Remove what a continued run would take for its own: checkpoints, and `others`, files or folders."""
+    for path in [*output_dir.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), *(output_dir / name for name in others)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def check_settings(key: dict[str, Any], path: Path, is_main: bool) -> None:
+    """See that a continued run is the one that was interrupted; a new one leaves its settings for that.
+
+    Args:
+        key: all that may not change, by concern; JSON-serialisable.
+        path: where a new run leaves it.
+        is_main: whether this process writes.
+
+    Raises:
+        ValueError: it was started with other settings, data or checkpoint; says which.
+    """
+    if path.exists():
+        changes = changed(json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(key)))
+        if changes:
+            raise ValueError(f"{path}: this run was started with {' and '.join(changes)}; choose another --output_dir")
+    elif is_main:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(key, path)
+
+
+def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Name what differs.
+
+    >>> changed({"checkpoint": "a1", "training": {"seed": 1}}, {"checkpoint": "b2", "training": {"seed": 2}})
+    ['another checkpoint', 'another training (seed 1, now 2)']
+    """
+    changes = []
+    for concern, value in now.items():
+        old, details = before.get(concern), ""
+        if isinstance(old, dict) and isinstance(value, dict):
+            names = [name for name in value if value[name] != old.get(name)]
+            details = ", ".join(f"{name} {old.get(name)}, now {value[name]}" for name in names)
+        if old != value:
+            changes.append(f"another {concern}" + (f" ({details})" if details else ""))
+    return changes
+
+
+def leave_process_group() -> None:
+    """End this process's part of a run of several processes; the last thing that a program does.
+
+    Gloo's threads take the interpreter's lock to let go of their last tensors. torch gives it to them while it destroys
+    a process group, but not at exit, which aborts now and then, nor when the reducer of `DistributedDataParallel` is
+    the last to hold the group, which hangs now and then. So the Trainers go first, then the group.
+    """
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
