@@ -11,7 +11,8 @@ checkpoint without this file.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, NamedTuple
@@ -48,7 +49,26 @@ except ImportError:  # transformers before 4.48
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
-WEAM_DEFAULTS: dict[str, Any] = {"exchange": "target", "cross_lingual_weight": 1.0, "align_layer": None}
+WEAM_DEFAULTS: dict[str, Any] = {
+    "exchange": "target",
+    "cross_lingual_weight": 1.0,
+    "align_layer": None,  # what `align_words` reads
+    "align_statistics": None,  # base64 of (2, H) little-endian float32: mean and deviation at that layer
+}
+
+WordLink = tuple[int, int]  # (source position, target position), from 0
+Sentence = str | Sequence[str]
+
+ALIGNMENT_METHODS = ("dual-softmax", "argmax")
+ALIGNMENT_SYMMETRIZATIONS = ("intersect", "grow-diag")
+ALIGNMENT_UNITS = ("word", "subword")
+LONE_SPACES = ("\u2581", "\u0120")  # as SentencePiece and as byte-level BPE write them
+SHARPNESS = 10.0  # of the softmax over cosines; 6 to 20 make little difference
+DISTANCE_WEIGHT = 0.1  # what the farthest pair of positions loses, in units of cosine; 0.05 to 0.2 do as well
+Z_SHARPNESS = 2.0  # of the softmax over similarities that have mean 0 and deviation 1
+Z_DISTANCE_WEIGHT = 0.5
+PROBABILITY_EXPONENT = 0.2  # makes products of two softmaxes agree with the share of right links
+CHUNK_CHARACTERS = 2**18  # of text whose vectors are held at once
 
 
 def weam_settings(config: PretrainedConfig) -> dict[str, Any]:
@@ -134,8 +154,57 @@ class CheckpointMixin:
         super().save_pretrained(save_directory, **kwargs)
 
 
+@dataclass(frozen=True)
+class AlignmentOptions:
+    """How `align_words` reads the encoder and chooses links.
+
+    Attributes:
+        layer: 1 (first) to `num_hidden_layers` (last); None: the layer noted in the checkpoint, else the default.
+        method: "dual-softmax", or "argmax" for the links of SimAlign's method of that name (Jalili Sabet et al. 2020):
+            mutual argmax of the cosines, whose scores are those cosines.
+        symmetrization: "intersect" links tokens that choose each other; "grow-diag" adds neighbours of such links that
+            one side chose (Koehn et al. 2005), for more recall.
+        threshold: links with a lower score are left out; 0 keeps all, more is more precise.
+        unit: what is linked: "word", or "subword" for the tokens of the running text, special tokens not counted.
+        batch_tokens: how many tokens are encoded at once, padding included.
+    """
+
+    layer: int | None = None
+    method: str = "dual-softmax"
+    symmetrization: str = "intersect"
+    threshold: float = 0.0
+    unit: str = "word"
+    batch_tokens: int = 4096
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing."""
+        choices = {
+            "method": ALIGNMENT_METHODS,
+            "symmetrization": ALIGNMENT_SYMMETRIZATIONS,
+            "unit": ALIGNMENT_UNITS,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is {self.threshold}; it bounds a probability, give 0 to 1")
+        if self.batch_tokens < 1:
+            raise ValueError(f"batch_tokens is {self.batch_tokens}; give 1 or more")
+
+
 class WordAlignmentMixin(CheckpointMixin):
     """A stock encoder, number for number, that can also align the words of two sentences.
+
+    Each sentence is encoded by itself. With s the cosines of the two sentences' tokens at one layer, less
+    0.1 * |i/n - j/m| for the distance of their positions, token i and token j are linked where each is the other's
+    best by
+
+        q(i, j) = softmax_j(10 s)[i, j] * softmax_i(10 s)[i, j]
+
+    (cf. Dou and Neubig 2021, arXiv 2101.08231), and two words where any of their tokens are. q^0.2 is the probability
+    of a link: the exponent was fitted to hand-made links. Before the cosine each dimension is standardised with the
+    mean and deviation in the checkpoint (`fit_alignment`); without them the similarities of each sentence pair are
+    standardised, which is a little worse. Tokens that spell a lone space are left out.
 
     Attributes:
         drawn_weights: names of weights that the checkpoint lacked, so that they are random.
@@ -153,87 +222,335 @@ class WordAlignmentMixin(CheckpointMixin):
     def align_words(
         self,
         tokenizer: PreTrainedTokenizerBase,
-        source: Sequence[str | list[str]],
-        target: Sequence[str | list[str]],
-        layer: int | None = None,
-        batch_size: int = 32,
-    ) -> list[list[tuple[int, int]]]:
+        source: Sequence[Sentence],
+        target: Sequence[Sentence],
+        return_scores: bool = False,
+        **options: Any,  # noqa: ANN401
+    ) -> list[list[WordLink]] | tuple[list[list[WordLink]], list[list[float]]]:
         """Link the words of each sentence to those of its translation.
-
-        Each sentence is encoded by itself; two pieces are linked where each is the other's nearest by cosine
-        (mutual argmax, Jalili Sabet et al. 2020), two words where any of their pieces are.
 
         Args:
             tokenizer: the checkpoint's fast tokenizer.
             source: sentences, as words separated by spaces or as lists of words.
             target: their translations, as many.
-            layer: 1 (first) to `num_hidden_layers` (last); None: the layer noted in the checkpoint, else two
-                thirds of the way up.
-            batch_size: sentences encoded at once.
+            return_scores: whether to return the probability of each link, too.
+            **options: `layer`, `method`, `symmetrization`, `threshold`, `unit`, `batch_tokens` of `AlignmentOptions`.
 
         Returns:
-            Per pair the sorted links (source word, target word), both counted from 0.
+            Per pair the sorted links (source word, target word), both counted from 0; with `return_scores` also, per
+            pair, the probability of each of its links, 0 to 1.
 
         Raises:
-            ValueError: unequal numbers of sentences, an impossible layer, a sentence too long for the model, or a
-                checkpoint that lacked weights of the encoder.
+            ValueError: unequal numbers of sentences, an impossible option, or a checkpoint that lacked weights of the
+                encoder.
+        """
+        if len(source) != len(target):
+            raise ValueError(f"{len(source)} source sentences but {len(target)} target sentences; give pairs")
+        aligned = list(self.align_corpus(tokenizer, zip(source, target, strict=True), **options))
+        links = [list(scores) for scores in aligned]
+        return (links, [list(scores.values()) for scores in aligned]) if return_scores else links
+
+    @torch.no_grad()
+    def align_corpus(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        pairs: Iterable[tuple[Sentence, Sentence]],
+        **options: Any,  # noqa: ANN401
+    ) -> Iterator[dict[WordLink, float]]:
+        """Yield the links of one sentence pair after the other, each with its probability, sorted.
+
+        As `align_words`, for text of any length: the pairs are read in chunks, and neither text nor vectors are kept.
+        A sentence longer than the model is encoded in windows that overlap by half.
         """
         if self.drawn_weights:
             raise ValueError(
                 f"the checkpoint lacked {len(self.drawn_weights)} weights of the encoder, {self.drawn_weights[0]} for "
                 "one, which were drawn at random: load a whole checkpoint"
             )
-        if len(source) != len(target):
-            raise ValueError(f"{len(source)} source sentences but {len(target)} target sentences; give pairs")
-        layer = self.align_layer(layer)
-        source_pieces = self._piece_vectors(tokenizer, source, layer, batch_size)
-        target_pieces = self._piece_vectors(tokenizer, target, layer, batch_size)
-        return [_mutual_links(*sides) for sides in zip(source_pieces, target_pieces, strict=True)]
+        chosen = AlignmentOptions(**options)
+        layer = self.align_layer(chosen.layer)
+        statistics = self.alignment_statistics(layer)
+        for chunk in _chunks_of_pairs(pairs):
+            sentences = dict.fromkeys(sentence for pair in chunk for sentence in pair)  # each is encoded once
+            tokens = dict(zip(sentences, self._encode_tokens(tokenizer, list(sentences), layer, chosen), strict=True))
+            for source, target in chunk:
+                yield _link(tokens[source], tokens[target], statistics, chosen)
 
     def align_layer(self, layer: int | None = None) -> int:
-        """Return the layer that `align_words` reads: the given one, the checkpoint's, or two thirds of the way up."""
+        """Return the layer that `align_words` reads: the given one, the checkpoint's, or seven twelfths of the way up.
+
+        Raises:
+            ValueError: the encoder has no such layer.
+        """
         last = self.config.num_hidden_layers
         noted = weam_settings(self.config)["align_layer"]
-        default = max(1, round(last * 2 / 3)) if noted is None else noted
+        default = max(1, round(last * 7 / 12)) if noted is None else noted
         chosen = default if layer is None else layer
         if not 1 <= chosen <= last:
             raise ValueError(f"layer {chosen} does not exist; choose 1 to {last}")
         return chosen
 
-    def _piece_vectors(
+    def alignment_statistics(self, layer: int) -> torch.Tensor | None:
+        """Return (2, H) float32, mean and deviation of each dimension at a layer; None: the checkpoint has none.
+
+        Raises:
+            ValueError: the checkpoint has others than `fit_alignment` writes.
+        """
+        settings = weam_settings(self.config)
+        if settings["align_statistics"] is None or settings["align_layer"] != layer:
+            return None
+        data = b64decode(settings["align_statistics"])
+        if len(data) != 8 * self.config.hidden_size:
+            raise ValueError(
+                f"config.weam['align_statistics'] holds {len(data)} bytes, two vectors of {self.config.hidden_size} "
+                "float32 have another number: call fit_alignment again"
+            )
+        return torch.frombuffer(bytearray(data), dtype=torch.float32).view(2, self.config.hidden_size)
+
+    @torch.no_grad()
+    def fit_alignment(
+        self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sentence], layer: int | None = None
+    ) -> None:
+        """Note in `config.weam` the layer to read, and mean and deviation of each of its dimensions over all tokens.
+
+        To be called once the weights are final; whatever saves the model saves them. A few hundred sentences of all
+        languages suffice.
+
+        Args:
+            tokenizer: the checkpoint's fast tokenizer.
+            sentences: of the languages to be aligned, as `align_words` takes them.
+            layer: as in `align_words`.
+
+        Raises:
+            ValueError: the encoder has no such layer, or the sentences have fewer than two tokens.
+        """
+        layer = self.align_layer(layer)
+        encoded = self._encode_tokens(tokenizer, sentences, layer, AlignmentOptions())
+        vectors = torch.cat([tokens.vectors for tokens in encoded] or [torch.empty(0, 1)])  # (tokens, H)
+        if len(vectors) < 2:
+            raise ValueError("the sentences have fewer than two tokens; give a few hundred sentences")
+        numbers = torch.stack([vectors.mean(dim=0), vectors.std(dim=0).clamp(min=1e-6)])  # (2, H)
+        text = b64encode(numbers.numpy().tobytes()).decode("ascii")
+        given = self.config.to_dict().get("weam", {})
+        self.config.weam = {**given, "align_layer": layer, "align_statistics": text}
+
+    def _encode_tokens(
         self,
         tokenizer: PreTrainedTokenizerBase,
-        sentences: Sequence[str | list[str]],
+        sentences: Sequence[Sentence],
         layer: int,
-        batch_size: int,
-    ) -> Iterator[tuple[torch.Tensor, list[int]]]:
-        """Yield per sentence (pieces, H) unit vectors and for each piece the number of its word."""
-        for start in range(0, len(sentences), batch_size):
-            batch = [s.split() if isinstance(s, str) else list(s) for s in sentences[start : start + batch_size]]
-            encoded = tokenizer(batch, is_split_into_words=True, padding=True, return_tensors="pt").to(self.device)
-            length = encoded["input_ids"].shape[1]
-            if length > self.longest_input:
-                raise ValueError(
-                    f"a sentence among {start} to {start + len(batch) - 1} has {length} tokens, the model reads "
-                    f"{self.longest_input}; split it"
-                )
-            states = self(**encoded, output_hidden_states=True).hidden_states[layer]  # (B, L, H)
-            for row, vectors in enumerate(functional.normalize(states, dim=-1)):
-                words = encoded.word_ids(row)
-                kept = [position for position, word in enumerate(words) if word is not None]
-                yield vectors[kept], [words[position] for position in kept]
+        options: AlignmentOptions,
+    ) -> "list[_Tokens]":
+        """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
+        windows = _cut_windows(tokenizer, sentences, options, min(self.longest_input, tokenizer.model_max_length))
+        parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)
+        for rows in _batches_by_length([len(window.input_ids) for window in windows], options.batch_tokens):
+            inputs = tokenizer.pad(
+                {"input_ids": [windows[row].input_ids for row in rows]}, return_attention_mask=True, return_tensors="pt"
+            )
+            states = self._states_at(layer, **inputs.to(self.device)).float().cpu()  # (B, L, H)
+            for row, state in zip(rows, states, strict=True):
+                parts[row] = state[windows[row].positions]
+        vectors: list[list[torch.Tensor]] = [[] for _ in sentences]
+        units: list[list[int]] = [[] for _ in sentences]
+        for window, part in zip(windows, parts, strict=True):
+            vectors[window.sentence].append(part)
+            units[window.sentence] += window.units
+        return [
+            _Tokens(torch.cat(own) if own else torch.empty(0, self.config.hidden_size), numbers)
+            for own, numbers in zip(vectors, units, strict=True)
+        ]
+
+    def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
+        """Return (B, L, H), the output of a layer; those above it do not run."""
+        layers = next(
+            module
+            for module in self.modules()
+            if isinstance(module, nn.ModuleList) and len(module) == self.config.num_hidden_layers
+        )
+
+        def stop(_: nn.Module, __: tuple, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+            raise _LayerReached(output if isinstance(output, torch.Tensor) else output[0])
+
+        handle = layers[layer - 1].register_forward_hook(stop)
+        try:
+            self(**inputs)
+        except _LayerReached as reached:
+            return reached.states
+        finally:
+            handle.remove()
+        raise RuntimeError(f"layer {layer} did not run")
 
 
-def _mutual_links(
-    source: tuple[torch.Tensor, list[int]], target: tuple[torch.Tensor, list[int]]
-) -> list[tuple[int, int]]:
-    """Link the words whose pieces are each other's nearest."""
-    (source_vectors, source_words), (target_vectors, target_words) = source, target
-    if not source_words or not target_words:
+class _LayerReached(Exception):  # noqa: N818  # no error: it ends a forward pass that has gone far enough
+    """The output of the layer that is read."""
+
+    def __init__(self, states: torch.Tensor) -> None:
+        self.states = states
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A part of a sentence that is encoded at once.
+
+    Attributes:
+        sentence: number of its sentence.
+        input_ids: special tokens included.
+        positions: of the tokens that are read here, and not in a neighbouring window.
+        units: for each of these the number of its word, or of itself.
+    """
+
+    sentence: int
+    input_ids: list[int]
+    positions: list[int]
+    units: list[int]
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """The encoded tokens of a sentence: (tokens, H) vectors, and the number of the word, or token, each is part of."""
+
+    vectors: torch.Tensor
+    units: list[int]
+
+
+def _chunks_of_pairs(pairs: Iterable[tuple[Sentence, Sentence]]) -> Iterator[list[tuple[Any, Any]]]:
+    """Group pairs so that a chunk has a bounded amount of text; lists of words become tuples, to be told apart."""
+    chunk, characters = [], 0
+    for pair in pairs:
+        source, target = (side if isinstance(side, str) else tuple(side) for side in pair)
+        chunk.append((source, target))
+        characters += 1 + sum(map(len, source)) + sum(map(len, target))
+        if characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _cut_windows(
+    tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sentence], options: AlignmentOptions, longest: int
+) -> list[_Window]:
+    """Tokenize sentences; one that is longer than the model is cut into windows that overlap by half."""
+    if not sentences:
         return []
-    similarity = source_vectors @ target_vectors.T  # (source pieces, target pieces)
-    forward, backward = similarity.argmax(dim=1).tolist(), similarity.argmax(dim=0).tolist()
-    return sorted({(source_words[i], target_words[j]) for i, j in enumerate(forward) if backward[j] == i})
+    by_word = options.unit == "word"
+    overlap = (longest - tokenizer.num_special_tokens_to_add()) // 2
+    encoded = tokenizer(
+        [_words(sentence) for sentence in sentences] if by_word else list(sentences),
+        is_split_into_words=by_word,
+        split_special_tokens=True,
+        truncation=True,
+        max_length=longest,
+        stride=overlap,
+        return_overflowing_tokens=True,
+    )
+    ignored = _lone_spaces(tokenizer) if options.method == "dual-softmax" else set()
+    of_rows = [-1, *encoded["overflow_to_sample_mapping"], -1]
+    windows, read = [], 0
+    for row, (before, sentence, after) in enumerate(zip(of_rows, of_rows[1:], of_rows[2:], strict=False)):
+        ids, words = encoded["input_ids"][row], encoded.word_ids(row)
+        skipped = 0 if before != sentence else overlap // 2  # of an overlap each window has the half nearer its middle
+        left = 0 if after != sentence else overlap - overlap // 2
+        positions = [position for position, word in enumerate(words) if word is not None]
+        positions = positions[skipped : len(positions) - left]
+        read = 0 if before != sentence else read
+        units = {p: words[p] if by_word else read + number for number, p in enumerate(positions)}
+        read += len(positions)
+        kept = [position for position in positions if ids[position] not in ignored]
+        windows.append(_Window(sentence, ids, kept, [units[position] for position in kept]))
+    return windows
+
+
+def _words(sentence: Sentence) -> list[str]:
+    """Split a sentence that is not split yet."""
+    return sentence.split() if isinstance(sentence, str) else list(sentence)
+
+
+def _lone_spaces(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Return the tokens that spell a space and nothing else, if the vocabulary has any."""
+    return set(tokenizer.convert_tokens_to_ids(list(LONE_SPACES))) - {tokenizer.unk_token_id}
+
+
+def _batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield the numbers of rows, the longest first; a padded batch has at most `batch_tokens` tokens, or one row.
+
+    >>> list(_batches_by_length([2, 5, 3, 1], 6))
+    [[1], [2, 0], [3]]
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _link(
+    source: _Tokens, target: _Tokens, statistics: torch.Tensor | None, options: AlignmentOptions
+) -> dict[WordLink, float]:
+    """Choose links between tokens and turn them into links between what the tokens are part of."""
+    if not source.units or not target.units:
+        return {}
+    if options.method == "argmax":
+        choice = scores = _cosines(source, target, None)
+    else:
+        choice = _log_probabilities(source, target, statistics)
+        scores = choice.exp()
+    forward, reverse = choice.argmax(dim=1).tolist(), choice.argmax(dim=0).tolist()
+    chosen = {(i, j) for i, j in enumerate(forward)}, {(i, j) for j, i in enumerate(reverse)}
+    both = chosen[0] & chosen[1]
+    links = _grow_diagonally(both, chosen[0] | chosen[1]) if options.symmetrization == "grow-diag" else both
+    found: dict[WordLink, float] = {}
+    for i, j in links:
+        score, link = scores[i, j].item(), (source.units[i], target.units[j])
+        if score >= options.threshold:
+            found[link] = max(score, found.get(link, 0.0))
+    return dict(sorted(found.items()))
+
+
+def _cosines(source: _Tokens, target: _Tokens, statistics: torch.Tensor | None) -> torch.Tensor:
+    """Return (source tokens, target tokens) cosines, of standardised vectors where there are statistics."""
+    sides = [source.vectors, target.vectors]
+    if statistics is not None:
+        mean, deviation = statistics
+        sides = [(vectors - mean) / deviation for vectors in sides]
+    first, second = (functional.normalize(vectors, dim=-1) for vectors in sides)
+    return first @ second.T
+
+
+def _log_probabilities(source: _Tokens, target: _Tokens, statistics: torch.Tensor | None) -> torch.Tensor:
+    """Return (source tokens, target tokens) logarithms of the probability that two tokens are linked."""
+    similarity = _cosines(source, target, statistics)
+    sharpness, weight = SHARPNESS, DISTANCE_WEIGHT
+    if statistics is None:
+        spread = similarity.std(correction=0).clamp(min=1e-6)
+        similarity, sharpness, weight = (similarity - similarity.mean()) / spread, Z_SHARPNESS, Z_DISTANCE_WEIGHT
+    rows, columns = (torch.arange(size) / size for size in similarity.shape)
+    logits = sharpness * (similarity - weight * (rows[:, None] - columns).abs())
+    return (logits.log_softmax(dim=0) + logits.log_softmax(dim=1)) * PROBABILITY_EXPONENT
+
+
+def _grow_diagonally(links: set[WordLink], candidates: set[WordLink]) -> set[WordLink]:
+    """Add candidates next to a link that give a token its first link, until there is none.
+
+    >>> sorted(_grow_diagonally({(0, 0)}, {(0, 0), (0, 1), (1, 1), (3, 2)}))
+    [(0, 0), (0, 1), (1, 1)]
+    """
+    links, waiting, grown = set(links), sorted(candidates - links), True
+    sources, targets = {i for i, _ in links}, {j for _, j in links}
+    while grown:
+        grown = False
+        for i, j in waiting:
+            touches = any((i + down, j + right) in links for down in (-1, 0, 1) for right in (-1, 0, 1))
+            if touches and (i, j) not in links and (i not in sources or j not in targets):
+                links.add((i, j))
+                sources.add(i)
+                targets.add(j)
+                grown = True
+    return links
 
 
 class WEAMPreTrainingMixin(CheckpointMixin):

@@ -111,7 +111,7 @@ def test_impossible_settings_are_refused(tmp_path):
 def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
     model = load_model(str(tmp_path / "stock"), "main", WEAM).model
-    assert model.weam == {**WEAM, "align_layer": None}
+    assert model.weam == {**WEAM, "align_layer": None, "align_statistics": None}
     model.save_pretrained(tmp_path / "saved")
     assert BertConfig.from_pretrained(tmp_path / "saved").weam == WEAM
 
@@ -119,7 +119,12 @@ def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
 def test_new_settings_replace_those_of_an_earlier_training(tmp_path):
     BertForWEAMPreTraining(small_config(weam=WEAM)).save_pretrained(tmp_path)
     model = load_model(str(tmp_path), "main", {"exchange": "representation", "cross_lingual_weight": 2.0}).model
-    assert model.weam == {"exchange": "representation", "cross_lingual_weight": 2.0, "align_layer": None}
+    assert model.weam == {
+        "exchange": "representation",
+        "cross_lingual_weight": 2.0,
+        "align_layer": None,
+        "align_statistics": None,
+    }
 
 
 def test_a_checkpoint_in_half_precision_is_loaded_and_saved_in_float32(tmp_path):

@@ -470,8 +470,6 @@ def test_align_words_refuses_what_it_cannot_do(model, tokenizer):
         encoder.align_words(tokenizer, ["a"], ["a", "b"])
     with pytest.raises(ValueError, match="layer 3 does not exist; choose 1 to 2"):
         encoder.align_words(tokenizer, ["a"], ["a"], layer=3)
-    with pytest.raises(ValueError, match="102 tokens, the model reads 64"):
-        encoder.align_words(tokenizer, ["cat " * 100], ["a"])
 
 
 @pytest.mark.parametrize("kind", [WEAMBertModel, BertForWEAMPreTraining])
