@@ -18,11 +18,12 @@ from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, Tr
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
 from weam.transfer.tasks.panx import PANX
 from weam.transfer.tasks.pawsx import PAWSX
-from weam.transfer.tasks.tatoeba import BENCHMARK as TATOEBA
+from weam.transfer.tasks.tatoeba import Tatoeba
 from weam.transfer.tasks.udpos import UDPOS
 from weam.transfer.tasks.xcopa import XCOPA
 from weam.transfer.zero_shot import evaluate_transfer
 
+TATOEBA = Tatoeba.benchmark
 TASKS = {task.benchmark: task for task in (UDPOS, PANX, PAWSX, XCOPA)}
 
 

@@ -19,7 +19,8 @@ from weam.cards.encoder import bitext_data, encoder_introduction, encoder_task, 
 from weam.cards.evaluation import example_data, fine_tuned_introduction, scores_section
 from weam.cards.evidence import PRETRAINING, Evidence, gather, hub_name
 from weam.cards.usage import usage
-from weam.results import MEAN, RESULTS_FILE, read_results, summarise
+from weam.results import MEAN, RESULTS_FILE, Summary, read_results, summarise
+from weam.transfer.tasks.files import SPLITS
 
 TEMPLATE = """---
 {front_matter}
@@ -109,7 +110,7 @@ def metadata(runs: Sequence[Evidence], title: str) -> ModelCardData:
     return ModelCardData(
         language=sorted({language for run in runs for language in run.languages}),
         library_name="transformers",
-        pipeline_tag=encoder_task(first.results) if encoder else first.facts.task,
+        pipeline_tag=encoder_task(first.results) if encoder else first.facts.hub_task,
         tags=["weam", "multilingual", *tags],
         base_model=hub_name(first.results.measurements[0].checkpoint),
         datasets=list(dict.fromkeys(name for run in runs for name in data_sets(run))) or None,
@@ -124,27 +125,32 @@ def data_sets(run: Evidence) -> Sequence[str]:
     if run.results.program == PRETRAINING:
         name = run.results.settings["bitext"]["dataset_name"]
         return [name] if name else []
-    return [] if run.reads_files else run.facts.hub_names
+    if run.reads_files:
+        return []
+    read = sorted(run.examples, key=lambda row: row["split"] != "test")  # that of the tests comes first
+    sources = [run.facts.hub_source(row["split"], row["language"]) for row in read if row["split"] in SPLITS]
+    return [source.partition(":")[0] for source in sources]
 
 
 def eval_results(run: Evidence) -> list[EvalResult]:
     """Return one result for each language and metric, the mean over seeds as it was measured."""
     if run.results.program == PRETRAINING:
         return held_out_results(run)
-    facts = run.facts
-    return [
-        EvalResult(
-            task_type=facts.task,
-            dataset_type=facts.hub_names[0],
-            dataset_name=f"{facts.title} {summary.language}",
-            dataset_config=facts.hub_config.format(language=summary.language),
-            metric_type=summary.metric,
-            metric_name=f"{summary.metric.replace('_', ' ')}, {run.setting}",
-            metric_value=summary.mean,
-        )
-        for summary in summarise(run.results.measurements)
-        if summary.language != MEAN
-    ]
+    return [_eval_result(run, summary) for summary in summarise(run.results.measurements) if summary.language != MEAN]
+
+
+def _eval_result(run: Evidence, summary: Summary) -> EvalResult:
+    """Write a mean over seeds under the names that the Hub has for its test set."""
+    name, _, config = run.facts.hub_source("test", summary.language).partition(":")
+    return EvalResult(
+        task_type=run.facts.hub_task,
+        dataset_type=name,
+        dataset_name=f"{run.facts.title} {summary.language}",
+        dataset_config=config,
+        metric_type=summary.metric,
+        metric_name=f"{summary.metric.replace('_', ' ')}, {run.setting}",
+        metric_value=summary.mean,
+    )
 
 
 def introduction(runs: Sequence[Evidence]) -> str:

@@ -1,6 +1,6 @@
 """What a card is written from: runs of one model, each beside a run of another one with the same settings, or none.
 
-Refuses to put unlike figures side by side. Knows the benchmarks' names, licences and places on the Hub.
+Refuses to put unlike figures side by side.
 """
 
 import re
@@ -11,45 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from weam.results import Comparison, Measurement, Results, compared_settings, differing
+from weam.transfer.tasks.benchmarks import BENCHMARKS
+from weam.transfer.tasks.task import Benchmark
 
 PRETRAINING = "run_pretraining"
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """What is known of a benchmark beside its figures.
-
-    Attributes:
-        title: its name for people.
-        task: as the Hub calls it.
-        licence: of its examples.
-        hub_names: data sets on the Hub that it is read from, that of the tests first.
-        hub_config: the name of a language there; one data set may hold several benchmarks.
-        crossed: whether its languages are context-question.
-    """
-
-    title: str
-    task: str
-    licence: str
-    hub_names: tuple[str, ...]
-    hub_config: str = "{language}"
-    crossed: bool = False
-
-
-SQUAD = "rajpurkar/squad"
-BENCHMARKS = {
-    "xnli": Benchmark("XNLI", "text-classification", "CC BY-NC 4.0", ("facebook/xnli",)),
-    "mlqa": Benchmark("MLQA", "question-answering", "CC BY-SA 3.0", ("facebook/mlqa", SQUAD), crossed=True),
-    "mlqa-dev": Benchmark("MLQA-dev", "question-answering", "CC BY-SA 3.0", ("facebook/mlqa", SQUAD), crossed=True),
-    "xquad": Benchmark("XQuAD", "question-answering", "CC BY-SA 4.0", ("google/xquad", SQUAD)),
-    "udpos": Benchmark(
-        "UDPOS", "token-classification", "each treebank has its own", ("google/xtreme",), "udpos.{language}"
-    ),
-    "panx": Benchmark("PAN-X (WikiANN)", "token-classification", "not stated", ("google/xtreme",), "PAN-X.{language}"),
-    "pawsx": Benchmark("PAWS-X", "text-classification", "free for any use", ("google/xtreme",), "PAWS-X.{language}"),
-    "xcopa": Benchmark("XCOPA", "multiple-choice", "CC BY 4.0", ("cambridgeltl/xcopa", "aps/super_glue")),
-    "tatoeba": Benchmark("Tatoeba", "sentence-similarity", "CC BY 2.0 FR", ("google/xtreme",), "tatoeba.{language}"),
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +30,7 @@ class Evidence:
         return self.results.measurements[0].benchmark
 
     @property
-    def facts(self) -> Benchmark:
+    def facts(self) -> type[Benchmark]:
         """What is known of the benchmark."""
         return BENCHMARKS[self.benchmark]
 

@@ -67,7 +67,7 @@ def usage(run: Evidence, repository: str) -> str:
     if len(run.seeds) > 1:
         selected = any(row["split"] == "dev" for row in run.examples)
         remarks.append(f"The weights are those of {'the seed that is best on dev' if selected else 'the first seed'}.")
-    return "\n\n".join(filter(None, (_python(run.facts.task, place), " ".join(remarks))))
+    return "\n\n".join(filter(None, (_python(run.facts.hub_task, place), " ".join(remarks))))
 
 
 def _python(task: str, place: str) -> str:

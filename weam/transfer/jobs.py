@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weam.transfer.tasks.task import ENGLISH, Task
+from weam.transfer.tasks.task import ENGLISH, Benchmark
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,15 @@ def plan_jobs(setting: str, languages: Sequence[str], seeds: Sequence[int]) -> l
     return [Job(f"seed-{seed}", seed, train, train, every) for seed in seeds]
 
 
-def choose_languages(task: Task, asked: Sequence[str]) -> list[str]:
+def choose_languages(benchmark: Benchmark | type[Benchmark], asked: Sequence[str]) -> list[str]:
     """Return the languages to test.
 
     Raises:
         ValueError: the benchmark does not have one that was asked for.
     """
-    unknown = [language for language in asked if language not in task.languages]
+    unknown = [language for language in asked if language not in benchmark.languages]
     if unknown:
-        raise ValueError(f"{task.benchmark} has no {', '.join(unknown)}; its languages are {', '.join(task.languages)}")
-    return list(asked) or list(task.languages)
+        raise ValueError(
+            f"{benchmark.benchmark} has no {', '.join(unknown)}; its languages are {', '.join(benchmark.languages)}"
+        )
+    return list(asked) or list(benchmark.languages)

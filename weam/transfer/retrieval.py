@@ -13,9 +13,11 @@ from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
 from weam.transfer.examples import Examples
+from weam.transfer.jobs import choose_languages
 from weam.transfer.tasks.task import fingerprint, subset
-from weam.transfer.tasks.tatoeba import BENCHMARK, CODES, Translation, choose_layer, read_translations, score_retrieval
+from weam.transfer.tasks.tatoeba import Tatoeba, Translation, choose_layer, read_translations, score_retrieval
 
+BENCHMARK = Tatoeba.benchmark
 NAME = "test-only"
 STARTED = time.monotonic()
 
@@ -87,10 +89,7 @@ def evaluate_retrieval(
 
 def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:
     """Return dev pairs, if a layer is to be chosen, and test pairs."""
-    unknown = [language for language in args.languages if language not in CODES]
-    if unknown:
-        raise ValueError(f"tatoeba has no {', '.join(unknown)}; its languages are {', '.join(CODES)}")
-    files, languages = args.files, args.languages or list(CODES)
+    files, languages = args.files, choose_languages(Tatoeba, args.languages)
     named = [language for split, language in files.named if split == "dev"]
     dev = {name: read_translations(files, "dev", name) for name in named or languages[:1]} if chooses else {}
     test = {name: read_translations(files, "test", name) for name in languages}

@@ -26,12 +26,13 @@ from weam.transfer.tasks.answer_spans import (
     read_squad,
 )
 from weam.transfer.tasks.files import DataFiles, load_from_hub
-from weam.transfer.tasks.task import ENGLISH, HUB_SPLITS, Task, mean_cross_entropy
+from weam.transfer.tasks.task import ENGLISH, Task, mean_cross_entropy
 
 
 class QuestionTask(Task):
     """Extractive question answering over overlapping windows; trained on SQuAD-format files or SQuAD."""
 
+    hub_task = "question-answering"
     metric = "f1"
     auto_class = AutoModelForQuestionAnswering
 
@@ -50,13 +51,13 @@ class QuestionTask(Task):
 
     def from_hub(self, source: str, split: str) -> list[Question]:
         """Return the questions of a Hub data set with SQuAD's columns."""
-        return questions_of(load_from_hub(source, split), f"{source} {split}")
+        load = load_mlqa if source.startswith("facebook/mlqa:") else load_from_hub
+        return questions_of(load(source, split), f"{source} {split}")
 
-    def from_benchmark(self, split: str, language: str) -> list[Question]:
-        """Return training and dev questions: SQuAD for English, MLQA's machine translations of it for others."""
-        if language == ENGLISH:
-            return self.from_hub("rajpurkar/squad", HUB_SPLITS[split])
-        return load_mlqa(f"mlqa-translate-train.{language}", HUB_SPLITS[split])
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return what is trained and selected on: SQuAD for English, MLQA's machine translations of it for others."""
+        return "rajpurkar/squad" if language == ENGLISH else f"facebook/mlqa:mlqa-translate-train.{language}"
 
     def check(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
         """See that every question fits, and report answers that no window holds."""
@@ -103,16 +104,18 @@ class MLQA(QuestionTask):
     """
 
     benchmark = "mlqa"
-    part: ClassVar[tuple[str, str]] = ("test", "test")  # as in file names, on the Hub
+    title = "MLQA"
+    licence = "CC BY-SA 3.0"
+    crossed = True
+    part: ClassVar = "test"  # as file names call it
     languages = ("en", "ar", "de", "es", "hi", "vi", "zh")
 
     @property
     def patterns(self) -> dict[str, tuple[str, ...]]:  # type: ignore[override]
         """Names of local files."""
-        part = self.part[0]
         crossed = (
-            f"squad/mlqa-{part}.context-{{context}}.question-{{question}}.json.gz",
-            f"MLQA_V1/{part}/{part}-context-{{context}}-question-{{question}}.json",
+            f"squad/mlqa-{self.part}.context-{{context}}.question-{{question}}.json.gz",
+            f"MLQA_V1/{self.part}/{self.part}-context-{{context}}-question-{{question}}.json",
         )
         return {"train": ("squad/train.{language}.json.gz",), "dev": ("squad/dev.{language}.json.gz",), "test": crossed}
 
@@ -120,11 +123,12 @@ class MLQA(QuestionTask):
         """Return every combination, as context-question."""
         return [f"{context}-{question}" for context in languages for question in languages]
 
-    def from_benchmark(self, split: str, language: str) -> list[Question]:
-        """Return the questions of a split; a test from MLQA itself."""
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return where a split is; a test in MLQA itself, under the languages of context and question."""
         if split != "test":
-            return super().from_benchmark(split, language)
-        return load_mlqa(f"mlqa.{language.replace('-', '.')}", self.part[1])
+            return super().hub_source(split, language)
+        return f"facebook/mlqa:mlqa.{language.replace('-', '.')}"
 
     def scorer(self, language: str) -> Callable[[str, Sequence[str]], dict[str, float]]:
         """Return MLQA's rule for the language of the context, which is that of the answer."""
@@ -136,7 +140,9 @@ class MLQADev(MLQA):
     """MLQA's dev set as the test: for places where the test set is not at hand. Results say `mlqa-dev`."""
 
     benchmark = "mlqa-dev"
-    part: ClassVar[tuple[str, str]] = ("dev", "validation")
+    title = "MLQA-dev"
+    part: ClassVar = "dev"
+    hub_splits: ClassVar = {**Task.hub_splits, "test": "validation"}
 
 
 class XQuAD(QuestionTask):
@@ -146,28 +152,30 @@ class XQuAD(QuestionTask):
     """
 
     benchmark = "xquad"
+    title = "XQuAD"
+    licence = "CC BY-SA 4.0"
     languages = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
     patterns: ClassVar = {
         "train": ("squad/train.{language}.json.gz",),
         "dev": ("squad/dev.{language}.json.gz",),
         "test": ("squad/xquad.{language}.json.gz", "xquad.{language}.json"),
     }
+    hub_splits: ClassVar = {**Task.hub_splits, "test": "validation"}
 
-    def from_benchmark(self, split: str, language: str) -> list[Question]:
-        """Return the questions of a split; a test from XQuAD itself."""
-        if split != "test":
-            return super().from_benchmark(split, language)
-        return self.from_hub(f"google/xquad:xquad.{language}", "validation")
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return where a split is; a test in XQuAD itself."""
+        return super().hub_source(split, language) if split != "test" else f"google/xquad:xquad.{language}"
 
 
-def load_mlqa(config: str, split: str) -> list[Question]:
-    """Load a part of MLQA from the Hub.
+def load_mlqa(source: str, split: str) -> Dataset:
+    """Load a split of a configuration of `facebook/mlqa` from the Hub.
 
     Its main branch is a loading script; the parquet branch knows configurations only as folders. Were a folder passed
     over and all of them read, ids would repeat, which `questions_of` refuses.
     """
-    rows = load_dataset("facebook/mlqa", data_dir=config, split=split, revision="refs/convert/parquet")
-    return questions_of(rows, f"MLQA {config} {split}")
+    name, _, config = source.partition(":")
+    return load_dataset(name, data_dir=config, split=split, revision="refs/convert/parquet")
 
 
 def questions_of(rows: Dataset, origin: str) -> list[Question]:

@@ -24,6 +24,8 @@ class PANX(TaggingTask):
     """
 
     benchmark = "panx"
+    title = "PAN-X (WikiANN)"
+    licence = "not stated"
     metric = "f1"
     languages = (
         "en", "af", "ar", "bg", "bn", "de", "el", "es", "et", "eu", "fa", "fi", "fr", "he", "hi", "hu", "id", "it",
@@ -35,7 +37,8 @@ class PANX(TaggingTask):
     patterns: ClassVar = {split: (f"xtreme_r/wikiann/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
     columns = ("tokens", "ner_tags")
 
-    def hub_source(self, language: str) -> str:
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
         """Return XTREME's configuration of a language."""
         return f"google/xtreme:PAN-X.{language}"
 

@@ -18,12 +18,17 @@ class PAWSX(TextPairTask):
     """
 
     benchmark = "pawsx"
+    title = "PAWS-X"
+    licence = "free for any use"
     languages = ("en", "de", "es", "fr", "ja", "ko", "zh")
     labels = ("different", "paraphrase")
     columns = ("sentence1", "sentence2", "label")
     patterns: ClassVar = {split: (f"xtreme_r/pawsx/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
-    hub_name = "google/xtreme"
-    hub_config = "PAWS-X.{language}"
+
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return XTREME's configuration of a language."""
+        return f"google/xtreme:PAWS-X.{language}"
 
     def label_name(self, label: object, place: str) -> str:
         """Return the name of a row's label; the Hub has digits as text."""

@@ -27,6 +27,7 @@ class TaggingTask(RowTask):
     """
 
     auto_class = AutoModelForTokenClassification
+    hub_task = "token-classification"
     labels: tuple[str, ...]
     untagged: str
 

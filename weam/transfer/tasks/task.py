@@ -25,25 +25,47 @@ from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_f
 
 IGNORED = -100  # a label that is not scored
 ENGLISH = "en"
-HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold halves of a character, UTF-8 may not
 
 
-class Task(ABC):
-    """A benchmark: its examples in every language, and how they are learnt and scored.
+class Benchmark(ABC):
+    """What is known of a benchmark: what it is called, who may use it, where the Hub has it.
 
     Attributes:
         benchmark: its name in results.
-        metric: the one that selects on dev.
+        title: its name for people.
+        licence: of its examples.
         languages: those of its test set.
+        hub_task: what the Hub calls the use of a model that has learnt it.
+        hub_splits: split -> what its data set on the Hub calls it.
+        crossed: whether a test has two languages, `context-question`.
+    """
+
+    benchmark: str
+    title: str
+    licence: str
+    languages: tuple[str, ...]
+    hub_task: str
+    hub_splits: ClassVar[dict[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
+    crossed: bool = False
+
+    @classmethod
+    @abstractmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return where the Hub has a split in a language, as `NAME:CONFIG`: what is loaded, and what cards name."""
+
+
+class Task(Benchmark):
+    """A benchmark with its examples in every language, and how they are learnt and scored.
+
+    Attributes:
+        metric: the one that selects on dev.
         auto_class: the stock Auto class with the head that it needs.
         labels: the names of the classes, None where the head has no classes.
         patterns: split -> names of local files.
     """
 
-    benchmark: str
     metric: str
-    languages: tuple[str, ...]
     auto_class: Any
     labels: tuple[str, ...] | None = None
     patterns: ClassVar[dict[str, tuple[str, ...]]]
@@ -61,7 +83,9 @@ class Task(ABC):
             FileNotFoundError: there are none in this language.
         """
         paths = self.files.find(split, language, self.patterns[split])
-        return read_files(paths, self.from_file) if paths is not None else self.from_benchmark(split, language)
+        if paths is not None:
+            return read_files(paths, self.from_file)
+        return self.from_hub(self.hub_source(split, language), self.hub_splits[split])
 
     def read_custom(self, source: str) -> list[Any]:
         """Return the checked examples of a file, or of a Hub data set `NAME` or `NAME:CONFIG` (its train split)."""
@@ -75,10 +99,6 @@ class Task(ABC):
     @abstractmethod
     def from_hub(self, source: str, split: str) -> list[Any]:
         """Return the examples of a split of a Hub data set `NAME` or `NAME:CONFIG`."""
-
-    @abstractmethod
-    def from_benchmark(self, split: str, language: str) -> list[Any]:
-        """Return the examples that the Hub has of the benchmark."""
 
     @abstractmethod
     def encode(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> Dataset:
@@ -131,14 +151,6 @@ class RowTask(Task):
     def from_hub(self, source: str, split: str) -> list[Any]:
         """Return the examples of a Hub data set."""
         return self.examples(hub_rows(load_from_hub(source, split), f"{source} {split}", self.columns))
-
-    def from_benchmark(self, split: str, language: str) -> list[Any]:
-        """Return the Hub's examples of the benchmark in a language."""
-        return self.from_hub(self.hub_source(language), HUB_SPLITS[split])
-
-    @abstractmethod
-    def hub_source(self, language: str) -> str:
-        """Return where the Hub has the benchmark in a language, as `NAME:CONFIG`."""
 
     @abstractmethod
     def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[Any]:

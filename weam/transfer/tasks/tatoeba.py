@@ -6,6 +6,7 @@ A sentence's vector is the mean of its pieces at one layer. The layer is chosen 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -15,9 +16,8 @@ from weam.metrics import retrieved
 from weam.scores import Ratio, Scored
 from weam.sentence_vectors import layer_vectors
 from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, open_text, read_files
-from weam.transfer.tasks.task import check_text
+from weam.transfer.tasks.task import Benchmark, check_text
 
-BENCHMARK = "tatoeba"
 CODES = {  # of XTREME
     "af": "afr", "ar": "ara", "bg": "bul", "bn": "ben", "de": "deu", "el": "ell", "es": "spa", "et": "est",
     "eu": "eus", "fa": "pes", "fi": "fin", "fr": "fra", "he": "heb", "hi": "hin", "hu": "hun", "id": "ind",
@@ -26,6 +26,22 @@ CODES = {  # of XTREME
     "tr": "tur", "ur": "urd", "vi": "vie", "zh": "cmn",
 }  # fmt: skip
 PATTERNS = ("xtreme_r/tatoeba/tatoeba.en-{language}.tsv.gz",)
+
+
+class Tatoeba(Benchmark):
+    """Translation retrieval; the benchmark has test pairs only."""
+
+    benchmark = "tatoeba"
+    title = "Tatoeba"
+    licence = "CC BY 2.0 FR"
+    languages = tuple(CODES)
+    hub_task = "sentence-similarity"
+    hub_splits: ClassVar = {"test": "validation"}
+
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return XTREME's configuration of a language."""
+        return f"google/xtreme:tatoeba.{CODES[language]}"
 
 
 @dataclass(frozen=True)
@@ -51,9 +67,9 @@ def read_translations(files: DataFiles, split: str, language: str) -> list[Trans
     paths = files.find(split, language, PATTERNS)
     if paths is not None:
         return read_files(paths, _translations)
-    source = f"google/xtreme:tatoeba.{CODES[language]}"
+    source = Tatoeba.hub_source(split, language)
     columns = ("source_sentence", "target_sentence")
-    rows = hub_rows(load_from_hub(source, "validation"), source, columns)
+    rows = hub_rows(load_from_hub(source, Tatoeba.hub_splits[split]), source, columns)
     return [Translation(english, other) for other, english in (check_text(row, columns, place) for place, row in rows)]
 
 

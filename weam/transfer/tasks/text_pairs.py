@@ -22,23 +22,16 @@ class TextPair:
 
 
 class TextPairTask(RowTask):
-    """A benchmark of text pairs, read from JSON lines or a Hub data set with a configuration for each language.
+    """A benchmark of text pairs, read from JSON lines or a Hub data set with the same columns.
 
     Attributes:
         columns: those of both texts, then `label`.
-        hub_name: the data set on the Hub.
-        hub_config: the name of a language's configuration, with `{language}`.
     """
 
     metric = "accuracy"
     auto_class = AutoModelForSequenceClassification
     labels: tuple[str, ...]
-    hub_name: str
-    hub_config: str = "{language}"
-
-    def hub_source(self, language: str) -> str:
-        """Return the data set's configuration of a language."""
-        return f"{self.hub_name}:{self.hub_config.format(language=language)}"
+    hub_task = "text-classification"
 
     def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[TextPair]:
         """Return the pairs of the rows."""

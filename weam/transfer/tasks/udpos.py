@@ -33,6 +33,8 @@ class UDPOS(TaggingTask):
     """
 
     benchmark = "udpos"
+    title = "UDPOS"
+    licence = "each treebank has its own"
     metric = "accuracy"
     languages = tuple(TREEBANKS)
     labels = (
@@ -47,7 +49,8 @@ class UDPOS(TaggingTask):
     }
     columns = ("tokens", "pos_tags")
 
-    def hub_source(self, language: str) -> str:
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
         """Return XTREME's configuration of a language."""
         return f"google/xtreme:udpos.{TREEBANKS[language]}"
 

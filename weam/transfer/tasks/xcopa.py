@@ -47,6 +47,9 @@ class XCOPA(RowTask):
     """
 
     benchmark = "xcopa"
+    title = "XCOPA"
+    licence = "CC BY 4.0"
+    hub_task = "multiple-choice"
     metric = "accuracy"
     languages = ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh")
     auto_class = AutoModelForMultipleChoice
@@ -57,7 +60,8 @@ class XCOPA(RowTask):
         "test": ("xtreme_r/xcopa/test.{language}.jsonl.gz",),
     }
 
-    def hub_source(self, language: str) -> str:
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
         """Return COPA for English, XCOPA's configuration of any other language."""
         return "aps/super_glue:copa" if language == ENGLISH else f"cambridgeltl/xcopa:{language}"
 

@@ -14,6 +14,8 @@ class XNLI(TextPairTask):
     """
 
     benchmark = "xnli"
+    title = "XNLI"
+    licence = "CC BY-NC 4.0"
     languages = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
     labels = ("entailment", "neutral", "contradiction")
     columns = ("premise", "hypothesis", "label")
@@ -22,4 +24,8 @@ class XNLI(TextPairTask):
         "dev": ("xnli/dev.{language}.jsonl.gz",),
         "test": ("xnli/test.{language}.jsonl.gz",),
     }
-    hub_name = "facebook/xnli"
+
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return the configuration of a language."""
+        return f"facebook/xnli:{language}"

@@ -1,0 +1,128 @@
+"""The facts of every benchmark, in every language: the Hub's own names are loaded, and the same ones stand in cards."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+import run_mlqa
+import run_xtreme_r
+from tests.support.results import evaluation
+from weam.cards.card import data_sets, eval_results
+from weam.cards.evidence import Evidence
+from weam.transfer.tasks import files, mlqa
+from weam.transfer.tasks.answer_spans import Windows
+from weam.transfer.tasks.benchmarks import BENCHMARKS
+from weam.transfer.tasks.files import DataFiles
+from weam.transfer.tasks.mlqa import QuestionTask
+from weam.transfer.tasks.tatoeba import Tatoeba, read_translations
+from weam.transfer.tasks.xnli import XNLI
+
+XNLI_LANGUAGES = "ar bg de el en es fr hi ru sw th tr ur vi zh".split()
+MLQA_LANGUAGES = "ar de en es hi vi zh".split()
+MLQA = {
+    f"{context}-{question}": f"mlqa.{context}.{question}" for context, question in product(MLQA_LANGUAGES, repeat=2)
+}
+XQUAD_LANGUAGES = "ar de el en es hi ro ru th tr vi zh".split()
+UDPOS = dict(
+    pair.split(":")
+    for pair in """af:Afrikaans ar:Arabic eu:Basque bg:Bulgarian nl:Dutch en:English et:Estonian fi:Finnish fr:French
+    de:German el:Greek he:Hebrew hi:Hindi hu:Hungarian id:Indonesian it:Italian ja:Japanese kk:Kazakh ko:Korean
+    zh:Chinese mr:Marathi fa:Persian pt:Portuguese ru:Russian es:Spanish tl:Tagalog ta:Tamil te:Telugu th:Thai
+    tr:Turkish ur:Urdu vi:Vietnamese yo:Yoruba""".split()
+)
+PANX_LANGUAGES = """af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te
+    th tl tr ur vi yo zh""".split()
+TATOEBA = dict(
+    pair.split(":")
+    for pair in """af:afr ar:ara bn:ben bg:bul de:deu zh:cmn el:ell et:est eu:eus fi:fin fr:fra he:heb hi:hin hu:hun
+    id:ind it:ita jv:jav ja:jpn ka:kat kk:kaz ko:kor ml:mal mr:mar nl:nld fa:pes pt:por ru:rus es:spa sw:swh ta:tam
+    te:tel tl:tgl th:tha tr:tur ur:urd vi:vie""".split()
+)
+HUB = {  # benchmark -> data set, its split for the test, language -> configuration; read off the Hub's pages
+    "xnli": ("facebook/xnli", "test", {name: name for name in XNLI_LANGUAGES}),
+    "mlqa": ("facebook/mlqa", "test", MLQA),
+    "mlqa-dev": ("facebook/mlqa", "validation", MLQA),
+    "xquad": ("google/xquad", "validation", {name: f"xquad.{name}" for name in XQUAD_LANGUAGES}),
+    "udpos": ("google/xtreme", "test", {name: f"udpos.{treebank}" for name, treebank in UDPOS.items()}),
+    "panx": ("google/xtreme", "test", {name: f"PAN-X.{name}" for name in PANX_LANGUAGES}),
+    "pawsx": ("google/xtreme", "test", {name: f"PAWS-X.{name}" for name in "de en es fr ja ko zh".split()}),
+    "xcopa": ("cambridgeltl/xcopa", "test", {name: name for name in "et ht id it qu sw ta th tr vi zh".split()}),
+    "tatoeba": ("google/xtreme", "validation", {name: f"tatoeba.{code}" for name, code in TATOEBA.items()}),
+}
+HUB_TASKS = {
+    "xnli": "text-classification",
+    "mlqa": "question-answering",
+    "mlqa-dev": "question-answering",
+    "xquad": "question-answering",
+    "udpos": "token-classification",
+    "panx": "token-classification",
+    "pawsx": "text-classification",
+    "xcopa": "multiple-choice",
+    "tatoeba": "sentence-similarity",
+}
+
+
+class NothingLoadedError(Exception):
+    """Stands for the data that this machine cannot load."""
+
+
+def languages_tested(benchmark: str) -> list[str]:
+    """Return what is tested for all languages of a benchmark."""
+    facts = BENCHMARKS[benchmark]
+    return [*map("-".join, product(facts.languages, repeat=2))] if facts.crossed else list(facts.languages)
+
+
+def test_every_benchmark_of_the_programs_is_there():
+    assert {XNLI.benchmark, *run_mlqa.BENCHMARKS, *run_xtreme_r.TASKS, run_xtreme_r.TATOEBA} == set(BENCHMARKS)
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_language_has_the_configuration_of_the_hub(benchmark):
+    name, split, configurations = HUB[benchmark]
+    facts = BENCHMARKS[benchmark]
+    found = {language: facts.hub_source("test", language) for language in languages_tested(benchmark)}
+    assert found == {language: f"{name}:{configuration}" for language, configuration in configurations.items()}
+    assert (facts.hub_splits["test"], facts.hub_task) == (split, HUB_TASKS[benchmark])
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_what_is_loaded_is_what_the_card_names(benchmark, monkeypatch):
+    loaded = []
+
+    def load_dataset(name, config=None, *, data_dir=None, split, **kwargs):
+        loaded.append((name, config or data_dir, split))
+        raise NothingLoadedError
+
+    monkeypatch.setattr(files, "load_dataset", load_dataset)
+    monkeypatch.setattr(mlqa, "load_dataset", load_dataset)
+    facts = BENCHMARKS[benchmark]
+    run = evaluation(values={(language, 1): 0.5 for language in languages_tested(benchmark)}, benchmark=benchmark)
+    named = [(result.dataset_type, result.dataset_config, HUB[benchmark][1]) for result in eval_results(Evidence(run))]
+    for language in languages_tested(benchmark):
+        with pytest.raises(NothingLoadedError):
+            if facts is Tatoeba:
+                read_translations(DataFiles(), "test", language)
+            else:
+                facts(DataFiles(), Windows() if issubclass(facts, QuestionTask) else 128).read("test", language)
+    assert loaded == named
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "split", "language", "source"),
+    [
+        ("xnli", "train", "de", "facebook/xnli:de"),
+        ("xquad", "train", "en", "rajpurkar/squad"),
+        ("mlqa", "dev", "de", "facebook/mlqa:mlqa-translate-train.de"),
+        ("xcopa", "train", "en", "aps/super_glue:copa"),
+        ("udpos", "dev", "zh", "google/xtreme:udpos.Chinese"),
+    ],
+)
+def test_training_and_dev_examples_have_their_own_place(benchmark, split, language, source):
+    assert BENCHMARKS[benchmark].hub_source(split, language) == source
+
+
+def test_the_card_names_the_data_sets_that_were_read():
+    tested = [{"split": "test", "language": "de-en", "count": 1, "fingerprint": "a"}]
+    run = replace(evaluation(values={("de-en", 1): 0.5}, benchmark="mlqa", setting="test-only"), data=tested)
+    assert data_sets(Evidence(run)) == ["facebook/mlqa"]
