@@ -12,7 +12,7 @@ from datasets import Dataset, concatenate_datasets
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer, PreTrainedTokenizerBase, set_seed
 
-from benchmarks.beds.plan import PreTraining
+from benchmarks.study.beds.plan import PreTraining
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from weam.pretraining.arguments import PreTrainingArguments
@@ -22,6 +22,7 @@ from weam.runs import find_checkpoint
 from weam.storage import read_lines
 from weam.trainer import run_training
 
+POSITIONS = 128  # that the encoder has
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -41,7 +42,7 @@ def write_tokenizer(texts: Sequence[Path], vocabulary: int, folder: Path) -> Non
         tokens += own
     vocab = {token: number for number, token in enumerate(tokens)}
     tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False, tokenize_chinese_chars=False)
-    tokenizer.model_max_length = PreTraining.length
+    tokenizer.model_max_length = POSITIONS
     tokenizer.save_pretrained(str(folder))
 
 
@@ -87,11 +88,12 @@ def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, s
         learning_rate=plan.learning_rate,
         warmup_steps=plan.warmup_steps,
         weight_decay=0.01,
+        adam_beta2=0.98,
         bf16=True,
         use_cpu=True,
         train_sampling_strategy="random",
         logging_steps=100,
-        save_steps=500,
+        save_steps=1000,
         save_total_limit=1,
         report_to="none",
     )
@@ -102,7 +104,8 @@ def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, s
         num_hidden_layers=plan.layers,
         num_attention_heads=plan.heads,
         intermediate_size=4 * plan.hidden_size,
-        max_position_embeddings=plan.length,
+        max_position_embeddings=POSITIONS,
+        initializer_range=plan.initializer_range,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )

@@ -31,11 +31,11 @@ WORD = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
 SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z\"'])")
 TYPOGRAPHIC = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 SHARES = (("en", 0.44), ("clone", 0.88), ("bitext", 1.0))  # upper ends
-BITEXT_WORDS = range(4, 31)
+BITEXT_WORDS = range(4, 21)
 MONOLINGUAL_WORDS = range(3, 401)
 ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
 ENGLISH_SIDES = ("en-de.multi30k", "en-de.wmt-sample", "en-sw.globalvoices", "en-hi.wikipedia-mturk")
-NAMES_TRAINED, NAMES_TESTED = 8000, 3000
+NAMES_TRAINED, NAMES_TESTED = 6000, 2000
 INFERENCES_TRAINED, INFERENCES_TESTED = 20_000, 2001
 
 

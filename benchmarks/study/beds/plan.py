@@ -6,6 +6,8 @@ are run: for all seeds, the decisive ones first.
 
 from dataclasses import dataclass, field
 
+HELD_OUT_SHARE = 0.03  # of the bitext's sentences
+
 
 @dataclass(frozen=True)
 class PreTraining:
@@ -15,22 +17,23 @@ class PreTraining:
     hidden_size: int = 128
     heads: int = 2
     vocabulary: int = 5000  # of each language
-    length: int = 128  # tokens of a row
+    length: int = 64  # tokens of a row
     batch_size: int = 16  # rows
-    steps: int = 3000
-    warmup_steps: int = 300
+    steps: int = 4000
+    warmup_steps: int = 200
     learning_rate: float = 1e-3
     masked: float = 0.2
+    initializer_range: float = 0.05  # BERT's 0.02 is slow for so narrow an encoder
 
 
 @dataclass(frozen=True)
 class Alignment:
     """What all arms have in common: pairs, steps and rate. Nothing of it was tuned for one of them."""
 
-    steps: int = 400
+    steps: int = 300
     batch_size: int = 32  # sentence pairs
     learning_rate: float = 5e-4
-    warmup_steps: int = 40
+    warmup_steps: int = 30
     held_out_pairs: int = 500
 
 
@@ -82,16 +85,16 @@ DECISIVE = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], TARGET[0], TARGET[2], WORDS[0], BOTH[0],
 )  # fmt: skip
 NEXT = (
-    MLM, REPRESENTATION[1], TARGET[1], BOTH[1], BOTH[2], WORDS[2], POINTER[0], POINTER[2], WITH_POINTER[0], RANKING,
+    REPRESENTATION[1], BOTH[1], MLM, RANKING, POINTER[0], POINTER[2], WITH_POINTER[0], BOTH[2], WORDS[2], TARGET[1],
 )  # fmt: skip
-LAST = (EMBEDDINGS[0], EMBEDDINGS[2], WORD_ALIGNED, TLM_UNPAIRED, WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1])
+LAST = (EMBEDDINGS[0], WORD_ALIGNED, TLM_UNPAIRED, EMBEDDINGS[2], WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1])
 FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
     for layers in (2, 4)
 )
 ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN)
 SEEDS = (1, 2, 3, 4, 5)  # of the pre-training; at least three
-TASKS = ("udpos", "panx", "retrieval", "alignment", "word retrieval")  # what the mean rank of decision 3 is over
+TASKS = ("udpos", "retrieval", "alignment", "word retrieval")  # what the mean rank of decision 3 is over
 
 DECISIONS = (
     "1. A claim holds, fails or is undecided by the 95 % t interval of its difference over pre-training seeds, paired "

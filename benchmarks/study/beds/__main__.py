@@ -1,0 +1,138 @@
+"""Make and measure a bed.
+
+    python -m benchmarks.study.beds clone --data_dir ../shared/data --output_dir outputs/beds/clone [--seeds 1 2 3]
+
+Writes the texts, pre-trains a BERT for each seed, trains every arm from it and scores it; what is finished is not done
+again, and what was interrupted goes on. `--stage` does one of them alone. Several processes may work on the arms of one
+bed: each takes those that no other has taken.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from benchmarks.study.beds.arms import Bed, slug, train_arm
+from benchmarks.study.beds.clone import write_bed
+from benchmarks.study.beds.plan import ARMS, Alignment, Arm, PreTraining
+from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
+from benchmarks.study.beds.score import FINE_TUNING, score_as_it_is, score_task
+from weam.results import RESULTS_FILE, read_results
+from weam.storage import write_json
+
+STAGES = ("data", "pretrain", "arms")
+RESULTS = Path("benchmarks/results/beds")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study.beds", description=__doc__.splitlines()[0])
+    parser.add_argument("bed", choices=["clone"])
+    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/beds/clone"))
+    parser.add_argument("--stage", choices=STAGES, help="One stage alone.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Of the pre-training.")
+    parser.add_argument("--arms", nargs="+", default=[], help="Arms by name; all unless given.")
+    parser.add_argument("--tasks", nargs="+", default=["udpos"], choices=list(FINE_TUNING))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do what is not yet done."""
+    arguments = parse_arguments()
+    bed = Bed(arguments.output_dir)
+    texts = [bed.data / "en.txt", bed.data / "clone.txt"]
+    if arguments.stage in (None, "data") and not bed.tokenizer.exists():
+        write_bed(arguments.data_dir, bed.data)
+        write_tokenizer(texts, PreTraining.vocabulary, bed.tokenizer)
+    for seed in arguments.seeds if arguments.stage in (None, "pretrain") else ():
+        if not (bed.backbone(seed) / "model.safetensors").exists():
+            pretrain(PreTraining(), texts, bed.tokenizer, seed, bed.backbone(seed))
+    if arguments.stage in (None, "arms"):
+        for arm in ARMS:
+            for seed in arguments.seeds:
+                if not arguments.arms or arm.name in arguments.arms:
+                    measure(arm, bed, seed, arguments.tasks)
+
+
+def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
+    """Train and score an arm, as far as that is not done and no other process does it; write after every step."""
+    path = RESULTS / bed.folder.name / f"{slug(arm.name)}.seed-{seed}.json"
+    with claimed(bed.arm(seed, arm).with_suffix(".lock")) as free:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else new_record(arm, bed, seed)
+        missing = [task for task in ("as it is", *tasks) if task not in record["scores"]]
+        if not free or not missing:
+            return
+        checkpoint = train_arm(arm, Alignment(), bed, seed)
+        if arm.settings:
+            record["training"] = course(checkpoint)
+        for task in missing:
+            started = time.monotonic()
+            scratch = bed.arm(seed, arm) / "tasks"
+            if task == "as it is":
+                record["scores"] |= {task: score_as_it_is(checkpoint, bed.data)}
+            else:
+                record["scores"] |= {task: score_task(task, checkpoint, bed.data, seed, scratch)}
+            record["seconds"] |= {task: round(time.monotonic() - started, 1)}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(record, path)
+            print(arm.name, seed, task, summary(record["scores"][task]), flush=True)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Take an arm for this process; yield whether no other has it. What a killed process had taken is free again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def new_record(arm: Arm, bed: Bed, seed: int) -> dict[str, Any]:
+    """Return the record of an arm of which nothing is measured yet."""
+    return {
+        "bed": bed.folder.name,
+        "seed": seed,
+        **asdict(arm),
+        "pretraining": asdict(PreTraining()),
+        "alignment": asdict(Alignment()),
+        "fine_tuning": {name: asdict(plan) for name, plan in FINE_TUNING.items()},
+        "training": None,
+        "scores": {},
+        "seconds": {},
+    }
+
+
+def course(folder: Path) -> dict[str, Any]:
+    """Return what a training says of itself: seconds, tokens, its log, and held-out scores before and after."""
+    results = read_results(folder / RESULTS_FILE)
+    training = results.trainings[0]
+    return {
+        "versions": results.versions,
+        "command": results.command,
+        "training": asdict(training),
+        "held_out": [asdict(measurement) for measurement in results.measurements],
+    }
+
+
+def summary(scores: dict[str, Any]) -> str:
+    """Return the figures of a task in short."""
+    parts = scores if "retrieval" in scores else {"": scores}
+    return json.dumps({k: {n: round(v, 1) for n, v in p.items() if isinstance(v, float)} for k, p in parts.items()})
+
+
+if __name__ == "__main__":
+    main()

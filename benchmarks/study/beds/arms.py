@@ -1,0 +1,116 @@
+"""Train one arm of a bed: `run_pretraining.py` from a pre-trained encoder, on the bed's bitext and the arm's links.
+
+The program itself runs, in a child of this process, so that a hundred short trainings do not import torch a hundred
+times. A run that was interrupted is begun again; it takes a minute.
+"""
+
+import multiprocessing
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import run_pretraining
+from benchmarks.study.beds.plan import EFLOMAL, FAST_ALIGN, HELD_OUT_SHARE, UNPAIRED, Alignment, Arm
+
+PAIR = "en-clone"
+
+
+@dataclass(frozen=True)
+class Bed:
+    """Where the files of a bed are."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """Texts and test sets."""
+        return self.folder / "data"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer of all its encoders."""
+        return self.folder / "tokenizer"
+
+    def backbone(self, seed: int) -> Path:
+        """The encoder of a pre-training seed."""
+        return self.folder / f"seed-{seed}" / "backbone"
+
+    def arm(self, seed: int, arm: Arm) -> Path:
+        """What an arm leaves."""
+        return self.folder / f"seed-{seed}" / slug(arm.name)
+
+
+def slug(name: str) -> str:
+    """Return a name as a folder.
+
+    >>> slug("WEAM, target, links shuffled")
+    'weam-target-links-shuffled'
+    """
+    words = "".join(letter if letter.isalnum() else " " for letter in name.lower()).split()
+    return "-".join(words)
+
+
+def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
+    """Return the command line of an arm."""
+    bitext = bed.data / ("unpaired.tsv" if arm.links == UNPAIRED else "bitext.tsv")
+    settings = {
+        "model_name_or_path": bed.backbone(seed),
+        "output_dir": bed.arm(seed, arm),
+        "train_file": f"{PAIR}={bitext}",
+        "cache_dir": bed.folder / "cache",
+        "max_steps": plan.steps,
+        "per_device_train_batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "warmup_steps": plan.warmup_steps,
+        "validation_fraction": HELD_OUT_SHARE,
+        "max_eval_pairs": plan.held_out_pairs,
+        "pad_to_multiple_of": 8,
+        "seed": seed,
+        "bf16": "yes",
+        "use_cpu": "yes",
+        "save_strategy": "no",
+        "logging_steps": 50,
+        "report_to": "none",
+        "disable_tqdm": "yes",
+        "overwrite_output_dir": "yes",
+        **arm.settings,
+    }
+    if arm.links in (FAST_ALIGN, EFLOMAL):
+        settings["aligner"] = arm.links
+    else:
+        links = "no-links" if arm.links == UNPAIRED else arm.links
+        settings |= {"alignments": f"{PAIR}={bed.data / f'{links}.txt'}", "alignments_unit": "word"}
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+
+
+def train_arm(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> Path:
+    """Train an arm unless it is trained; return the folder of its encoder."""
+    if not arm.settings:
+        return bed.backbone(seed)
+    folder = bed.arm(seed, arm)
+    if not (folder / "results.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run_in_child(run_pretraining.main, ["run_pretraining.py", *arm_arguments(arm, plan, bed, seed)])
+    return folder
+
+
+def run_in_child(program: Callable[[], None], argv: Sequence[str]) -> None:
+    """Run a program with these arguments in a child process.
+
+    Raises:
+        RuntimeError: it failed; its own message stands above.
+    """
+    child = multiprocessing.get_context("fork").Process(target=_run, args=(program, list(argv)))
+    child.start()
+    child.join()
+    if child.exitcode != 0:
+        raise RuntimeError(f"{' '.join(argv)} ended with exit code {child.exitcode}")
+
+
+def _run(program: Callable[[], None], argv: list[str]) -> None:
+    sys.argv = argv
+    run_pretraining.STARTED = time.monotonic()  # counted from here, not from the parent's start
+    program()
