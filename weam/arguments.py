@@ -6,6 +6,8 @@ A YAML file holds any of them, the command line overrides the file.
 import difflib
 import json
 import sys
+import warnings
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,6 +19,8 @@ from transformers import HfArgumentParser, TrainingArguments
 from weam.checkpoint import LoraSettings
 
 Default = TypeVar("Default")
+RENAMED_OPTIONS: dict[str, str] = {}  # old name -> new name, both without --; see with_new_names
+RENAMED_VALUES: dict[tuple[str, str], str] = {}  # (option, old value) -> new value
 UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
 
 
@@ -55,25 +59,79 @@ def refuse_label_smoothing(args: TrainingArguments) -> None:
 
 
 def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str] | None = None) -> tuple[Any, ...]:
-    """Read `[FILE.yaml] [--name value ...]` into one dataclass for each concern, `TrainingArguments` last.
+    """Read `[RECIPE] [--name value ...]` into one dataclass for each concern, `TrainingArguments` last.
+
+    A recipe is a YAML file, or the name of one that comes with the code.
 
     Raises:
-        ValueError: the YAML file has a name that does not exist (names it and the closest that does), or there is no
-            output directory.
+        ValueError: there is no such recipe, it has a name that does not exist (names it and the closest that does), or
+            there is no output directory.
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = HfArgumentParser(concerns, description=description)
-    if argv and argv[0].endswith((".yaml", ".yml")):
-        known = {setting.name for concern in concerns for setting in fields(concern)}
-        argv = yaml_arguments(Path(argv[0]), known) + argv[1:]
-    arguments = parser.parse_args_into_dataclasses(argv)
+    known = {setting.name for concern in concerns for setting in fields(concern)}
+    if argv and not argv[0].startswith("-"):
+        argv = yaml_arguments(find_recipe(argv[0]), known) + argv[1:]
+    arguments = parser.parse_args_into_dataclasses(with_new_names(argv, known))
     if arguments[-1].output_dir == UNNAMED_OUTPUT_DIR:
         raise ValueError("give --output_dir, the folder for the trained model")
     return arguments
 
 
+def recipe_folder() -> Path:
+    """Return where the recipes lie: in the installed package, or at the top of a clone."""
+    packaged = Path(__file__).parent / "recipes"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "recipes"
+
+
+def find_recipe(name: str) -> Path:
+    """Return the YAML file that is meant by its path, or by its name among the recipes that come with the code.
+
+    Raises:
+        ValueError: there is no recipe of that name.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    path = recipe_folder() / f"{name}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in recipe_folder().glob("*.yaml")))
+        raise ValueError(f"there is no recipe {name!r}; write the path of a .yaml file, or one of {names}")
+    return path
+
+
+def with_new_names(argv: list[str], known: Collection[str]) -> list[str]:
+    """Replace option names and values of an earlier version, with a warning, where a program has the new ones.
+
+    `RENAMED_OPTIONS` and `RENAMED_VALUES` list them; they are taken for one release.
+    """
+    option_name, renamed = "", []
+    for word in argv:
+        name, equals, value = word.removeprefix("--").partition("=") if word.startswith("--") else ("", "", word)
+        if name:
+            option_name = _new_name(name, known)
+        new_value = RENAMED_VALUES.get((option_name, value), value)
+        if new_value != value:
+            _warn_renamed(f"--{option_name} {value}", f"--{option_name} {new_value}")
+        renamed.append((f"--{option_name}" if name else "") + equals + new_value)
+    return renamed
+
+
+def _new_name(name: str, known: Collection[str]) -> str:
+    new_name = RENAMED_OPTIONS.get(name)
+    if name in known or new_name not in known:
+        return name
+    _warn_renamed(f"--{name}", f"--{new_name}")
+    return new_name
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    warnings.warn(f"{old} is now {new}; the old spelling goes with the next release", FutureWarning, stacklevel=2)
+
+
 def yaml_arguments(path: Path, known: set[str]) -> list[str]:
     """Turn a YAML file into command-line arguments: whatever the command line accepts, the file does, `5e-5` too.
+
+    `$here` in a value is the folder of the file.
 
     Raises:
         ValueError: the file is no mapping of names to values, or has an unknown name.
@@ -86,14 +144,14 @@ def yaml_arguments(path: Path, known: set[str]) -> list[str]:
         raise ValueError(f"{path} holds no settings; write lines like learning_rate: 5e-5")
     arguments: list[str] = []
     for name, value in settings.items():
-        if name not in known:
+        if name not in known and RENAMED_OPTIONS.get(name) not in known:
             close = difflib.get_close_matches(str(name), known, n=1)
             raise ValueError(f"{path}: there is no setting {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
         if isinstance(value, list):
             arguments += [f"--{name}", *map(_argument, value)] if value else []  # an empty list is the default
         elif value is not None:
             arguments.append(f"--{name}={_argument(value)}")
-    return arguments
+    return [word.replace("$here", str(path.parent)) for word in arguments]
 
 
 def _argument(value: object) -> str:
