@@ -10,7 +10,7 @@ trains, scores held-out pairs before and after, and saves a checkpoint that the 
 import gc
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,9 @@ from weam.pretraining.held_out import (
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.objectives import BertForWordAlignment, Objective
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
-from weam.pretraining.training import HeadWarmup, make_trainer, warm_up_head
 from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
 from weam.runs import check_output_dir, check_settings, clear_output_dir, find_checkpoint, leave_process_group
-from weam.trainer import run_training
+from weam.trainer import HeadWarmup, WEAMTrainer, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
 STARTED = time.monotonic()
@@ -175,6 +174,8 @@ def train(
 ) -> Trainer:
     """Mix the language pairs, warm the head up and train."""
     model_args, bitext_args, _, _, args = arguments
+    # The program pushes the finished folder. The Trainer saves its arguments, in which a token must not stand.
+    args = replace(args, push_to_hub=False, hub_token=None)
     train_features = {name: pair.train for name, pair in language_pairs.items()}
     held_out_features = {name: pair.held_out.features for name, pair in language_pairs.items()}
     mixture = mix_language_pairs(train_features, bitext_args.sampling_alpha, bitext_args.sampling_ratios, args.seed)
@@ -185,7 +186,7 @@ def train(
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
         model = add_adapters(model, model_args.lora)
-    trainer = make_trainer(model, args, collator, mixture, held_out_features)
+    trainer = WEAMTrainer(model, args, collator, mixture, held_out_features)
     run_training(trainer, checkpoint)
     return trainer
 

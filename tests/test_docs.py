@@ -5,11 +5,9 @@ few steps. What one leaves (`weam-de`, `xnli-weam`) the next ones use.
 """
 
 import gzip
-import os
 import re
 import shlex
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,14 +18,28 @@ from tests.support.command_line import make_workspace, sentence_pairs, write_hub
 from weam.__main__ import PROGRAMS, main
 
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"), key=lambda page: (page.name != "pretraining.md", page)), ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    README,
+    *sorted((ROOT / "docs").rglob("*.md"), key=lambda page: (page.name != "pretraining.md", page)),
+    ROOT / "CONTRIBUTING.md",
+]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install")  # what has been done to be here
 HUB = {"google-bert/bert-base-multilingual-cased": "checkpoint", "Helsinki-NLP/opus-100": "opus-100"}
 EVALUATION = ["--data_dir", "data", "--max_steps", "2", "--report_to", "none", "--use_cpu"]
 CUT = {  # what makes a command of a program short
-    "pretrain": ["--max_steps", "2", "--validation_fraction", "0.1", "--cache_dir", "cache", "--report_to", "none", "--use_cpu"],
+    "pretrain": [
+        "--max_steps",
+        "2",
+        "--validation_fraction",
+        "0.1",
+        "--cache_dir",
+        "cache",
+        "--report_to",
+        "none",
+        "--use_cpu",
+    ],
     "xnli": [*EVALUATION, "--languages", "en", "de", "--max_length", "64"],
     "mlqa": [*EVALUATION, "--languages", "en", "de", "--max_length", "64", "--doc_stride", "8"],
     "xtreme-r": [*EVALUATION, "--max_length", "64"],

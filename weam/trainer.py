@@ -1,17 +1,35 @@
-"""What the stock Trainer needs for any training: batches of like length, dropout by step, an exact resume."""
+"""The Trainer of this project: transformers' own, whose results no interruption and no number of processes changes.
 
-from collections.abc import Iterator
+`WEAMTrainer` is for pre-training, `RepeatableTrainer` for any other training. The loop, the optimiser, logging,
+checkpoints and everything distributed are those of transformers and accelerate. Before it a new prediction head may be
+warmed up.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from peft import PeftModel
+from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
+from safetensors.torch import load_model
+from torch import nn
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    BertForMaskedLM,
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME
 
-from data_collator_weam import hash_uniform
+from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from weam.storage import whole_column
 
 SEED_LIMIT = 2**32
@@ -60,23 +78,6 @@ class LengthGroups(Sampler[int]):
         return rows[np.argsort(-self.lengths[rows], kind="stable")]
 
 
-class LengthGroupingTrainer(Trainer):
-    """The stock Trainer, but batches of like length are the same for any number of processes, and begin at once.
-
-    The stock one groups by the batch of one process, and looks each length up in the Arrow table by itself: about a
-    millisecond an example, in every epoch.
-    """
-
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
-        dataset = self.train_dataset if train_dataset is None else train_dataset
-        args, column = self.args, self.args.length_column_name
-        if args.train_sampling_strategy != "group_by_length" or column not in dataset.column_names:
-            return super()._get_train_sampler(train_dataset)
-        batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-        seed = args.seed if args.data_seed is None else args.data_seed
-        return LengthGroups(whole_column(dataset, column), batch_size, seed)
-
-
 class StepSeed(TrainerCallback):
     """Makes dropout a function of seed, step and process, as the masks are of seed, epoch and example.
 
@@ -91,8 +92,178 @@ class StepSeed(TrainerCallback):
         torch.manual_seed(_seed(args.seed, DROPOUT, state.global_step, args.process_index))
 
 
+class EpochSignal(TrainerCallback):
+    """Tells the collator which epoch it is."""
+
+    def __init__(self, collator: DataCollatorForWordExchange) -> None:
+        """Remember the collator to tell."""
+        self.collator = collator
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Pass the epoch on, counted from 0."""
+        self.collator.set_epoch(int((state.epoch or 0) + 1e-6))
+
+
+class RepeatableTrainer(Trainer):
+    """transformers' Trainer, but what it draws is a function of seed, epoch and step.
+
+    Dropout begins anew with every step. Batches of like length (`train_sampling_strategy="group_by_length"`) are the
+    same for any number of processes, and begin at once: the stock Trainer groups by the batch of one process, and looks
+    each length up in the Arrow table by itself, about a millisecond an example, in every epoch.
+    """
+
+    def __init__(self, *args: Any, callbacks: Sequence[TrainerCallback] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        """Take what `transformers.Trainer` takes."""
+        super().__init__(*args, callbacks=[StepSeed(), *(callbacks or [])], **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        """Return the order of the examples. The Trainer has no public method for that."""
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        args, column = self.args, self.args.length_column_name
+        if args.train_sampling_strategy != "group_by_length" or column not in dataset.column_names:
+            return super()._get_train_sampler(train_dataset)
+        batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        seed = args.seed if args.data_seed is None else args.data_seed
+        return LengthGroups(whole_column(dataset, column), batch_size, seed)
+
+
+class WEAMTrainer(RepeatableTrainer):
+    """transformers' Trainer for `BertForWEAMPreTraining`, and for the systems that it is compared with.
+
+    Beside what `RepeatableTrainer` does,
+
+    - it tells the collator which epoch begins, so that every epoch has masks of its own;
+    - every log has the parts of the loss, `multilingual_loss` and `cross_lingual_loss`: means in nats per token over
+      all tokens and processes since the last log;
+    - an evaluation returns the exact means of these parts over all held-out pairs, under the same masks every time.
+
+    All else, such as trackers, callbacks and pushing, is as in `transformers.Trainer`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        args: TrainingArguments,
+        data_collator: DataCollatorForWordExchange,
+        train_dataset: Dataset | None = None,
+        eval_dataset: Dataset | dict[str, Dataset] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Prepare a training.
+
+        Args:
+            model: has `loss_names` and returns `loss_parts`, (B, 2 * names) sums and counts.
+            args: of the training; `remove_unused_columns` is switched off in a copy, for the collator reads columns
+                that `forward` does not.
+            data_collator: makes the batches. Its tokenizer is saved with the model.
+            train_dataset: features, as `weam.build_features` returns them.
+            eval_dataset: held-out features, or a dictionary with those of each language pair.
+            **kwargs: what else `transformers.Trainer` takes.
+        """
+        self.loss_names = tuple(model.loss_names)
+        self.loss_sums = torch.zeros(2 * len(self.loss_names), dtype=torch.float64)  # since the last log
+        kwargs = {"processing_class": data_collator.tokenizer, "compute_metrics": self.evaluation_losses, **kwargs}
+        super().__init__(
+            model=model,
+            args=replace(args, remove_unused_columns=False) if args.remove_unused_columns else args,
+            data_collator=data_collator,
+            train_dataset=train_dataset,
+            eval_dataset=_with_fixed_masks(eval_dataset),
+            callbacks=[EpochSignal(data_collator), *(kwargs.pop("callbacks", None) or [])],
+            **kwargs,
+        )
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Return the loss of a batch, as the stock Trainer does, and add its parts up for the next log."""
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if model.training:
+            parts = outputs["loss_parts"].sum(dim=0)  # (2 * names,)
+            precision = torch.float32 if parts.device.type == "mps" else torch.float64  # all that Apple's GPUs have
+            self.loss_sums = self.loss_sums.to(parts.device, precision) + parts  # stays there: to read it stops a GPU
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, with the mean of each part of the loss beside the loss itself."""
+        if "loss" in logs:  # not an evaluation, nor the summary at the end
+            sums = self.accelerator.reduce(self.loss_sums, reduction="sum")
+            logs.update(mean_losses(sums.tolist(), self.loss_names))
+            self.loss_sums.zero_()
+        super().log(logs, start_time)
+
+    def evaluation_losses(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Return the exact means over all held-out pairs from (N, 2 * names) loss parts."""
+        sums = np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0)
+        return mean_losses(sums.tolist(), self.loss_names)
+
+
+def _with_fixed_masks(dataset: Dataset | dict[str, Dataset] | None) -> Dataset | dict[str, Dataset] | None:
+    """Give held-out features the masks of epoch 0, whichever epoch it is, unless they name one."""
+    if isinstance(dataset, dict):
+        return {name: _with_fixed_masks(part) for name, part in dataset.items()}
+    if dataset is None or "epoch" in dataset.column_names:
+        return dataset
+    return dataset.add_column("epoch", [0] * len(dataset))
+
+
+def mean_losses(sums: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """Turn the sums and counts of a model's `loss_parts` into means; a part that nothing was counted of has none.
+
+    >>> mean_losses([6.0, 3.0, 2.0, 1.0], ["multilingual_loss", "cross_lingual_loss"])
+    {'multilingual_loss': 2.0, 'cross_lingual_loss': 2.0}
+    >>> mean_losses([6.0, 3.0, 0.0, 0.0], ["multilingual_loss", "cross_lingual_loss"])
+    {'multilingual_loss': 2.0}
+    """
+    parts = zip(names, sums[::2], sums[1::2], strict=True)
+    return {name: total / count for name, total, count in parts if count}
+
+
 def _seed(*keys: int) -> int:
     return int(hash_uniform(*keys) * SEED_LIMIT)
+
+
+@dataclass(frozen=True)
+class HeadWarmup:
+    """Steps and learning rate of the stage in which only the prediction head is trained."""
+
+    steps: int
+    learning_rate: float
+
+
+def warm_up_head(
+    model: BertForMaskedLM,
+    args: TrainingArguments,
+    collator: DataCollatorForWordExchange,
+    train_dataset: Dataset,
+    settings: HeadWarmup,
+) -> None:
+    """Train the prediction head alone for some steps, the encoder frozen.
+
+    A head drawn at random would send large, meaningless gradients into a trained encoder.
+    """
+    if settings.steps == 0:
+        return
+    warmup_args = replace(
+        args,
+        max_steps=settings.steps,
+        learning_rate=settings.learning_rate,
+        warmup_steps=0,  # the training's may be longer than all of this
+        eval_strategy="no",
+        save_strategy="no",
+        load_best_model_at_end=False,
+        report_to="none",
+        run_name="head warm-up",
+    )
+    model.bert.requires_grad_(False)
+    WEAMTrainer(model, warmup_args, collator, train_dataset).train()
+    model.bert.requires_grad_(True)
 
 
 def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
@@ -112,6 +283,13 @@ def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
         trainer.train(resume_from_checkpoint=str(checkpoint))
         return
     trainer.state = state
-    trainer._load_from_checkpoint(str(checkpoint))
-    if trainer.args.load_best_model_at_end and state.best_model_checkpoint is not None:
-        trainer._load_best_model()
+    best = state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
+    load_weights(trainer.model, Path(best or checkpoint))
+
+
+def load_weights(model: nn.Module, checkpoint: Path) -> None:
+    """Load the weights of a checkpoint of the Trainer into a model, or its adapters where it has some."""
+    if isinstance(model, PeftModel):
+        set_peft_model_state_dict(model, load_peft_weights(str(checkpoint)))
+    else:
+        load_model(model, checkpoint / SAFE_WEIGHTS_NAME)

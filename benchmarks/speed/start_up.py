@@ -32,7 +32,7 @@ from weam.bitext.arguments import BitextArguments
 from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.preparation import prepare_language_pairs
-from weam.pretraining.training import make_trainer
+from weam.trainer import WEAMTrainer
 
 WORDS = 8  # of a sentence
 FEW = 1000  # pairs of the start that others are compared with
@@ -84,7 +84,7 @@ def start(folder: Path, vocabulary: Path) -> tuple[float, float]:
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}
     model = BertForWEAMPreTraining(BertConfig(vocab_size=len(tokenizer), **sizes))
     args = PreTrainingArguments(output_dir=str(folder / "output"), use_cpu=True)
-    trainer = make_trainer(model, args, DataCollatorForWordExchange(tokenizer), features)
+    trainer = WEAMTrainer(model, args, DataCollatorForWordExchange(tokenizer), features)
     next(iter(trainer.get_train_dataloader()))
     return time.perf_counter() - begun, memory.value
 

@@ -18,7 +18,7 @@ from transformers import (
 from benchmarks.speed.step import STOCK, Data, Example, Measured, Shape, make_model, now
 from data_collator_weam import DataCollatorForWordExchange
 from weam.pretraining.features import SPECIAL_PIECES
-from weam.pretraining.training import make_trainer
+from weam.trainer import WEAMTrainer
 
 RECIPES = {
     "example recipe, padded to 128": (STOCK, "random"),
@@ -90,7 +90,7 @@ def measure_training(recipe: str, shape: Shape, steps: int, data: Data) -> Measu
             trainer = Trainer(model, args, data_collator=clock, train_dataset=rows)
         else:
             ours = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)
-            trainer = make_trainer(model, args, ours, Dataset.from_list(features))
+            trainer = WEAMTrainer(model, args, ours, Dataset.from_list(features))
             clock = Clock(ours, SPECIAL_PIECES, device)
             trainer.data_collator = clock
         trainer.add_callback(clock)

@@ -1,7 +1,7 @@
 """Fills what a page takes from the code, so that the two cannot differ; mkdocs calls `on_page_markdown` for each page.
 
-    <!-- options: MODULE.CLASS -->   a table of the options that an argument dataclass declares
-    <!-- tree: FOLDER ... -->        the modules of folders, each with the first line of its docstring
+<!-- options: MODULE.CLASS -->   a table of the options that an argument dataclass declares
+<!-- tree: FOLDER ... -->        the modules of folders, each with the first line of its docstring
 """
 
 import ast

@@ -19,10 +19,10 @@ from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import WEAMBertModel
 from weam.alignment.gold import GoldSentence, score_links
 from weam.metrics import retrieval_accuracy
-from weam.pretraining.training import mean_losses
 from weam.results import Measurement
 from weam.sentence_vectors import layer_vectors
 from weam.storage import write_json
+from weam.trainer import mean_losses
 
 BENCHMARK = "held-out"  # its name in results
 BEFORE_FILE = "held_out_before.json"

@@ -25,7 +25,7 @@ from weam.checkpoint import (
 )
 from weam.runs import last_complete_checkpoint
 from weam.scores import Scored
-from weam.trainer import LengthGroupingTrainer, StepSeed, run_training
+from weam.trainer import RepeatableTrainer, run_training
 from weam.transfer.arguments import CheckpointArguments
 from weam.transfer.tasks.task import Task
 
@@ -90,8 +90,8 @@ def check_head(task: Task, base: Base) -> None:
         )
 
 
-class FineTuner(LengthGroupingTrainer):
-    """The stock Trainer, but evaluation rows keep their order, by which their scores find their examples.
+class FineTuner(RepeatableTrainer):
+    """`RepeatableTrainer`, but evaluation rows keep their order, by which their scores find their examples.
 
     The stock one shuffles them where training batches are grouped by length.
     """
@@ -157,7 +157,6 @@ def fine_tune(
         compute_metrics=scorer,
         compute_loss_func=task.loss,
     )
-    trainer.callback_handler.callbacks[:0] = [StepSeed()]
     if train:
         run_training(trainer, last_complete_checkpoint(Path(args.output_dir)))
         trainer.model = merge_adapters(trainer.model)

@@ -1,4 +1,4 @@
-"""What is added to the stock Trainer: the epoch, the logged loss parts, the head warm-up, the guards around folders."""
+"""What is added to the stock Trainer: the epoch, the logged loss parts, the order of examples, the head warm-up."""
 
 import json
 import math
@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from transformers import EvalPrediction, Trainer, TrainerControl, TrainerState
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from data_collator_weam import DataCollatorForWordExchange
@@ -18,16 +25,19 @@ from tests.conftest import small_config
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.held_out import held_out_losses
-from weam.pretraining.training import (
+from weam.runs import last_complete_checkpoint
+from weam.trainer import (
     EpochSignal,
     HeadWarmup,
-    evaluation_losses,
-    make_trainer,
+    LengthGroups,
+    RepeatableTrainer,
+    StepSeed,
+    WEAMTrainer,
+    load_weights,
     mean_losses,
+    run_training,
     warm_up_head,
 )
-from weam.runs import last_complete_checkpoint
-from weam.trainer import LengthGroupingTrainer, LengthGroups, StepSeed, run_training
 
 WEIGHT = 0.5
 NAMES = ("multilingual_loss", "cross_lingual_loss")
@@ -101,9 +111,10 @@ def test_as_many_sums_as_names_are_needed():
         mean_losses([6.0, 4.0, 3.0, 2.0], ["contrastive_loss"])
 
 
-def test_evaluation_weighs_every_token_alike_and_not_every_row():
+def test_evaluation_weighs_every_token_alike_and_not_every_row(collator, held_out_features, settings):
     parts = np.array([[6.0, 3.0, 5.0, 1.0], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], dtype=np.float32)
-    losses = evaluation_losses(EvalPrediction(predictions=parts, label_ids=None), NAMES)
+    trainer = WEAMTrainer(new_model(), settings, collator, eval_dataset=held_out_features)
+    losses = trainer.evaluation_losses(EvalPrediction(predictions=parts, label_ids=None))
     assert losses == {"multilingual_loss": 7 / 4, "cross_lingual_loss": 5.0}
 
 
@@ -147,7 +158,7 @@ def test_logged_parts_add_up_to_the_logged_loss(collator, train_features, held_o
 
     An evaluation after every step does not enter, nor do earlier steps.
     """
-    trainer = make_trainer(new_model(adapters), settings, collator, train_features, {"en-de": held_out_features})
+    trainer = WEAMTrainer(new_model(adapters), settings, collator, train_features, {"en-de": held_out_features})
     trainer.train()
     logged = [record for record in trainer.state.log_history if "loss" in record]
     assert len(logged) == 3
@@ -167,7 +178,7 @@ def test_evaluation_during_training_logs_both_losses_of_every_language_pair(
 ):
     model = new_model()
     sets = {"en-de": held_out_features, "en-sw": held_out_features.select([1, 2])}
-    trainer = make_trainer(model, settings, collator, train_features, sets)
+    trainer = WEAMTrainer(model, settings, collator, train_features, sets)
     trainer.train()
     for name, dataset in sets.items():
         key = f"eval_{name}_multilingual_loss"
@@ -182,7 +193,7 @@ def test_training_lowers_the_loss_and_changes_every_parameter(collator, train_fe
     model = new_model()
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     loss = batch_loss(model, collator, train_features)
-    make_trainer(model, replace(settings, eval_strategy="no", num_train_epochs=10), collator, train_features).train()
+    WEAMTrainer(model, replace(settings, eval_strategy="no", num_train_epochs=10), collator, train_features).train()
     assert batch_loss(model, collator, train_features) < loss - 0.1
     same = [name for name, parameter in model.named_parameters() if torch.equal(before[name], parameter)]
     assert same == []
@@ -191,7 +202,7 @@ def test_training_lowers_the_loss_and_changes_every_parameter(collator, train_fe
 def test_training_adapters_leaves_all_other_weights_alone(collator, train_features, settings):
     model = new_model(adapters=True)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    make_trainer(model, replace(settings, eval_strategy="no"), collator, train_features).train()
+    WEAMTrainer(model, replace(settings, eval_strategy="no"), collator, train_features).train()
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(before[name], parameter)}
     assert changed == {name for name in before if "lora_" in name}
 
@@ -221,7 +232,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 @pytest.mark.parametrize(("seeds", "expected"), [({"seed": 5}, 5), ({"seed": 5, "data_seed": 0}, 0)])
 def test_the_trainer_groups_by_the_lengths_of_the_features(train_features, settings, seeds, expected):
     args = replace(settings, eval_strategy="no", **seeds)
-    trainer = LengthGroupingTrainer(model=new_model(), args=args, train_dataset=train_features)
+    trainer = RepeatableTrainer(model=new_model(), args=args, train_dataset=train_features)
     sampler = trainer._get_train_sampler(train_features)
     assert sampler.lengths.tolist() == train_features["length"][:]
     assert sampler.batch_size == settings.per_device_train_batch_size * settings.gradient_accumulation_steps
@@ -237,7 +248,7 @@ def test_every_epoch_has_another_order(collator, train_features, settings):
             return super().__call__(features)
 
     spy = Spy(collator.tokenizer, mlm_probability=0.5, max_length=32)
-    make_trainer(new_model(), replace(settings, eval_strategy="no", num_train_epochs=3), spy, train_features).train()
+    WEAMTrainer(new_model(), replace(settings, eval_strategy="no", num_train_epochs=3), spy, train_features).train()
     epochs = [sum(seen[start : start + 4], []) for start in range(0, 12, 4)]
     assert [sorted(ids) for ids in epochs] == [list(range(16))] * 3
     assert len({tuple(ids) for ids in epochs}) == 3
@@ -247,15 +258,53 @@ def test_without_grouping_the_sampler_is_the_stock_one(train_features, settings)
     plain = replace(settings, eval_strategy="no", train_sampling_strategy="random")
     samplers = [
         kind(model=new_model(), args=plain, train_dataset=train_features)._get_train_sampler(train_features)
-        for kind in (Trainer, LengthGroupingTrainer)
+        for kind in (Trainer, RepeatableTrainer)
     ]
     assert type(samplers[0]) is type(samplers[1])
 
 
-def test_the_trainer_never_pushes_and_the_settings_stay(collator, train_features, settings):
-    pushing = replace(settings, push_to_hub=True, hub_model_id="nobody/nothing", eval_strategy="no")
-    trainer = make_trainer(new_model(), pushing, collator, train_features)
-    assert (trainer.args.push_to_hub, pushing.push_to_hub) == (False, True)
+def test_plain_training_arguments_are_enough(collator, train_features, held_out_features, tmp_path):
+    """The columns that only the collator reads stay, and the parts of the loss are evaluated."""
+    plain = TrainingArguments(str(tmp_path / "plain"), max_steps=1, use_cpu=True, report_to="none", disable_tqdm=True)
+    trainer = WEAMTrainer(new_model(), plain, collator, train_features, held_out_features)
+    trainer.train()
+    assert {"eval_loss", "eval_multilingual_loss", "eval_cross_lingual_loss"} <= set(trainer.evaluate())
+    assert plain.remove_unused_columns  # a copy was changed
+
+
+def test_held_out_pairs_have_the_same_masks_in_every_epoch(collator, train_features, settings):
+    trainer = WEAMTrainer(new_model(), settings, collator, train_features, {"en-de": train_features})
+    scores = []
+    for epoch in (0, 7):
+        collator.set_epoch(epoch)
+        scores.append(trainer.evaluate()["eval_en-de_multilingual_loss"])
+    assert scores[0] == scores[1]
+
+
+def test_callbacks_and_metrics_of_the_user_are_kept(collator, train_features, held_out_features, settings):
+    steps = []
+
+    class Counts(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            steps.append(state.global_step)
+
+    args = replace(settings, eval_strategy="no", num_train_epochs=1)
+    own = {"callbacks": [Counts()], "compute_metrics": lambda prediction: {"mine": 1.0}}
+    trainer = WEAMTrainer(new_model(), args, collator, train_features, held_out_features, **own)
+    trainer.train()
+    assert steps == [1]
+    assert trainer.evaluate()["eval_mine"] == 1.0
+
+
+@pytest.mark.parametrize("adapters", [False, True], ids=["whole model", "adapters"])
+def test_the_weights_of_a_checkpoint_are_loaded(collator, train_features, settings, adapters, tmp_path):
+    saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, num_train_epochs=1)
+    trained = new_model(adapters)
+    WEAMTrainer(trained, saving, collator, train_features).train()
+    fresh = new_model(adapters)
+    load_weights(fresh, tmp_path / "out" / "checkpoint-1")
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], tensor), name
 
 
 # Head warm-up
@@ -305,7 +354,7 @@ def test_the_warm_up_has_its_own_learning_rate_and_steps(collator, train_feature
 @pytest.mark.parametrize("engine", ["is_fsdp_enabled", "is_deepspeed_enabled"])
 def test_adapters_are_refused_where_they_would_be_saved_unmerged(collator, train_features, settings, engine):
     model = add_adapters(new_model(), LoraSettings(4, 8, 0.0, ("query",)))
-    trainer = make_trainer(model, settings, collator, train_features, {"en-de": train_features})
+    trainer = WEAMTrainer(model, settings, collator, train_features, {"en-de": train_features})
     setattr(trainer, engine, True)
     with pytest.raises(ValueError, match="FSDP and DeepSpeed would save adapters unmerged"):
         run_training(trainer, None)
@@ -313,7 +362,7 @@ def test_adapters_are_refused_where_they_would_be_saved_unmerged(collator, train
 
 def test_a_checkpoint_of_the_trainer_is_complete(collator, train_features, settings, tmp_path):
     saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, num_train_epochs=2)
-    make_trainer(new_model(), saving, collator, train_features).train()
+    WEAMTrainer(new_model(), saving, collator, train_features).train()
     assert last_complete_checkpoint(tmp_path / "out") == tmp_path / "out" / "checkpoint-2"
     state = json.loads((tmp_path / "out" / "checkpoint-2" / "trainer_state.json").read_text(encoding="utf-8"))
     assert math.isfinite(state["log_history"][-1]["multilingual_loss"])
