@@ -9,12 +9,11 @@ MLQA is scored for all pairs of context and question language. Reads the Hub, or
 model card in OUT.
 """
 
-import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group
+from weam.runs import leave_process_group, start_logging
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.mlqa import MLQA, MLQADev, XQuAD
@@ -36,11 +35,10 @@ class QuestionArguments:
 CONCERNS = (CheckpointArguments, TransferArguments, QuestionArguments, FineTuningArguments)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
-    checkpoint_args, transfer_args, question_args, args = parse_settings(CONCERNS, "Transfer on MLQA and XQuAD.")
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    checkpoint_args, transfer_args, question_args, args = parse_settings(CONCERNS, "Transfer on MLQA and XQuAD.", argv)
+    start_logging(is_main=args.process_index == 0)
     windows = Windows(question_args.max_length, question_args.doc_stride, question_args.max_answer_length)
     task = BENCHMARKS[question_args.benchmark](transfer_args.files, windows)
     repository = prepare_output(checkpoint_args, transfer_args, args)

@@ -9,7 +9,6 @@ trains, scores held-out pairs before and after, and saves a checkpoint that the 
 
 import gc
 import logging
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -44,23 +43,29 @@ from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.objectives import BertForWordAlignment, Objective
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
 from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
-from weam.runs import check_output_dir, check_settings, clear_output_dir, find_checkpoint, leave_process_group
+from weam.runs import (
+    check_output_dir,
+    check_settings,
+    clear_output_dir,
+    find_checkpoint,
+    leave_process_group,
+    seconds_since_start,
+    start_logging,
+)
 from weam.trainer import HeadWarmup, WEAMTrainer, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
-STARTED = time.monotonic()
 NAMES = {  # settings that only say where something is
     *("model_name_or_path", "model_revision", "config_name", "tokenizer_name"),
     *("train_file", "dataset_name", "dataset_config", "dataset_revision", "gold_alignments"),
 }
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Run the stages in order."""
-    arguments = parse_arguments()
+    arguments = parse_arguments(argv)
     model_args, bitext_args, alignment_args, output_args, args = arguments
-    logging.basicConfig(format="%(message)s")
-    logger.setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    start_logging(is_main=args.process_index == 0)
     repository = None
     if args.process_index == 0:
         resuming = args.resume_from_checkpoint is not None
@@ -221,7 +226,7 @@ def report(
         data=[asdict(pair.report) for pair in language_pairs.values()],
         trainings=[Training("", args.seed, state.global_step, state.num_input_tokens_seen, seconds, log)],
         measurements=measured,
-        total_seconds=time.monotonic() - STARTED,
+        total_seconds=seconds_since_start(),
     )
     folder = Path(args.output_dir)
     write_results(results, folder)

@@ -7,12 +7,11 @@ Reads `facebook/xnli` from the Hub, or local files with --data_dir. `--help` lis
 them. Leaves results.json, the model, its predictions and a model card in OUT.
 """
 
-import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group
+from weam.runs import leave_process_group, start_logging
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.xnli import XNLI
 from weam.transfer.zero_shot import evaluate_transfer
@@ -28,11 +27,10 @@ class XNLIArguments:
 CONCERNS = (CheckpointArguments, TransferArguments, XNLIArguments, FineTuningArguments)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
-    checkpoint_args, transfer_args, xnli_args, args = parse_settings(CONCERNS, "Cross-lingual transfer on XNLI.")
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    checkpoint_args, transfer_args, xnli_args, args = parse_settings(CONCERNS, "Cross-lingual transfer on XNLI.", argv)
+    start_logging(is_main=args.process_index == 0)
     task = XNLI(transfer_args.files, xnli_args.max_length)
     repository = prepare_output(checkpoint_args, transfer_args, args)
     publish(evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args), args, repository)

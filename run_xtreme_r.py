@@ -8,12 +8,11 @@ local files with --data_dir and --train_file. `--help` lists all settings, a YAM
 results.json, the model, its predictions and a model card in OUT.
 """
 
-import logging
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group
+from weam.runs import leave_process_group, start_logging
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
 from weam.transfer.tasks.panx import PANX
@@ -39,11 +38,10 @@ class TaskArguments:
 CONCERNS = (CheckpointArguments, TransferArguments, TaskArguments, FineTuningArguments)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
-    checkpoint_args, transfer_args, task_args, args = parse_settings(CONCERNS, "Transfer on tasks of XTREME-R.")
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("weam").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    checkpoint_args, transfer_args, task_args, args = parse_settings(CONCERNS, "Transfer on tasks of XTREME-R.", argv)
+    start_logging(is_main=args.process_index == 0)
     if task_args.task == TATOEBA:
         check_trains_nothing(checkpoint_args, transfer_args, args)
     repository = prepare_output(checkpoint_args, transfer_args, args)

@@ -1,1 +1,62 @@
-"""The stages of WEAM in the order data flows: see the tree in README.md."""
+"""WEAM: continued pre-training of multilingual encoders on word-aligned bitext, and what it brings.
+
+A public name is loaded when it is first used, so that `import weam` itself takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers and editors see; a test compares
+    from data_collator_weam import DataCollatorForWordExchange as DataCollatorForWordExchange
+    from modeling_weam import BertForWEAMPreTraining as BertForWEAMPreTraining
+    from weam.alignment.aligner import WordAligner as WordAligner
+    from weam.alignment.links import AlignerSettings as AlignerSettings
+    from weam.alignment.links import align_bitext as align_bitext
+    from weam.bitext.reading import load_bitext as load_bitext
+    from weam.metrics import mlqa_score as mlqa_score
+    from weam.metrics import squad_score as squad_score
+    from weam.pretraining.features import build_features as build_features
+    from weam.results import Results as Results
+    from weam.results import read_results as read_results
+    from weam.trainer import WEAMTrainer as WEAMTrainer
+    from weam.transfer.evaluation import evaluate as evaluate
+    from weam.transfer.tasks.files import DataFiles as DataFiles
+    from weam.transfer.tasks.mlqa import MLQA as MLQA
+    from weam.transfer.tasks.mlqa import XQuAD as XQuAD
+    from weam.transfer.tasks.panx import PANX as PANX
+    from weam.transfer.tasks.pawsx import PAWSX as PAWSX
+    from weam.transfer.tasks.udpos import UDPOS as UDPOS
+    from weam.transfer.tasks.xcopa import XCOPA as XCOPA
+    from weam.transfer.tasks.xnli import XNLI as XNLI
+
+MODULE_OF = {
+    "DataCollatorForWordExchange": "data_collator_weam",
+    "BertForWEAMPreTraining": "modeling_weam",
+    "WordAligner": "weam.alignment.aligner",
+    "AlignerSettings": "weam.alignment.links",
+    "align_bitext": "weam.alignment.links",
+    "load_bitext": "weam.bitext.reading",
+    "mlqa_score": "weam.metrics",
+    "squad_score": "weam.metrics",
+    "build_features": "weam.pretraining.features",
+    "Results": "weam.results",
+    "read_results": "weam.results",
+    "WEAMTrainer": "weam.trainer",
+    "evaluate": "weam.transfer.evaluation",
+    "DataFiles": "weam.transfer.tasks.files",
+    "MLQA": "weam.transfer.tasks.mlqa",
+    "XQuAD": "weam.transfer.tasks.mlqa",
+    "PANX": "weam.transfer.tasks.panx",
+    "PAWSX": "weam.transfer.tasks.pawsx",
+    "UDPOS": "weam.transfer.tasks.udpos",
+    "XCOPA": "weam.transfer.tasks.xcopa",
+    "XNLI": "weam.transfer.tasks.xnli",
+}
+__all__ = list(MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load a public name."""
+    if name not in MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(MODULE_OF[name]), name)

@@ -1,10 +1,12 @@
-"""One output folder and one run of a program: guards, resuming, settings, the end."""
+"""One run of a program: its start, its output folder, resuming, settings, the end."""
 
 import gc
 import json
+import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,19 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.storage import write_json
+
+STARTED = time.monotonic()
+
+
+def start_logging(is_main: bool = True) -> None:
+    """Let the main process say what it does, and the others only what is wrong."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("weam").setLevel(logging.INFO if is_main else logging.WARNING)
+
+
+def seconds_since_start() -> float:
+    """Return for how long this program has been running."""
+    return time.monotonic() - STARTED
 
 
 def last_complete_checkpoint(output_dir: Path) -> Path | None:

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
+from huggingface_hub.constants import HF_HOME
 from transformers import PreTrainedTokenizerBase
 
 KEY_FILE = "key.json"
+CACHE_DIR = Path(HF_HOME) / "weam"
 READ_AT_ONCE = 1000  # rows
 
 

@@ -32,7 +32,7 @@ from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.bitext.selection import draw_pairs
-from weam.pretraining.features import cache_features
+from weam.pretraining.features import build_features
 
 MASKED_SHARE = 0.3
 MAX_LENGTH = 128
@@ -92,7 +92,7 @@ def encode(bitext: Bitext, links: BitextLinks) -> tuple[list[Example], float]:
     """Take pairs through stage 3; return their features, and pairs per second."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        features = cache_features(bitext, links, MAX_LENGTH, Path(folder))
+        features = build_features(bitext, links, MAX_LENGTH, Path(folder))
         speed = len(features) / (time.process_time() - start)
         return features.to_list(), speed
 

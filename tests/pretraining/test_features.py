@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weam.alignment.links import BitextLinks
 from weam.bitext.reading import Row, cache_bitext
-from weam.pretraining.features import FEATURES, cache_features, encode_pairs, truncated_lengths
+from weam.pretraining.features import FEATURES, build_features, encode_pairs, truncated_lengths
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_as_many_links_as_pairs(lines, tokenizer, tmp_path):
     )
     (tmp_path / "links.txt").write_text("0-0\n" * lines, encoding="utf-8")
     with pytest.raises(ValueError, match=f"{lines} of 2|more than the 2 pairs"):
-        cache_features(bitext, BitextLinks(tmp_path / "links.txt", {"lines": lines}), 128, tmp_path)
+        build_features(bitext, BitextLinks(tmp_path / "links.txt", {"lines": lines}), 128, tmp_path)
     assert not list(tmp_path.glob("features-*"))

@@ -17,16 +17,16 @@ from weam.alignment.aligner import WordAligner, aligner_version
 from weam.alignment.formats import format_pharaoh, parse_pharaoh
 from weam.alignment.symmetrization import Links, piece_links
 from weam.bitext.reading import Bitext
-from weam.storage import cached_folder, file_fingerprint, read_lines, read_rows
+from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows
 
 
 @dataclass(frozen=True)
 class AlignerSettings:
     """Which aligner, which heuristic joins its two directions, and its seed (Eflomal samples)."""
 
-    aligner: str
-    symmetrization: str
-    seed: int
+    aligner: str = "fast_align"
+    symmetrization: str = "intersect"
+    seed: int = 42
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,17 @@ class PiecePairs:
         return read_rows(self.pairs, "source_ids", "target_ids")
 
 
-def align_bitext(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> BitextLinks:
-    """Align a bitext with an aligner trained on it, once; later calls read the cache."""
+def align_bitext(
+    bitext: Bitext, settings: AlignerSettings | None = None, cache_dir: str | Path = CACHE_DIR
+) -> BitextLinks:
+    """Align the subword tokens of a bitext with an aligner trained on it; once, then from the cache.
+
+    Args:
+        bitext: the sentence pairs.
+        settings: which aligner; None: FastAlign, both directions intersected.
+        cache_dir: where the result is kept.
+    """
+    settings = settings or AlignerSettings()
     key = {"stage": "links 1", "bitext": bitext.key, **asdict(settings), "version": aligner_version()}
 
     def build(folder: Path) -> None:
@@ -64,7 +73,7 @@ def align_bitext(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> 
         aligner = WordAligner.train(pairs, aligner=settings.aligner, seed=settings.seed)
         _write_links(folder, aligner.align(pairs, settings.symmetrization))
 
-    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
+    folder = cached_folder(Path(cache_dir), f"links-{bitext.language_pair}", key, build)
     return BitextLinks(folder / "links.txt", key)
 
 

@@ -35,6 +35,7 @@ from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.bitext.selection import draw_pairs
 from weam.checkpoint import load_tokenizer
+from weam.runs import start_logging
 from weam.storage import whole_column
 
 logger = logging.getLogger("weam")
@@ -45,7 +46,7 @@ TRAINED_FOR_FILE = "trained_for.json"
 def main(argv: list[str] | None = None) -> None:
     """Train an aligner, or apply one."""
     arguments = parse_arguments(argv)
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    start_logging()
     gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     if arguments.command == "train":
         train(arguments)

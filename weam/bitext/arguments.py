@@ -1,11 +1,9 @@
 """Which parallel text to read."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from huggingface_hub.constants import HF_HOME
 
 from weam.arguments import option
+from weam.storage import CACHE_DIR
 
 
 @dataclass
@@ -25,7 +23,7 @@ class BitextArguments:
     max_length: int = option(128, "Pieces of a pair, special ones included.")
     mlm_probability: float = option(0.3, "Share of pieces to mask.")
     pad_to_multiple_of: int | None = option(None, "Round batch lengths up; 8 suits tensor cores.")
-    cache_dir: str = option(str(Path(HF_HOME) / "weam"), "Where prepared data is kept.")
+    cache_dir: str = option(str(CACHE_DIR), "Where prepared data is kept.")
 
     def __post_init__(self) -> None:
         """Refuse to guess which text is meant."""

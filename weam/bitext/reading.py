@@ -7,7 +7,7 @@ align (`weam/alignment/`) and does not truncate (`weam/pretraining/features.py`)
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -19,7 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from weam.storage import cached_folder, file_fingerprint, read_lines, tokenizer_fingerprint
+from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, tokenizer_fingerprint
 
 MAX_PIECES = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
@@ -303,6 +303,32 @@ def write_pairs(pairs: Iterable[Pair], path: Path) -> int:
             written += len(batch)
         writer.finalize()
     return written
+
+
+def load_bitext(
+    files: str | Sequence[str], tokenizer: PreTrainedTokenizerBase, cache_dir: str | Path = CACHE_DIR
+) -> Bitext:
+    """Read the parallel text of one language pair, check it and cut it into subword tokens; once, then from the cache.
+
+    Args:
+        files: `en-de=FILE` (tab-separated or JSON lines, gzipped or not) or `en-de=ENGLISH,GERMAN` (Moses); several are
+            joined in their order.
+        tokenizer: a fast tokenizer, that of the encoder to train.
+        cache_dir: where the result is kept.
+
+    Returns:
+        The sentence pairs; `report` says how many lines were left out, and why.
+
+    Raises:
+        ValueError: the files are of several language pairs, one breaks its format (names file and line), or no pair is
+            left.
+        FileNotFoundError: a file is not there.
+    """
+    parsed = [parse_bitext_file(text) for text in ([files] if isinstance(files, str) else files)]
+    language_pairs = sorted({"-".join(file.languages) for file in parsed})
+    if len(language_pairs) != 1:
+        raise ValueError(f"the files have the language pairs {' and '.join(language_pairs)}; read each by itself")
+    return load_bitext_files(parsed, tokenizer, Path(cache_dir))
 
 
 def load_bitext_files(files: list[BitextFile], tokenizer: PreTrainedTokenizerBase, cache_dir: Path) -> Bitext:

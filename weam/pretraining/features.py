@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from weam.alignment.links import BitextLinks
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
-from weam.storage import cached_folder
+from weam.storage import CACHE_DIR, cached_folder
 
 SPECIAL_PIECES = 3  # [CLS] source [SEP] target [SEP]
 ENCODED_AT_ONCE = 10_000  # pairs
@@ -91,8 +91,10 @@ def _lists(values: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
     return pa.ListArray.from_arrays(np.append(0, np.cumsum(lengths)).astype(np.int32), values)
 
 
-def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_dir: Path) -> Dataset:
-    """Encode every pair of a bitext, in its order, and keep the result on disk.
+def build_features(
+    bitext: Bitext, links: BitextLinks, max_length: int = 128, cache_dir: str | Path = CACHE_DIR
+) -> Dataset:
+    """Encode every pair of a bitext, in its order; once, then from the cache.
 
     Args:
         bitext: the pairs.
@@ -125,5 +127,5 @@ def cache_features(bitext: Bitext, links: BitextLinks, max_length: int, cache_di
         if next(of_pairs, None) is not None:
             raise ValueError(f"{links.path} has links of more than the {len(columns):,} pairs; align again")
 
-    folder = cached_folder(cache_dir, f"features-{bitext.language_pair}", key, build)
+    folder = cached_folder(Path(cache_dir), f"features-{bitext.language_pair}", key, build)
     return Dataset.from_file(str(folder / "features.arrow"))

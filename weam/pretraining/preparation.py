@@ -25,7 +25,7 @@ from weam.bitext.reading import (
     read_hub_bitext,
 )
 from weam.bitext.selection import choose_held_out, draw_pairs, select_rows, training_rows, write_rows
-from weam.pretraining.features import cache_features
+from weam.pretraining.features import build_features
 from weam.pretraining.held_out import HeldOut, make_held_out
 from weam.storage import cached_folder
 
@@ -107,7 +107,7 @@ def split_language_pairs(
     prepared = {}
     folder = cache_rows(bitexts, args)
     for name, bitext in bitexts.items():
-        features = cache_features(bitext, links[name], args.max_length, Path(args.cache_dir))
+        features = build_features(bitext, links[name], args.max_length, Path(args.cache_dir))
         train, held_out = (select_rows(features, folder / f"{name}.{part}.arrow") for part in ("train", "held_out"))
         if not len(held_out) or not len(train):
             raise ValueError(

@@ -23,6 +23,7 @@ from weam.checkpoint import (
     load_with_head,
     merge_adapters,
 )
+from weam.results import Measurement
 from weam.runs import last_complete_checkpoint
 from weam.scores import Scored
 from weam.trainer import RepeatableTrainer, run_training
@@ -188,11 +189,21 @@ def stage_arguments(args: TrainingArguments, task: Task, folder: Path, seed: int
 
 
 def predict(trainer: Trainer, task: Task, base: Base, examples: Sequence[Any], language: str) -> Scored:
-    """Score the trained model on test examples."""
+    """Score the model of a Trainer on test examples."""
     encoded = task.encode(examples, base.tokenizer)
     rows, places = by_length(encoded.remove_columns("labels"))
     outputs = trainer.predict(rows).predictions
     return task.score(restored(outputs, places), encoded, examples, language)
+
+
+def to_measurements(
+    scored: Scored, task: Task, language: str, origin: tuple[int, int, str, str, str]
+) -> list[Measurement]:
+    """Return a measurement for each metric; `origin` are its last five fields, from the seed on."""
+    return [
+        Measurement(task.benchmark, language, name, ratio.value, ratio.count, *origin)
+        for name, ratio in scored.metrics.items()
+    ]
 
 
 def by_length(rows: Dataset) -> tuple[Dataset, np.ndarray]:

@@ -1,6 +1,5 @@
 """Stage 6 without training: translation retrieval of a checkpoint as it is, into the results of the other programs."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from transformers import AutoModel, TrainingArguments
 
 from weam.checkpoint import load_fast_tokenizer, load_with_head
 from weam.results import Measurement, Results, Training, command_line
+from weam.runs import seconds_since_start
 from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
@@ -19,7 +19,6 @@ from weam.transfer.tasks.tatoeba import Tatoeba, Translation, choose_layer, read
 
 BENCHMARK = Tatoeba.benchmark
 NAME = "test-only"
-STARTED = time.monotonic()
 
 
 Pairs = dict[str, list[Translation]]  # by language
@@ -82,7 +81,7 @@ def evaluate_retrieval(
         data=Examples([], {}, dev, test).summary(),
         trainings=[Training(NAME, args.seed, 0, 0, 0.0, [])],
         measurements=measurements,
-        total_seconds=time.monotonic() - STARTED,
+        total_seconds=seconds_since_start(),
     )
     return with_comparisons(results, Path(args.output_dir), other)
 

@@ -8,7 +8,6 @@ once. A run of several fine-tunings goes on where it was interrupted.
 import json
 import logging
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,18 +22,26 @@ from weam.results import (
     command_line,
     training_recipe,
 )
-from weam.runs import check_settings
+from weam.runs import check_settings, seconds_since_start
 from weam.scores import predictions_file, write_predictions
 from weam.storage import tokenizer_fingerprint, write_json
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
 from weam.transfer.examples import Examples, check_examples, read_examples
-from weam.transfer.fine_tuning import MODEL_FOLDER, Base, check_head, fine_tune, load_base, predict, stage_arguments
+from weam.transfer.fine_tuning import (
+    MODEL_FOLDER,
+    Base,
+    check_head,
+    fine_tune,
+    load_base,
+    predict,
+    stage_arguments,
+    to_measurements,
+)
 from weam.transfer.jobs import Job, choose_languages, model_folder, plan_jobs
 from weam.transfer.tasks.task import Task, fingerprint
 
 logger = logging.getLogger("weam")
-STARTED = time.monotonic()
 FINISHED_FILE = "finished.json"
 
 
@@ -110,8 +117,7 @@ def score_tests(job: Job, task: Task, base: Base, examples: Examples, trainer: T
         if trainer.args.process_index == 0:
             write_predictions(scored, predictions_file(output_dir, job.name, task.benchmark, language))
         origin = (job.seed, selected_step(trainer), base.name, base.fingerprint, fingerprint(part))
-        for name, ratio in scored.metrics.items():
-            measurements.append(Measurement(task.benchmark, language, name, ratio.value, ratio.count, *origin))
+        measurements += to_measurements(scored, task, language, origin)
     return measurements
 
 
@@ -190,6 +196,6 @@ def evaluate_transfer(
         data=data,
         trainings=[outcome.training for outcome in outcomes],
         measurements=[measurement for outcome in outcomes for measurement in outcome.measurements],
-        total_seconds=time.monotonic() - STARTED,
+        total_seconds=seconds_since_start(),
     )
     return with_comparisons(results, Path(args.output_dir), other)

@@ -36,10 +36,10 @@ class QuestionTask(Task):
     metric = "f1"
     auto_class = AutoModelForQuestionAnswering
 
-    def __init__(self, files: DataFiles, windows: Windows) -> None:
-        """Remember where questions come from and how contexts are cut."""
-        super().__init__(files, windows.max_length)
-        self.windows = windows
+    def __init__(self, files: DataFiles | None = None, windows: Windows | None = None) -> None:
+        """Remember where questions come from (None: the Hub) and how contexts are cut."""
+        self.windows = windows or Windows()
+        super().__init__(files, self.windows.max_length)
 
     def settings(self) -> dict[str, Any]:
         """Return what of this task makes a difference to the result."""

@@ -70,9 +70,9 @@ class Task(Benchmark):
     labels: tuple[str, ...] | None = None
     patterns: ClassVar[dict[str, tuple[str, ...]]]
 
-    def __init__(self, files: DataFiles, max_length: int = 128) -> None:
-        """Remember where examples come from and how many pieces an input may have."""
-        self.files = files
+    def __init__(self, files: DataFiles | None = None, max_length: int = 128) -> None:
+        """Remember where examples come from (None: the Hub) and how many subword tokens an input may have."""
+        self.files = files or DataFiles()
         self.max_length = max_length
 
     def read(self, split: str, language: str) -> list[Any]:

@@ -1,0 +1,88 @@
+"""What `import weam` offers: the names are there, light to import, and do what the programs do."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
+
+import weam
+from tests.support.command_line import make_evaluation, write_tsv
+from tests.support.evaluation_data import write_mlqa, write_xnli
+from weam.transfer.tasks.answer_spans import Windows
+
+PACKAGE = Path(weam.__file__)
+
+
+def test_every_public_name_can_be_loaded() -> None:
+    assert [name for name in weam.__all__ if getattr(weam, name).__name__ != name] == []
+
+
+def test_type_checkers_see_the_names_that_are_loaded() -> None:
+    (block,) = [node for node in ast.parse(PACKAGE.read_text(encoding="utf-8")).body if isinstance(node, ast.If)]
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert seen == weam.MODULE_OF
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="module 'weam' has no attribute 'Nothing'"):
+        _ = weam.Nothing
+
+
+def test_the_import_alone_loads_no_library() -> None:
+    code = "import sys, weam; print(sorted({'torch', 'transformers', 'datasets', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_a_bitext_is_read_aligned_and_encoded(tokenizer, tmp_path) -> None:
+    pairs = [("the cat sees a dog", "die katze sieht ein hund"), ("a dog", "ein hund")]
+    path, cache = write_tsv(tmp_path / "train.tsv", pairs), tmp_path / "cache"
+    bitext = weam.load_bitext(f"en-de={path}", tokenizer, cache)
+    features = weam.build_features(bitext, weam.align_bitext(bitext, cache_dir=cache), max_length=32, cache_dir=cache)
+    assert (bitext.report.read, len(features)) == (2, 2)
+    assert features[0]["source_ids"] == tokenizer("the cat sees a dog", add_special_tokens=False)["input_ids"]
+
+
+def test_files_of_two_language_pairs_are_refused(tokenizer, tmp_path) -> None:
+    path = write_tsv(tmp_path / "train.tsv", [("the cat", "die katze")])
+    with pytest.raises(ValueError, match="the language pairs en-de and en-es; read each by itself"):
+        weam.load_bitext([f"en-de={path}", f"en-es={path}"], tokenizer, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("program", "write", "auto_class", "task", "options"),
+    [
+        ("run_xnli", write_xnli, AutoModelForSequenceClassification, weam.XNLI, []),
+        ("run_mlqa", write_mlqa, AutoModelForQuestionAnswering, weam.MLQA, ["--doc_stride", "8"]),
+    ],
+)
+def test_a_model_in_memory_is_scored_as_the_program_scores_it(
+    program, write, auto_class, task, options, tmp_path
+) -> None:
+    evaluation = make_evaluation(tmp_path, program)
+    files = weam.DataFiles(write(tmp_path / "data"))
+    common = ["--max_length", "32", "--languages", "en", "de", *options]
+    train = ["--train_file", f"en={tmp_path / 'data/squad/train.en.json.gz'}", "--max_train_samples", "16"]
+    train += ["--dev_file", f"en={tmp_path / 'data/squad/dev.en.json.gz'}"] if program == "run_mlqa" else []
+    train = train[2:] if program == "run_xnli" else train
+    tuned = evaluation.here("tuned", *common, *train, "--num_train_epochs", "1", "--seeds", "42")
+    results = weam.evaluate(
+        auto_class.from_pretrained(tuned),
+        AutoTokenizer.from_pretrained(tuned),
+        task(files, Windows(32, 8)) if program == "run_mlqa" else task(files, 32),
+        ["en", "de"],
+    )
+    expected = json.loads((tuned / "results.json").read_text(encoding="utf-8"))["measurements"]
+    figures = ("language", "metric", "value", "count", "data_fingerprint")
+    assert [[getattr(m, name) for name in figures] for m in results.measurements] == [
+        [m[name] for name in figures] for m in expected
+    ]
+
+
+def test_a_head_for_another_task_is_refused(tokenizer, model, tmp_path) -> None:
+    with pytest.raises(ValueError, match="those of xnli"):
+        model.config.id2label = {0: "yes", 1: "no"}
+        weam.evaluate(model, tokenizer, weam.XNLI(weam.DataFiles(write_xnli(tmp_path))), ["en"])
