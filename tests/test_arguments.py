@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ import run_mlqa
 import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
+from weam import arguments
 from weam.arguments import parse_settings
 from weam.pretraining.arguments import PreTrainingArguments, parse_arguments, pretraining_settings
 from weam.transfer.arguments import FineTuningArguments
@@ -201,9 +203,57 @@ def test_what_is_missing_or_contradictory_is_refused(argv, message):
         parse_arguments(argv)
 
 
+def test_a_recipe_that_comes_with_the_code_is_found_by_its_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model, bitext, *_ = parse_arguments(["quickstart"])
+    assert model.config_name == str(ROOT / "recipes" / "quickstart" / "model")
+    assert all(Path(file.partition("=")[2]).is_file() for file in bitext.train_file)
+
+
+def test_an_unknown_recipe_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match="there is no recipe 'quickstrat'; .* or one of .*paper, quickstart"):
+        parse_arguments(["quickstrat"])
+
+
+def test_here_is_the_folder_of_the_file(tmp_path):
+    assert parse_yaml(tmp_path, "cache_dir: $here/cache\n")[1].cache_dir == str(tmp_path / "cache")
+
+
+@pytest.fixture
+def renamed(monkeypatch):
+    """Two options with a name, and one with a value, of an earlier version."""
+    monkeypatch.setitem(arguments.RENAMED_OPTIONS, "mask_rate", "mlm_probability")
+    monkeypatch.setitem(arguments.RENAMED_OPTIONS, "seed", "data_seed")  # is still the name of another option
+    monkeypatch.setitem(arguments.RENAMED_VALUES, ("aligner", "fastalign"), "fast_align")
+
+
+@pytest.mark.parametrize("words", [["--mask_rate", "0.5"], ["--mask_rate=0.5"]])
+def test_the_old_name_of_an_option_is_taken_with_a_warning(renamed, words):
+    with pytest.warns(FutureWarning, match="--mask_rate is now --mlm_probability; the old spelling goes"):
+        assert parse_arguments([*NEEDED, *words])[1].mlm_probability == 0.5
+
+
+def test_the_old_name_of_an_option_is_taken_in_yaml(renamed, tmp_path):
+    with pytest.warns(FutureWarning, match="--mask_rate is now --mlm_probability"):
+        assert parse_yaml(tmp_path, "mask_rate: 0.5\n")[1].mlm_probability == 0.5
+
+
+@pytest.mark.parametrize("words", [["--aligner", "fastalign"], ["--aligner=fastalign"]])
+def test_the_old_name_of_a_value_is_taken_with_a_warning(renamed, words):
+    with pytest.warns(FutureWarning, match="--aligner fastalign is now --aligner fast_align"):
+        assert parse_arguments([*NEEDED, *words])[2].aligner == "fast_align"
+
+
+def test_an_option_that_there_is_keeps_its_name(renamed, recwarn):
+    training = parse_arguments([*NEEDED, "--seed", "5", "--run_name", "fastalign"])[-1]
+    assert (training.seed, training.data_seed, training.run_name) == (5, None, "fastalign")
+    assert not [warning for warning in recwarn if warning.category is FutureWarning]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_is_read_as_its_comment_says(name):
-    settings = yaml.safe_load((ROOT / "recipes" / name).read_text(encoding="utf-8"))
+    text = (ROOT / "recipes" / name).read_text(encoding="utf-8")
+    settings = yaml.safe_load(text.replace("$here", str(ROOT / "recipes")))
     read = {}
     for concern in parse_arguments([str(ROOT / "recipes" / name), *documented_options(name)]):
         read |= vars(concern)
