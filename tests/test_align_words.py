@@ -10,7 +10,7 @@ from transformers import AutoModel, BertTokenizer
 
 from modeling_weam import AlignmentOptions, WEAMBertModel, _grow_diagonally
 from tests.conftest import SPECIAL, WORDS, plant_translations, small_config
-from weam.word_alignment import symmetrize
+from weam.alignment.symmetrization import symmetrize
 
 SOURCES = ["the cat sees a dog", "dogs eats the red house . ,", "a", "", "the cat sees a dog", "not a ? cats"]
 TARGETS = ["die katze sieht hund", "hunds isst ein rotes haus .", "ein", "haus", "", "katze nicht , hundn sieht die"]

@@ -29,8 +29,8 @@ from weam.pretraining.held_out import (
     write_scores,
 )
 from weam.pretraining.objectives import BertForMonolingualMLM, BertForTranslationRanking, BertForWordAlignment
-from weam.pretraining.training import mean_losses
 from weam.results import Measurement
+from weam.trainer import mean_losses
 
 SENTENCES = [" ".join(words) for words in product(("the", "a red"), ("cat", "dog", "house"), ("sees", "eats a", "not"))]
 

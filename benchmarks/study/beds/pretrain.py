@@ -17,10 +17,9 @@ from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.checkpoint import save_as_stock
-from weam.pretraining.training import make_trainer
 from weam.runs import find_checkpoint
 from weam.storage import read_lines
-from weam.trainer import run_training
+from weam.trainer import WEAMTrainer, run_training
 
 POSITIONS = 128  # that the encoder has
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -112,7 +111,7 @@ def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, s
     config.weam = {"cross_lingual_weight": 0.0}  # masked language modelling of the row
     model = BertForWEAMPreTraining(config)
     collator = DataCollatorForWordExchange(tokenizer, plan.masked, plan.length, seed=seed)
-    trainer = make_trainer(model, args, collator, rows)
+    trainer = WEAMTrainer(model, args, collator, rows)
     run_training(trainer, find_checkpoint(Path(args.output_dir), "last"))
     trainer.save_model(str(folder))
     save_as_stock(folder, BertForMaskedLM)
