@@ -1,10 +1,10 @@
-"""Gather what the study measured: one JSON file for each run, and one of all figures, differences and verdicts.
+"""Gather what the study measured: all figures, differences and verdicts.
 
     python -m benchmarks.study --workers 2
     python -m benchmarks.study.collect
     python -m benchmarks.study.report
 
-The second command puts what was finished since it last ran on record (`benchmarks/study/store.py`) and writes
+The second command puts what was finished since it last ran on record (`benchmarks/study/store.py`): all figures, in
 `benchmarks/results/study.json`, which the third command lays out. Intervals are paired bootstraps over test examples
 and seeds (`weam/scores.py`), drawn once for each pair of measurements. Nothing is measured here; what is not finished
 is listed as such.
@@ -41,7 +41,7 @@ from benchmarks.study.plan import (
     relatives,
     siblings,
 )
-from benchmarks.study.store import Measured, compared_metric, finished_steps, keep, read_measured
+from benchmarks.study.store import Measured, compared_metric, finished_steps, measure, read_measured, write_examples
 from weam.results import MEAN, Results, versions
 from weam.scores import Ratio, paired_bootstrap
 from weam.storage import write_json
@@ -151,7 +151,7 @@ def compare(
     sides = with_equal_seeds(known[ours].by_seed, known[theirs].by_seed)
     if drawn and all(row["measured"] == fingerprints(sides) for row in drawn):
         return [dict(row) for row in drawn]
-    sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.has_scores} for side in sides))
+    sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.examples} for side in sides))
     if not all(sides):
         return []
     both = [Evaluation(side).tests for side in sides]
@@ -386,16 +386,17 @@ def gather(
 def main() -> None:
     """Put on record what is new, gather and write."""
     arguments = parse_arguments()
-    folder, record_file = arguments.output / "study", arguments.output / RECORD_FILE.name
+    record_file, examples_file = (arguments.output / RECORD_FILE.with_suffix(end).name for end in (".json", ".parquet"))
     before, scale = read_record(record_file), SCALES[arguments.plan]
     check_plan(arguments.plan, before)
     backbones = same_backbones(arguments.runs, before)
     steps = plan(scale, list(QUESTIONS))
     found = places(steps, dict.fromkeys((*BACKBONES, "data", "cache"), Path()), arguments.runs)
     finished = finished_steps(found, before)
-    for name, step in finished.items():
-        if step != before.get("finished", {}).get(name):
-            keep(name, found[name], folder)
+    known = read_measured(before.get("results", {}), examples_file)
+    new = {name for name, step in finished.items() if step != before.get("finished", {}).get(name)}
+    both = {name: measure(found[name]) if name in new else known.get(name) for name in finished}
+    measured = {name: one for name, one in both.items() if one is not None}
     record = {
         "plan": arguments.plan,
         "date": datetime.now(UTC).date().isoformat(),
@@ -403,9 +404,13 @@ def main() -> None:
         "versions": versions(),
         "backbones": backbones,
         "questions": {question: [step.name for step in plan(scale, [question])] for question in QUESTIONS},
-        **gather(steps, finished, read_measured(finished, folder), before.get("differences", [])),
+        **gather(steps, finished, measured, before.get("differences", [])),
+        "results": {name: asdict(one.results) for name, one in measured.items()},
     }
+    arguments.output.mkdir(parents=True, exist_ok=True)
     write_json(record, record_file)
+    if new:
+        write_examples(measured, examples_file)
     print(f"{len(finished)} steps are finished, {len(record['unfinished'])} are not")
     for name in sorted(set(before.get("finished", {})) - set(finished)):
         print(f"{name} is on record no longer: the plan has it with other settings, or not at all")

@@ -1,8 +1,9 @@
-"""What the steps of the study measured, kept where it outlives their folders: `benchmarks/results`.
+"""What the steps of the study measured, kept where it outlives their folders: two files in `benchmarks/results`.
 
-    study.json           all figures; `finished` says of each step under which key, by which command and when
-    study/<step>.json    the results of a step, as its program wrote them
-    study/<step>.npz     of an evaluation the score of each test example, by the metric that systems are compared by
+    study.json       all figures; of each step when and by which command it was finished, under which key, and its
+                     results as its program wrote them
+    study.parquet    a row for each test set of a step: the scores of its examples by the metric that systems are
+                     compared by
 
 With these a study goes on from a fresh clone: what was measured stays measured, and new systems can be set beside old
 ones example by example.
@@ -11,20 +12,28 @@ ones example by example.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.study.places import FINISHED_FILE, Place
-from weam.results import RESULTS_FILE, Results, read_results
+from weam.results import RESULTS_FILE, Results, parse_results, read_results
 from weam.scores import Ratio, predictions_file, read_scores
-from weam.storage import write_json
 
 METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "xquad": "f1", "mlqa": "f1", "tatoeba": "accuracy"}
 KEPT = ("seconds", "threads", "date")
+SCHEMA = pa.schema(
+    {
+        "step": pa.string(),
+        "test": pa.string(),  # benchmark.language
+        "numerators": pa.list_(pa.float64()),
+        "denominators": pa.list_(pa.float64()),
+    }
+)
 
 
 def compared_metric(benchmark: str) -> str:
@@ -36,21 +45,12 @@ def compared_metric(benchmark: str) -> str:
     return METRICS[benchmark.removesuffix("-dev")]
 
 
-def results_file(folder: Path, step: str) -> Path:
-    """Return where the results of a step are kept.
-
-    >>> results_file(Path("study"), "mbert 2 layers/udpos/seed 1").name
-    'mbert-2-layers---udpos---seed-1.json'
-    """
-    return folder / f"{step.replace('/', ' - ').replace(' ', '-')}.json"
-
-
 @dataclass(frozen=True)
 class Measured:
-    """One finished step: its results, and where the scores of its examples are kept."""
+    """One finished step: its results, and the scores of its examples by `benchmark.language`."""
 
     results: Results
-    scores_file: Path
+    examples: Mapping[str, Ratio] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -58,16 +58,9 @@ class Measured:
         figures = [(m.benchmark, m.language, m.metric, m.value, m.data_fingerprint) for m in self.results.measurements]
         return hashlib.sha256(json.dumps(figures).encode()).hexdigest()[:8]
 
-    @property
-    def has_scores(self) -> bool:
-        """Whether it can be compared example by example."""
-        return self.scores_file.exists()
-
     def ratio(self, benchmark: str, language: str) -> Ratio:
         """Return the scores of the examples of one test set."""
-        with np.load(self.scores_file) as scores:
-            numerators, denominators = scores[f"{benchmark}.{language}"]
-        return Ratio(numerators, denominators)
+        return self.examples[f"{benchmark}.{language}"]
 
 
 def finished_steps(found: Mapping[str, Place], record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -97,33 +90,47 @@ def as_typed(command: str) -> str:
     )
 
 
-def keep(name: str, place: Place, folder: Path) -> None:
-    """Copy the results of a finished step that has some, and the scores of its examples."""
+def measure(place: Place) -> Measured | None:
+    """Read what a finished step left, the scores of its examples included; None if it left no results."""
     if not (place.folder / RESULTS_FILE).exists():
-        return
-    results, path = read_results(place.folder / RESULTS_FILE), results_file(folder, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(asdict(results), path)
-    scores = example_scores(results, place.folder)
-    if scores:
-        np.savez_compressed(path.with_suffix(".npz"), **scores)  # type: ignore[arg-type]
+        return None
+    results = read_results(place.folder / RESULTS_FILE)
+    return Measured(results, example_scores(results, place.folder))
 
 
-def example_scores(results: Results, folder: Path) -> dict[str, np.ndarray]:
-    """Return for each test set of a run, `benchmark.language`, numerators and denominators of its examples: (2, N)."""
+def example_scores(results: Results, folder: Path) -> dict[str, Ratio]:
+    """Return the scores of the examples of each test set of a run, by `benchmark.language`."""
     found = {}
     for training in results.trainings:
         for m in results.measurements:
             path = predictions_file(folder, training.name, m.benchmark, m.language)
             if path.exists():
-                ratio = read_scores(path)[compared_metric(m.benchmark)]
-                found[f"{m.benchmark}.{m.language}"] = np.stack([ratio.numerators, ratio.denominators])
+                found[f"{m.benchmark}.{m.language}"] = read_scores(path)[compared_metric(m.benchmark)]
     return found
 
 
-def read_measured(finished: Iterable[str], folder: Path) -> dict[str, Measured]:
-    """Read the kept results of every finished step that has some."""
-    paths = {name: results_file(folder, name) for name in finished}
+def write_examples(measured: Mapping[str, Measured], path: Path) -> None:
+    """Write the scores of the examples of all steps."""
+    rows = [
+        {"step": name, "test": test, "numerators": ratio.numerators, "denominators": ratio.denominators}
+        for name, one in measured.items()
+        for test, ratio in one.examples.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), unfinished, compression="zstd", compression_level=19)
+    unfinished.replace(path)
+
+
+def read_measured(results: Mapping[str, Any], path: Path) -> dict[str, Measured]:
+    """Join the results of steps, as `study.json` has them, with the scores of their examples."""
+    examples: dict[str, dict[str, Ratio]] = {}
+    if path.exists():
+        table = pq.read_table(path, schema=SCHEMA)
+        for step, test, *scores in zip(*(table[name] for name in SCHEMA.names), strict=True):
+            ratio = Ratio(*(column.values.to_numpy() for column in scores))
+            examples.setdefault(step.as_py(), {})[test.as_py()] = ratio
     return {
-        name: Measured(read_results(path), path.with_suffix(".npz")) for name, path in paths.items() if path.exists()
+        name: Measured(parse_results(record, f"{name} on record"), examples.get(name, {}))
+        for name, record in results.items()
     }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks.study import collect as study_figures
@@ -68,8 +67,11 @@ def evaluate(
 ) -> Evaluation:
     """Measure one seed and put it on record."""
     results = leave(folder, right, seed, metric, benchmark)
-    np.savez_compressed(folder / "scores.npz", **example_scores(results, folder))
-    return Evaluation({seed: Measured(results, folder / "scores.npz")})
+    return Evaluation({seed: Measured(results, example_scores(results, folder))})
+
+
+def without_examples(evaluation: Evaluation) -> Evaluation:
+    return Evaluation({seed: replace(one, examples={}) for seed, one in evaluation.by_seed.items()})
 
 
 def evaluations_of(scale: str) -> set[str]:
@@ -381,7 +383,7 @@ def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_out
     known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), MBERT: evaluate(tmp_path / "theirs", {"de": WRONG})}
     drawn = [{**row, "low": 0.9} for row in compare(WEAM, MBERT, known)]
     assert compare(WEAM, MBERT, known, drawn) == drawn
-    (tmp_path / "theirs" / "scores.npz").unlink()
+    known[MBERT] = without_examples(known[MBERT])
     assert compare(WEAM, MBERT, known, drawn) == drawn
     assert compare(WEAM, MBERT, known) == []
     known[MBERT] = evaluate(tmp_path / "the same", {"de": WRONG})
@@ -393,7 +395,7 @@ def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_out
 def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> None:
     ours = {seed: evaluate(tmp_path / f"ours {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
     theirs = {seed: evaluate(tmp_path / f"theirs {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
-    ours[1].scores_file.unlink()
+    ours[1] = replace(ours[1], examples={})
     (row,) = compare(WEAM, MBERT, {WEAM: Evaluation(ours), MBERT: Evaluation(theirs)})
     assert row["seeds"] == [1, 1] and row["measured"] == [ours[2].fingerprint, theirs[2].fingerprint]
 
@@ -598,7 +600,7 @@ def test_only_finished_steps_are_on_record(
 ) -> None:
     record = write_record(tmp_path, monkeypatch)
     assert list(record["finished"]) == ["text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
-    known = evaluations(read_measured(record["finished"], tmp_path / "results" / "study"))
+    known = evaluations(read_measured(record["results"], tmp_path / "results" / "study.parquet"))
     assert {name: list(one.by_seed) for name, one in known.items()} == {MBERT: [1, 2], WEAM: [1]}
 
 
@@ -624,21 +626,18 @@ def test_a_record_has_what_was_measured_and_what_was_not(
     assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
 
 
-def test_every_run_is_written_with_the_scores_of_its_examples(
+def test_every_run_is_on_record_with_the_scores_of_its_examples(
     runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_record(tmp_path, monkeypatch)
-    written = sorted((tmp_path / "results" / "study").iterdir())
-    assert [path.name.partition("---")[2] for path in written] == [
-        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
-        *("xnli-zero-shot---seed-2.json", "xnli-zero-shot---seed-2.npz"),
-        *("xnli-zero-shot---seed-1.json", "xnli-zero-shot---seed-1.npz"),
-    ]
-    assert read_results(written[-2]) == read_results(runs[f"{WEAM}/seed 1"].folder / "results.json")
-    with np.load(written[-1]) as scores_of_examples:
-        assert {name: values.tolist() for name, values in scores_of_examples.items()} == {
-            f"xnli.{language}": [RIGHT, [1.0] * 6] for language in ("de", "zh")
-        }
+    record = write_record(tmp_path, monkeypatch)
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"study.json", "study.parquet"}
+    known = read_measured(record["results"], tmp_path / "results" / "study.parquet")
+    assert list(known) == [f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
+    one = known[f"{WEAM}/seed 1"]
+    assert one.results == read_results(runs[f"{WEAM}/seed 1"].folder / "results.json")
+    assert {test: (ratio.numerators.tolist(), ratio.denominators.tolist()) for test, ratio in one.examples.items()} == {
+        f"xnli.{language}": (RIGHT, [1.0] * 6) for language in ("de", "zh")
+    }
 
 
 def test_another_machine_goes_on_with_the_record(
@@ -646,7 +645,6 @@ def test_another_machine_goes_on_with_the_record(
 ) -> None:
     """It finishes WEAM's second seed, and sets it beside the backbone's, which it never ran."""
     write_record(tmp_path, monkeypatch)
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "study").iterdir()}
     place = places(STEPS, {}, tmp_path / "elsewhere")[f"{WEAM}/seed 2"]
     leave(place.folder, {"de": RIGHT, "zh": WRONG}, 2)
     finish(place, "2026-02-28")
@@ -655,7 +653,6 @@ def test_another_machine_goes_on_with_the_record(
     assert [(row["language"], row["difference"], row["seeds"]) for row in ours] == [
         *(("de", 1, [2, 2]), ("zh", 0.5, [2, 2]), ("mean", 0.75, [2, 2])),
     ]
-    assert kept == {path: path.stat().st_mtime_ns for path in kept}  # what was on record is not written again
 
 
 def test_a_step_whose_settings_changed_is_on_record_no_longer(
@@ -698,8 +695,7 @@ def test_a_comparison_that_cannot_be_made_is_named(
     runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_record(tmp_path, monkeypatch)
-    for path in (tmp_path / "results" / "study").glob("mbert*.npz"):
-        path.unlink()
+    (tmp_path / "results" / "study.parquet").unlink()
     leave(runs[f"{WEAM}/seed 1"].folder, {"de": WRONG, "zh": RIGHT})
     finish(runs[f"{WEAM}/seed 1"], "2026-02-28")
     assert write_record(tmp_path, monkeypatch)["not_compared"] == [[WEAM, MBERT], [MBERT, WEAM]]

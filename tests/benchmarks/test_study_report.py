@@ -807,11 +807,12 @@ def test_a_document_without_a_place_for_a_part_is_refused(study):
 def test_all_committed_fine_tunings_of_an_encoder_began_with_the_same_weights():
     """Encoders are trained again where they are missing: one that came out otherwise would go by the same name."""
     weights: dict[str, set[str]] = {}
-    for file in (RESULTS / "study").glob("*---seed-*.json"):
-        encoder, _, rest = file.stem.partition("---")
-        begun = encoder + rest.rpartition("---")[2] if encoder.endswith(THEN_NLI.replace(" ", "-")) else encoder
-        rows = json.loads(file.read_text(encoding="utf-8"))["measurements"]
-        weights.setdefault(begun, set()).update(row["checkpoint_fingerprint"] for row in rows)
+    results = json.loads((RESULTS / "study.json").read_text(encoding="utf-8"))["results"]
+    for step, record in results.items():
+        encoder, _, rest = step.partition("/")
+        begun = encoder + rest.rpartition("/")[2] if encoder.endswith(THEN_NLI) else encoder
+        if "/seed " in step:
+            weights.setdefault(begun, set()).update(row["checkpoint_fingerprint"] for row in record["measurements"])
     assert len(weights) > 50
     assert {encoder for encoder, found in weights.items() if len(found) > 1} == set()
 
