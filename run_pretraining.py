@@ -33,11 +33,11 @@ from weam.pretraining.held_out import (
     HeldOutScores,
     Origin,
     from_measurements,
-    read_scores,
+    held_out_table,
+    read_held_out,
     score_held_out,
-    scores_table,
     to_measurements,
-    write_scores,
+    write_held_out,
 )
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.objectives import BertForWordAlignment, Objective
@@ -163,10 +163,10 @@ def score_before(
     if args.process_index != 0:
         return []
     if args.resume_from_checkpoint is not None and path.exists():
-        return read_scores(path)
+        return read_held_out(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scores = score(model, collator, language_pairs)
-    write_scores(scores, path)
+    write_held_out(scores, path)
     return scores
 
 
@@ -187,7 +187,7 @@ def train(
 
     # A checkpoint holds the head as it was warmed up; one of adapters does not.
     if checkpoint is None or model_args.use_lora:
-        warmup = HeadWarmup(model_args.head_warmup_steps or 0, model_args.head_warmup_learning_rate)
+        warmup = HeadWarmup(model_args.head_warmup_steps or 0)
         warm_up_head(model, args, collator, mixture, warmup)
     if model_args.use_lora:
         model = add_adapters(model, model_args.lora)
@@ -231,7 +231,7 @@ def report(
     folder = Path(args.output_dir)
     write_results(results, folder)
     write_model_card(folder)
-    logger.info("\n%s\n\nsaved to %s", scores_table(*from_measurements(measured)), folder)
+    logger.info("\n%s\n\nsaved to %s", held_out_table(*from_measurements(measured)), folder)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ RESULTS = Results(
     trainings=[Training("seed-1", 1, 10, 1000, 2.5, [{"loss": 1.5, "step": 1}])],
     measurements=[measured("en", "accuracy", 0.7), measured("de", "accuracy", 1 / 3)],
     total_seconds=32.5,
-    comparisons=[Comparison("xnli", "de", "accuracy", "other", 0.1, -0.05, 0.25)],
+    comparisons=[Comparison(0.1, -0.05, 0.25, "xnli", "de", "accuracy", "other")],
 )
 
 

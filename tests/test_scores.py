@@ -54,21 +54,21 @@ def test_a_system_does_not_differ_from_itself() -> None:
 def test_a_difference_alike_on_all_examples_has_no_interval() -> None:
     scores = np.random.default_rng(0).random(100)
     difference = compare([([Ratio.mean(scores + 0.25)], [Ratio.mean(scores)])])
-    assert (difference.value, difference.low, difference.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert (difference.difference, difference.low, difference.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_sixty_more_right_answers_of_a_hundred_are_a_difference() -> None:
     ours = Ratio.mean([1.0] * 80 + [0.0] * 20)
     theirs = Ratio.mean([0.0] * 60 + [1.0] * 20 + [0.0] * 20)
     difference = compare([([ours], [theirs])])
-    assert difference.value == pytest.approx(0.6, abs=1e-12)
+    assert difference.difference == pytest.approx(0.6, abs=1e-12)
     # binomial: 0.6 +- 1.96 * sqrt(0.6 * 0.4 / 100) = 0.504 to 0.696
     assert (difference.low, difference.high) == pytest.approx((0.504, 0.696), abs=0.011)
 
 
 def test_one_more_right_answer_of_a_hundred_is_none() -> None:
     difference = compare([([Ratio.mean([1.0] * 51 + [0.0] * 49)], [Ratio.mean([1.0] * 50 + [0.0] * 50)])])
-    assert difference.value == pytest.approx(0.01)
+    assert difference.difference == pytest.approx(0.01)
     assert difference.low == 0
 
 
@@ -89,7 +89,7 @@ def test_parallel_test_sets_are_resampled_alike() -> None:
     """Where one is right just where the other is wrong, their mean is 0.5 on the same rows only."""
     one, other = Ratio.mean([1.0] * 50 + [0.0] * 50), Ratio.mean([0.0] * 50 + [1.0] * 50)
     difference = compare([([one], [BAD]), ([other], [BAD])])
-    assert (difference.value, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert (difference.difference, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_what_two_test_sets_share_is_not_in_their_weighed_difference() -> None:
@@ -107,7 +107,7 @@ def test_a_weighed_difference_is_that_of_a_slow_bootstrap() -> None:
     gaps = [(a - b) - (c - d + e - f) / 2 for a, b, c, d, e, f in rows.T.astype(float).tolist()]
     generator = np.random.default_rng(1)
     slow = [np.mean([gaps[i] for i in generator.integers(40, size=40)]) for _ in range(4000)]
-    assert found.value == pytest.approx(np.mean(gaps))
+    assert found.difference == pytest.approx(np.mean(gaps))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=0.03)
 
 
@@ -122,14 +122,14 @@ def test_the_same_comparison_gives_the_same_interval() -> None:
 def test_the_other_way_round_the_interval_is_mirrored() -> None:
     ours, theirs = ratios(2, 2)
     one, other = (compare([pair], draws=800) for pair in (([ours], [theirs]), ([theirs], [ours])))
-    assert (other.value, other.low, other.high) == pytest.approx((-one.value, -one.high, -one.low))
+    assert (other.difference, other.low, other.high) == pytest.approx((-one.difference, -one.high, -one.low))
 
 
 def test_pairing_narrows_the_interval_of_systems_that_err_alike() -> None:
     right = np.array([1.0] * 50 + [0.0] * 50)
     alike = compare([([Ratio.mean(right)], [Ratio.mean(right * (np.arange(100) > 4))])])
     unlike = compare([([Ratio.mean(right)], [Ratio.mean((right * (np.arange(100) > 4))[::-1])])])
-    assert alike.value == pytest.approx(unlike.value) and alike.value == pytest.approx(0.05)
+    assert alike.difference == pytest.approx(unlike.difference) and alike.difference == pytest.approx(0.05)
     assert alike.high - alike.low < 0.1 < 0.3 < unlike.high - unlike.low
 
 
@@ -145,7 +145,7 @@ def test_equal_seeds_are_drawn_together() -> None:
     high, low = (Ratio.mean([value] * 100) for value in (0.75, 0.5))
     assert compare([([GOOD, high], [high, low])], same_seeds=True) == Difference(0.25, 0.25, 0.25)
     apart = compare([([GOOD, high], [high, low])])
-    assert (apart.value, apart.low, apart.high) == (0.25, 0.0, 0.5)
+    assert (apart.difference, apart.low, apart.high) == (0.25, 0.0, 0.5)
 
 
 def test_equal_seeds_are_matched_whatever_their_order() -> None:
@@ -195,7 +195,9 @@ def slow_bootstrap(tests: list[Systems], draws: int) -> Difference:
 )
 def test_the_bootstrap_equals_a_loop(tests: list[Systems], draws: int) -> None:
     expected, found = slow_bootstrap(tests, draws), compare(tests, draws)
-    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+    assert (found.difference, found.low, found.high) == pytest.approx(
+        (expected.difference, expected.low, expected.high)
+    )
     assert found.low < found.high
 
 

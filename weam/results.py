@@ -29,6 +29,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from weam.scores import Difference
 from weam.storage import write_json
 
 RESULTS_FILE = "results.json"
@@ -58,6 +59,7 @@ RECIPE = (  # what of TrainingArguments makes a difference to the result
 
 SELECTION = ("load_best_model_at_end", "eval_strategy", "eval_steps")  # likewise, where the best checkpoint is chosen
 NOT_COMPARED = {  # which checkpoint it is, where files lie (their content is compared), and what changes no figure
+    *("model.head_warmup_learning_rate",),  # an option of 0.1
     *("model.model_name_or_path", "model.model_revision", "model.config_name", "model.tokenizer_name"),
     *("checkpoint.model_name_or_path", "checkpoint.model_revision", "checkpoint.tokenizer_name"),
     *("transfer.data_dir", "transfer.train_file", "transfer.dev_file", "transfer.test_file", "transfer.languages"),
@@ -116,7 +118,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Difference):
     """How much better this run is than another one on the same test examples.
 
     Attributes:
@@ -124,18 +126,12 @@ class Comparison:
         language: as there; "mean" is the mean over languages.
         metric: as there.
         checkpoint: what the other run began with.
-        difference: mean over seeds of this run less that of the other one.
-        low: lower end of the 95 % interval (paired bootstrap over examples, and over seeds where there are several).
-        high: upper end.
     """
 
     benchmark: str
     language: str
     metric: str
     checkpoint: str
-    difference: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,12 @@ class Difference:
     """How much better one system is than another on the same examples.
 
     Attributes:
-        value: its mean over seeds less the other's.
-        low: lower end of the 95 % interval.
+        difference: its mean over seeds less the other's.
+        low: lower end of the 95 % interval (paired bootstrap over examples, and over seeds where there are several).
         high: upper end.
     """
 
-    value: float
+    difference: float
     low: float
     high: float
 

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,42 @@ def read_lines(path: Path) -> Iterator[str]:
         raise ValueError(f"{path}:{number}: {error}; convert the file to UTF-8") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: cannot be read after line {number}: {error}; give a whole gzip file") from error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (`FILE:LINE`, line) of a file; errors are those of `read_lines`."""
+    for number, line in enumerate(read_lines(path), start=1):
+        yield f"{path}:{number}", line
+
+
+def parallel_lines(first: Path, second: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield (line number, line of the first file, line of the second) of two files that belong together.
+
+    Raises:
+        ValueError: one has more lines than the other; names both, and the line.
+    """
+    for number, (line, other) in enumerate(zip_longest(read_lines(first), read_lines(second)), start=1):
+        if line is None or other is None:
+            shorter, longer = (first, second) if line is None else (second, first)
+            raise ValueError(
+                f"{shorter} ends after line {number - 1}, {longer} goes on at line {number}; give two files with as "
+                "many lines, line n of one belonging to line n of the other"
+            )
+        yield number, line, other
+
+
+def numbered_json(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (`FILE:LINE`, what stands there) of a file of JSON lines.
+
+    Raises:
+        ValueError: a line is not JSON; names file and line.
+    """
+    for place, line in numbered_lines(path):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{place}: is not JSON ({error}); write one object a line") from error
+        yield place, record
 
 
 def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:

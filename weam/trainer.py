@@ -234,7 +234,7 @@ class HeadWarmup:
     """Steps and learning rate of the stage in which only the prediction head is trained."""
 
     steps: int
-    learning_rate: float
+    learning_rate: float = 1e-3
 
 
 def warm_up_head(

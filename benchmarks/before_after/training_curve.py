@@ -32,8 +32,9 @@ from weam.alignment.aligner import ALIGNERS, WordAligner
 from weam.alignment.gold import read_gold, score_links
 from weam.alignment.symmetrization import symmetrize, word_links
 from weam.metrics import retrieval_accuracy
-from weam.pretraining.held_out import aligner_error_rate, sentence_vectors
+from weam.pretraining.held_out import aligner_error_rate
 from weam.results import RESULTS_FILE, read_results, versions
+from weam.sentence_vectors import layer_vectors
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.tatoeba import read_translations
 
@@ -113,11 +114,12 @@ def retrievals(
     step: int, encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, data_dir: Path, layers: Iterable[int]
 ) -> Iterator[Retrieval]:
     """Score the translation retrieval of one checkpoint at the given layers."""
-    for layer in tqdm(layers, desc=f"retrieval, step {step}", unit=" layers"):
-        for language in RETRIEVAL_LANGUAGES:
-            pairs = read_translations(DataFiles(data_dir), "test", language)
-            sides = [pair.english for pair in pairs], [pair.other for pair in pairs]
-            english, other = (sentence_vectors(encoder, tokenizer, side, layer) for side in sides)
+    for language in tqdm(RETRIEVAL_LANGUAGES, desc=f"retrieval, step {step}", unit=" languages"):
+        pairs = read_translations(DataFiles(data_dir), "test", language)
+        sides = [pair.english for pair in pairs], [pair.other for pair in pairs]
+        vectors = [layer_vectors(encoder, tokenizer, side) for side in sides]  # (layers, sentences, H) each
+        for layer in layers:
+            english, other = (side[layer - 1] for side in vectors)
             yield Retrieval(
                 step, layer, language, retrieval_accuracy(english, other), retrieval_accuracy(other, english)
             )

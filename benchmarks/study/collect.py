@@ -197,7 +197,7 @@ def difference(
     found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS, weights)
     seeds = [len(side) for side in tests[0]]
     figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
-    return {**figure, "difference": found.value, "low": found.low, "high": found.high, "seeds": seeds}
+    return {**figure, **vars(found), "seeds": seeds}
 
 
 def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:

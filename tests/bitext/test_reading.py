@@ -78,7 +78,7 @@ def test_a_blank_line_is_a_pair_without_sides(tmp_path):
         ("a.jsonl", '{"translation": {"en": "a", "fr": "b"}}\n', r"a\.jsonl:1: no text under translation/de"),
         ("a.jsonl", '{"translation": {"en": "a", "de": null}}\n', r"a\.jsonl:1: no text under translation/de"),
         ("a.jsonl", "[1]\n", r"a\.jsonl:1: no text under translation/en"),
-        ("a.jsonl", "{\n", r"a\.jsonl:1: not JSON"),
+        ("a.jsonl", "{\n", r"a\.jsonl:1: is not JSON"),
         ("a.jsonl", '{"translation": {"en": "\\ud800", "de": "b"}}\n', r"a\.jsonl:1: the en side is no Unicode text"),
     ],
 )

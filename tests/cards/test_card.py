@@ -280,7 +280,7 @@ def test_the_whole_card_of_a_pretrained_encoder():
 def test_the_whole_card_of_a_fine_tuned_model_beside_its_baseline():
     ours = replace(
         evaluation(max_train_samples=20000),
-        comparisons=[Comparison("xnli", "en", "accuracy", "/abs/base", 0.1, 0.05, 0.15)],
+        comparisons=[Comparison(0.1, 0.05, 0.15, "xnli", "en", "accuracy", "/abs/base")],
     )
     assert card(ours, baseline=(base_evaluation(max_train_samples=20000),)) == EVALUATION_CARD
 
@@ -471,7 +471,7 @@ def test_mlqa_shows_one_language_with_both_metrics_and_f1_of_every_pair():
     runs = [
         evaluation(name, values, "mlqa", ("exact_match", "f1")) for name, values in (("a/b", ours), ("c/d", theirs))
     ]
-    interval = Comparison("mlqa", "mean", "f1", "c/d", 0.1, 0.05, 0.15)
+    interval = Comparison(0.1, 0.05, 0.15, "mlqa", "mean", "f1", "c/d")
     text = section(card(replace(runs[0], comparisons=[interval]), baseline=(runs[1],)), "MLQA, zero-shot")
     assert text.endswith("Mean over all pairs: exact match 65.0 (+10.0), f1 65.0 (+10.0 [+5.0, +15.0]).")
     tables = [[line for line in part.splitlines() if line.startswith("|")] for part in text.split("\n\n")]
@@ -493,7 +493,7 @@ def test_mlqa_shows_one_language_with_both_metrics_and_f1_of_every_pair():
 
 
 def test_a_comparison_without_the_baseline_file_shows_the_difference_alone():
-    comparisons = [Comparison("xnli", "de", "accuracy", "/abs/base", -0.1, -0.2, 0.0123)]
+    comparisons = [Comparison(-0.1, -0.2, 0.0123, "xnli", "de", "accuracy", "/abs/base")]
     text = section(card(replace(evaluation(), comparisons=comparisons)), "XNLI, zero-shot")
     assert text.startswith("In percent, mean ± standard deviation over 2 seeds. The difference is ")
     assert text.splitlines()[2] == "| language | n | accuracy | difference |"

@@ -20,16 +20,16 @@ from weam.pretraining.held_out import (
     aligner_error_rate,
     from_measurements,
     held_out_losses,
+    held_out_table,
     make_held_out,
-    read_scores,
+    read_held_out,
     score_held_out,
-    scores_table,
-    sentence_vectors,
     to_measurements,
-    write_scores,
+    write_held_out,
 )
 from weam.pretraining.objectives import BertForMonolingualMLM, BertForTranslationRanking, BertForWordAlignment
 from weam.results import Measurement
+from weam.sentence_vectors import layer_vectors
 from weam.trainer import mean_losses
 
 SENTENCES = [" ".join(words) for words in product(("the", "a red"), ("cat", "dog", "house"), ("sees", "eats a", "not"))]
@@ -154,31 +154,25 @@ def test_a_sentence_vector_is_the_mean_of_the_piece_vectors(model, tokenizer):
     encoded = tokenizer("the cats see", return_tensors="pt")
     for layer in (1, 2):
         states = encoder(**encoded, output_hidden_states=True).hidden_states[layer][0]
-        vectors = sentence_vectors(encoder, tokenizer, ["the cats see"], layer)
+        vectors = layer_vectors(encoder, tokenizer, ["the cats see"])[layer - 1]
         np.testing.assert_allclose(vectors, [states.mean(dim=0).detach().numpy()], atol=1e-6)
 
 
 def test_sentence_vectors_do_not_depend_on_the_batch(model, tokenizer):
     encoder = model.bert.eval()
     sentences = (SENTENCES * 3)[:50]
-    vectors = sentence_vectors(encoder, tokenizer, sentences)
-    assert (vectors.shape, vectors.dtype) == ((50, 32), np.float32)
-    np.testing.assert_allclose(sentence_vectors(encoder, tokenizer, sentences[::-1])[::-1], vectors, atol=1e-5)
-    alone = np.concatenate([sentence_vectors(encoder, tokenizer, [sentence]) for sentence in sentences])
+    vectors = layer_vectors(encoder, tokenizer, sentences)
+    assert (vectors.shape, vectors.dtype) == ((2, 50, 32), np.float32)
+    np.testing.assert_allclose(layer_vectors(encoder, tokenizer, sentences[::-1])[:, ::-1], vectors, atol=1e-5)
+    alone = np.concatenate([layer_vectors(encoder, tokenizer, [sentence]) for sentence in sentences], axis=1)
     np.testing.assert_allclose(alone, vectors, atol=1e-5)
 
 
 def test_a_sentence_longer_than_the_model_is_cut(model, tokenizer):
     encoder = model.bert.eval()
-    vectors = sentence_vectors(encoder, tokenizer, ["cat " * 100, "cat " * 62, "cat " * 61])
+    vectors = layer_vectors(encoder, tokenizer, ["cat " * 100, "cat " * 62, "cat " * 61])[-1]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
     assert np.abs(vectors[1] - vectors[2]).max() > 1e-6
-
-
-@pytest.mark.parametrize("layer", [3, 0])
-def test_a_layer_that_does_not_exist_is_refused(model, tokenizer, layer):
-    with pytest.raises(ValueError, match=f"layer {layer} does not exist; choose 1 to 2"):
-        sentence_vectors(model.bert, tokenizer, ["cat"], layer)
 
 
 def test_a_text_retrieves_itself(model, collator, tokenizer):
@@ -264,8 +258,8 @@ def test_fingerprints_tell_texts_and_links_apart():
 
 
 def test_scores_come_back_as_they_were(tmp_path):
-    write_scores(SCORES, tmp_path / "scores.json")
-    assert read_scores(tmp_path / "scores.json") == SCORES
+    write_held_out(SCORES, tmp_path / "scores.json")
+    assert read_held_out(tmp_path / "scores.json") == SCORES
 
 
 # The table
@@ -280,7 +274,7 @@ def test_the_whole_table():
         HeldOutScores("en-de", 300, 2.0, 2.554, 0.75, 1.0, 100, 0.25),
         HeldOutScores("en-sw", 20, 4.0, 10.0, 1.0, 1.0, 0, None),
     ]
-    assert scores_table(before, after).splitlines() == [
+    assert held_out_table(before, after).splitlines() == [
         "held-out pairs                      before     after",
         "----------------------------------------------------",
         "en-de multilingual loss               3.46      2.00",
@@ -297,7 +291,7 @@ def test_the_whole_table():
 def test_the_table_has_no_lines_for_losses_that_the_model_does_not_have():
     headless = HeldOutScores("en-de", 300, None, None, 0.5, 0.25, 0, None)
     alone = HeldOutScores("en-sw", 20, 5.0, None, 0.0, 0.0, 0, None)
-    assert scores_table([headless, alone], [headless, replace(alone, multilingual_loss=4.0)]).splitlines()[2:] == [
+    assert held_out_table([headless, alone], [headless, replace(alone, multilingual_loss=4.0)]).splitlines()[2:] == [
         "en-de retrieval, %                   37.50     37.50",
         "en-de alignment error rate, %      no gold   no gold",
         "en-sw multilingual loss               5.00      4.00",

@@ -50,13 +50,28 @@ def read_pharaoh(path: str | Path, lengths: Iterable[tuple[int, int]] | None = N
             and line.
     """
     for number, (line, size) in enumerate(_lines_with_lengths(Path(path), lengths), start=1):
-        try:
-            links = parse_pharaoh(line)
-        except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}") from error
-        if size is not None:
-            check_inside(links, size, f"{path}:{number}")
-        yield links
+        yield read_links(line, f"{path}:{number}", size)
+
+
+def read_links(line: str, place: str, size: tuple[int, int] | None = None, unit: str = "token") -> Links:
+    """Read one line of a Pharaoh file.
+
+    Args:
+        line: the links.
+        place: `FILE:LINE`, for errors.
+        size: how many units source and target have, to check the links by.
+        unit: what is linked.
+
+    Raises:
+        ValueError: a malformed link, or one outside its sentence pair; names the place.
+    """
+    try:
+        links = parse_pharaoh(line)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+    if size is not None:
+        check_inside(links, size, place, unit=unit)
+    return links
 
 
 def _lines_with_lengths(
@@ -73,11 +88,13 @@ def _lines_with_lengths(
         yield line, size
 
 
-def check_inside(links: Iterable[tuple[int, int]], size: tuple[int, int], place: str, first: int = 0) -> None:
-    """Refuse links outside a sentence pair; `first` is what the file calls the first token."""
+def check_inside(
+    links: Iterable[tuple[int, int]], size: tuple[int, int], place: str, first: int = 0, unit: str = "token"
+) -> None:
+    """Refuse links outside a sentence pair; `first` is what the file calls the first of what it links, a `unit`."""
     for i, j in links:
         if not (0 <= i < size[0] and 0 <= j < size[1]):
             raise ValueError(
-                f"{place}: link {i + first}-{j + first} is outside its sentence pair of {size[0]} and {size[1]} tokens"
-                f"; links are source-target and count from {first}"
+                f"{place}: link {i + first}-{j + first} is outside its sentence pair of {size[0]} and {size[1]} "
+                f"{unit}s; links are source-target and count from {first}"
             )

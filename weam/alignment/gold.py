@@ -3,12 +3,11 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from weam.alignment.formats import check_inside
 from weam.metrics import AlignmentScores, Link, alignment_error_rate
-from weam.storage import read_lines
+from weam.storage import parallel_lines
 
 GOLD_LINK = re.compile(r"([0-9]{1,9})([-p])([0-9]{1,9})")
 
@@ -34,14 +33,7 @@ def read_gold(prefix: str | Path) -> list[GoldSentence]:
     """
     sentences, gold = Path(f"{prefix}.src-tgt"), Path(f"{prefix}.gold")
     read = []
-    lines = zip_longest(read_lines(sentences), read_lines(gold))
-    for number, (words, links) in enumerate(lines, start=1):
-        if words is None or links is None:
-            shorter, longer = (sentences, gold) if words is None else (gold, sentences)
-            raise ValueError(
-                f"{shorter} ends after line {number - 1}, {longer} goes on at line {number}; line n of one file "
-                "belongs to line n of the other"
-            )
+    for number, words, links in parallel_lines(sentences, gold):
         source, target = _gold_words(words, f"{sentences}:{number}")
         sure, possible = _gold_links(links, f"{gold}:{number}")
         check_inside(sorted(possible), (len(source), len(target)), f"{gold}:{number}", first=1)

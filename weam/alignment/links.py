@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from weam.alignment.aligner import WordAligner, aligner_version
-from weam.alignment.formats import format_pharaoh, parse_pharaoh
+from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh
 from weam.alignment.symmetrization import Links, piece_links
 from weam.bitext.reading import Bitext
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows
@@ -38,7 +38,7 @@ class BitextLinks:
 
     def __iter__(self) -> Iterator[Links]:
         """Yield the links of one pair after the other."""
-        return (parse_pharaoh(line) for line in read_lines(self.path))
+        return read_pharaoh(self.path)
 
 
 class PiecePairs:
@@ -120,19 +120,9 @@ def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokeni
     for row, *pair in tqdm(
         rows, desc=f"reading links of {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs)
     ):
-        text = next(line for number, line in lines if number == row)
-        place = f"{path}:{row + 1}"
+        line = next(line for number, line in lines if number == row)
         source, target = (_units(side, tokenizer) for side in pair)
-        try:
-            links = parse_pharaoh(text)
-        except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
-        for i, j in links:
-            if i >= source.size or j >= target.size:
-                raise ValueError(
-                    f"{place}: link {i}-{j} is outside its sentence pair of {source.size} and {target.size} "
-                    f"{unit}s; links are source-target and count from 0"
-                )
+        links = read_links(line, f"{path}:{row + 1}", (source.size, target.size), unit)
         yield piece_links(links, source.of_pieces, target.of_pieces)
 
 

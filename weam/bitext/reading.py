@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,15 @@ from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, tokenizer_fingerprint
+from weam.storage import (
+    CACHE_DIR,
+    cached_folder,
+    file_fingerprint,
+    numbered_json,
+    numbered_lines,
+    parallel_lines,
+    tokenizer_fingerprint,
+)
 
 MAX_PIECES = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
@@ -145,35 +153,24 @@ def read_bitext_file(file: BitextFile) -> Iterator[Row]:
 
 
 def _read_tsv(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(read_lines(path), start=1):
+    for place, line in numbered_lines(path):
         columns = line.split("\t") if line.strip(BLANKS) else ["", ""]  # a blank line is a pair without sides
         if len(columns) != 2:
             raise ValueError(
-                f"{path}:{number}: {len(columns)} tab-separated columns instead of 2; "
+                f"{place}: {len(columns)} tab-separated columns instead of 2; "
                 "keep source and target and remove other columns and stray tabs"
             )
         yield Row(columns[0].strip(BLANKS), columns[1].strip(BLANKS))
 
 
 def _read_moses(source: Path, target: Path) -> Iterator[Row]:
-    lines = zip_longest(read_lines(source), read_lines(target))
-    for number, (source_line, target_line) in enumerate(lines, start=1):
-        if source_line is None or target_line is None:
-            shorter, longer = (source, target) if source_line is None else (target, source)
-            raise ValueError(
-                f"{shorter} ends after line {number - 1}, {longer} goes on at line {number}; "
-                "Moses files must have as many lines, line n of one translating line n of the other"
-            )
+    for _, source_line, target_line in parallel_lines(source, target):
         yield Row(source_line.strip(BLANKS), target_line.strip(BLANKS))
 
 
 def _read_jsonl(path: Path, languages: tuple[str, str]) -> Iterator[Row]:
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: not JSON ({error}); write one object a line") from error
-        yield _translation(record, languages, f"{path}:{number}")
+    for place, record in numbered_json(path):
+        yield _translation(record, languages, place)
 
 
 def _translation(record: object, languages: tuple[str, str], place: str) -> Row:

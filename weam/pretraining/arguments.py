@@ -36,7 +36,6 @@ class ModelArguments(LoraArguments):
         "First train the prediction head alone for so many steps. "
         f"None: {NEW_HEAD_WARMUP_STEPS} where the checkpoint brings no head trained on the layers kept, else 0.",
     )
-    head_warmup_learning_rate: float = option(1e-3, "Its learning rate.")
 
     def __post_init__(self) -> None:
         """Refuse to guess which model is meant."""

@@ -104,8 +104,9 @@ def score_held_out(
     was_training = model.training
     model.eval()
     losses = held_out_losses(model, collator, held_out.features) if isinstance(model, BertForMaskedLM) else {}
-    sources = sentence_vectors(model.bert, tokenizer, held_out.sources)
-    targets = sentence_vectors(model.bert, tokenizer, held_out.targets)
+    layer = model.bert.align_layer()
+    sides = (held_out.sources, held_out.targets)
+    sources, targets = (layer_vectors(model.bert, tokenizer, side)[layer - 1] for side in sides)
     error_rate = None
     if held_out.gold:
         error_rate = aligner_error_rate(model.bert, tokenizer, held_out.gold)
@@ -132,20 +133,6 @@ def held_out_losses(
         outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
         sums += outputs.loss_parts.sum(dim=0).cpu()
     return mean_losses(sums.tolist(), model.loss_names)
-
-
-def sentence_vectors(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], layer: int | None = None
-) -> np.ndarray:
-    """Return (sentences, H) float32: the mean of each sentence's piece vectors at one layer.
-
-    Args:
-        encoder: in evaluation mode.
-        tokenizer: its tokenizer.
-        sentences: any number; cut at the model's length.
-        layer: 1 to the last; None: two thirds of the way up, as in `WEAMBertModel.align_words`.
-    """
-    return layer_vectors(encoder, tokenizer, sentences, BATCH_SIZE)[encoder.align_layer(layer) - 1]
 
 
 def aligner_error_rate(
@@ -220,17 +207,17 @@ def _from(measurements: Sequence[Measurement], language_pair: str) -> HeldOutSco
     )
 
 
-def read_scores(path: Path) -> list[HeldOutScores]:
-    """Read held-out scores written by `write_scores`."""
+def read_held_out(path: Path) -> list[HeldOutScores]:
+    """Read held-out scores written by `write_held_out`."""
     return [HeldOutScores(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def write_scores(scores: Sequence[HeldOutScores], path: Path) -> None:
+def write_held_out(scores: Sequence[HeldOutScores], path: Path) -> None:
     """Write held-out scores, so that a resumed run need not measure the untrained model again."""
     write_json([asdict(score) for score in scores], path)
 
 
-def scores_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:
+def held_out_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:
     """Lay out scores before and after training as a text table."""
     head = f"{'held-out pairs':<32}{'before':>10}{'after':>10}"
     lines = [head, "-" * len(head)]

@@ -80,9 +80,8 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
         if len(paired) > 1 and set(paired) == {m.language for m in ours.measurements if m.benchmark == benchmark}:
             tests[MEAN] = list(paired.values())
         for language, test in tests.items():
-            difference = paired_bootstrap(test)
-            interval = (difference.value, difference.low, difference.high)
-            comparisons.append(Comparison(benchmark, language, metric, checkpoint, *interval))
+            test_set = {"benchmark": benchmark, "language": language, "metric": metric, "checkpoint": checkpoint}
+            comparisons.append(Comparison(**vars(paired_bootstrap(test)), **test_set))
     return comparisons
 
 

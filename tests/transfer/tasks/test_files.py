@@ -8,7 +8,8 @@ import pytest
 from datasets import Dataset
 
 from tests.support.evaluation_data import write_lines
-from weam.transfer.tasks.files import DataFiles, hub_rows, open_text, parse_named_files, read_files, read_json_lines
+from weam.storage import numbered_lines
+from weam.transfer.tasks.files import DataFiles, hub_rows, parse_named_files, read_files, read_json_lines
 
 PATTERNS = ("xnli/train.{language}.jsonl.gz", "nli_train/train.{language}.jsonl.gz")
 CROSSED = (
@@ -18,7 +19,7 @@ CROSSED = (
 
 
 def lines_of(path: Path) -> list[str]:
-    return [line for _, line in open_text(path)]
+    return [line for _, line in numbered_lines(path)]
 
 
 # Which files
@@ -108,7 +109,7 @@ def test_a_named_file_needs_its_language(entry: str) -> None:
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
 def test_lines_come_with_their_place(name: str, tmp_path: Path) -> None:
     path = write_lines(tmp_path / name, "eins", "", "drei\r")
-    assert list(open_text(path)) == [(f"{path}:1", "eins"), (f"{path}:2", ""), (f"{path}:3", "drei")]
+    assert list(numbered_lines(path)) == [(f"{path}:1", "eins"), (f"{path}:2", ""), (f"{path}:3", "drei")]
 
 
 def test_the_last_line_may_lack_its_end_and_only_line_feeds_end_one(tmp_path: Path) -> None:

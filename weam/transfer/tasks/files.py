@@ -3,7 +3,6 @@
 Finds files and reads lines; what a line means is the tasks' business.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 from datasets import Dataset, load_dataset
 
-from weam.storage import read_lines
+from weam.storage import numbered_json
 
 SPLITS = ("train", "dev", "test")
 Example = TypeVar("Example")
@@ -95,12 +94,6 @@ def parse_named_files(split: str, entries: list[str]) -> dict[tuple[str, str], l
     return named
 
 
-def open_text(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield (`FILE:LINE`, line without its end) of a UTF-8 file, gzipped or not; errors are those of `read_lines`."""
-    for number, line in enumerate(read_lines(path), start=1):
-        yield f"{path}:{number}", line
-
-
 def read_files(paths: Iterable[Path], read: Callable[[Path], Iterable[Example]]) -> list[Example]:
     """Return the examples of several files, one file after another.
 
@@ -122,11 +115,7 @@ def read_json_lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str,
     Raises:
         ValueError: a line is no JSON object, or lacks a column; names file and line.
     """
-    for place, line in open_text(path):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{place}: is not JSON ({error}); write one object a line") from error
+    for place, record in numbered_json(path):
         if not isinstance(record, dict):
             raise ValueError(f"{place}: holds no JSON object; write one with {', '.join(columns)}")
         missing = [column for column in columns if column not in record]

@@ -15,7 +15,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from weam.metrics import retrieved
 from weam.scores import Ratio, Scored
 from weam.sentence_vectors import layer_vectors
-from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, open_text, read_files
+from weam.storage import numbered_lines
+from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files
 from weam.transfer.tasks.task import Benchmark, check_text
 
 CODES = {  # of XTREME
@@ -74,7 +75,7 @@ def read_translations(files: DataFiles, split: str, language: str) -> list[Trans
 
 
 def _translations(path: Path) -> Iterator[Translation]:
-    for place, line in open_text(path):
+    for place, line in numbered_lines(path):
         texts = line.split("\t")
         if len(texts) != 2 or not all(text.strip() for text in texts):
             raise ValueError(f"{place}: has not two texts with a tab between them; write English<TAB>other")

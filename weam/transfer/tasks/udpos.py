@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from weam.scores import Ratio, Scored
-from weam.transfer.tasks.files import open_text
+from weam.storage import numbered_lines
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
 from weam.transfer.tasks.task import check_label
 
@@ -62,7 +62,7 @@ class UDPOS(TaggingTask):
         """Yield the sentences of a CoNLL-U file; comments, multiword tokens and empty nodes are passed over."""
         words: list[str] = []
         tags: list[str] = []
-        for place, line in [*open_text(path), (f"{path}: end", "")]:
+        for place, line in [*numbered_lines(path), (f"{path}: end", "")]:
             cells = line.split("\t")
             if not line.strip() and words:
                 yield TaggedSentence(tuple(words), tuple(tags))
