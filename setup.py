@@ -7,6 +7,6 @@ SAMPLE = ["quickstart/*.tsv", "quickstart/gold.*", "quickstart/model/*"]
 setup(
     packages=[*find_packages(include=["weam", "weam.*"]), "weam.recipes"],
     package_dir={"weam.recipes": "recipes"},
-    package_data={"weam": ["py.typed"], "weam.recipes": ["*.yaml", "accelerate/*.yaml", *SAMPLE]},
+    package_data={"weam": ["py.typed", "cards/template.md"], "weam.recipes": ["*.yaml", "accelerate/*.yaml", *SAMPLE]},
     include_package_data=False,
 )

@@ -17,8 +17,7 @@ from transformers import (
 
 from tests.conftest import small_config, small_tokenizer
 from tests.support.results import MBERT, base_evaluation, evaluation, pretraining
-from weam.cards.card import main, make_card, write_model_card
-from weam.cards.evidence import gather
+from weam.cards.card import gather, main, make_card, write_model_card
 from weam.pretraining.objectives import OBJECTIVES
 from weam.results import Comparison, Results, write_results
 
@@ -150,7 +149,7 @@ In `code`: fingerprints; equal ones mean equal examples in equal order.
 - model: objective weam, exchange representation, cross_lingual_weight 1.0
 - alignment: aligner fast_align
 - training: learning_rate 5e-05, seed 42
-- one training, seed 42: 1,500 steps, 2,000,000 pieces (padding not counted), 1.50 hours
+- one training, seed 42: 1,500 steps, 2,000,000 tokens (padding not counted), 1.50 hours
 
 ```
 run_pretraining.py recipes/paper.yaml --push_to_hub
@@ -161,7 +160,7 @@ Versions: python 3.11.7, torch 2.13.0. Measured 2026-01-31.
 ## Limits
 
 - The figures above are measured on held-out pairs of the training text, not on downstream tasks.
-- A BERT reads a limited number of pieces at once; longer input is cut, or must be read in windows.
+- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.
 """
 
 EVALUATION_CARD = """---
@@ -248,7 +247,7 @@ In `code`: fingerprints; equal ones mean equal examples in equal order.
 - transfer: setting zero-shot, seeds 1 2, max_train_samples 20000
 - task: benchmark xnli, max_length 128
 - training: learning_rate 2e-05
-- 2 trainings, seed 1 and 2: 625 steps, 2,000,000 pieces (padding not counted), 1.00 hours
+- 2 trainings, seed 1 and 2: 625 steps, 2,000,000 tokens (padding not counted), 1.00 hours
 
 ```
 run_xnli.py --model_name_or_path /abs/aligned --output_dir out
@@ -262,7 +261,7 @@ Versions: python 3.11.7, torch 2.13.0. Measured 2026-01-31.
 - XNLI: the training set was reduced to 20,000 examples of a language; figures of trainings on the whole of it are \
 not comparable.
 - XNLI may be used for non-commercial purposes only (CC BY-NC 4.0).
-- A BERT reads a limited number of pieces at once; longer input is cut, or must be read in windows.
+- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.
 """
 
 
@@ -506,7 +505,7 @@ def test_the_limits_are_those_of_the_run():
         "- XNLI: tested on 100 examples of a language at most.",
         "- XNLI: one seed, so nothing is known of the spread over seeds.",
         "- XNLI may be used for non-commercial purposes only (CC BY-NC 4.0).",
-        "- A BERT reads a limited number of pieces at once; longer input is cut, or must be read in windows.",
+        "- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.",
     ]
 
 

@@ -1,14 +1,15 @@
 """What a card says of a pre-trained encoder, each part a function of what was measured; losses in nats per token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from huggingface_hub import EvalResult
 
-from weam.cards.evidence import Evidence
+from weam.cards.run import CardRun
+from weam.cards.usage import ENCODER, REMOTE_CODE
 from weam.markdown import listed, table
 from weam.pretraining.held_out import ERROR_RATE, RETRIEVAL, HeldOutScores, from_measurements
 from weam.pretraining.objectives import OBJECTIVES
-from weam.results import Results
 
 WEAM = """{base} aligned across {languages} with WEAM, the Word-Exchange Aligning Model \
 ([Yang et al. 2021](https://arxiv.org/abs/2106.01732)):
@@ -40,40 +41,110 @@ used.""",
     "weam-apart": WEAM[:-1] + "; the two sentences\nof a pair were encoded apart.",
     "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the batch as well.",
 }
-
-
-def encoder_introduction(runs: Sequence[Evidence]) -> str:
-    """Say what the encoder is, how it was trained, and its languages."""
-    first = runs[0]
-    model = first.results.settings["model"]
-    base = first.checkpoint if model["model_name_or_path"] else "A BERT trained from scratch,"
-    objective = model["objective"]
-    if objective == "weam" and not model["cross_lingual_weight"]:
-        objective = "tlm"
-    exchange = EXCHANGES[model["exchange"]]
-    text = INTRODUCTIONS[objective].format(base=base, languages=listed(first.languages), exchange=exchange)
-    tested = {language for run in runs[1:] for language in run.languages}
-    not_aligned = sorted(tested - set(first.languages))
-    if not_aligned:
-        origin = f", inherited from {first.checkpoint}" if model["model_name_or_path"] else ""
-        text += f"\n\nTested as well, but not aligned here{origin}: {listed(not_aligned)}."
-    return text
-
-
-def held_out_section(run: Evidence) -> str:
-    """Lay out the scores on held-out pairs before and after training."""
-    sides = dict(zip(("before", "after"), from_measurements(run.results.measurements), strict=True))
-    if run.baseline is not None:
-        sides[f"{run.other}, after"] = from_measurements(run.baseline.measurements)[1]
-    names = [scores.language_pair for scores in sides["before"]]
-    rows = [_held_out_row(sides[when][number], when) for number in range(len(names)) for when in sides]
-    head = ["pair", "", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"]
-    return f"""## Held-out pairs, before and after
+HELD_OUT = """## Held-out pairs, before and after
 
 Losses in nats per token; retrieval is the share of sentences whose translation is the nearest of the held-out ones,
-mean of both directions; AER is the alignment error rate of `align_words` on hand-aligned sentences.
+mean of both directions; AER is the alignment error rate of `align_words` on hand-aligned sentences."""
 
-{table(head, rows)}"""
+
+class PretrainingRun(CardRun):
+    """A pre-training: the encoder that came of it, and its scores on held-out pairs before and after."""
+
+    title = "Pre-training"
+    kind = "run_pretraining held-out"
+    tags: ClassVar = ("word-alignment", "bert")
+    is_pretraining: ClassVar = True
+
+    @property
+    def objective(self) -> str:
+        """What was learnt; WEAM without its cross-lingual loss is TLM."""
+        model = self.results.settings["model"]
+        is_tlm = model["objective"] == "weam" and not model["cross_lingual_weight"]
+        return "tlm" if is_tlm else model["objective"]
+
+    @property
+    def hub_task(self) -> str:
+        """What the Hub calls the use of the encoder."""
+        return "fill-mask" if OBJECTIVES[self.objective].predicts else "feature-extraction"
+
+    def introduction(self, others: Sequence[CardRun]) -> str:
+        """Say what the encoder is, how it was trained, and its languages."""
+        model = self.results.settings["model"]
+        has_base = bool(model["model_name_or_path"])
+        text = INTRODUCTIONS[self.objective].format(
+            base=self.checkpoint if has_base else "A BERT trained from scratch,",
+            languages=listed(self.languages),
+            exchange=EXCHANGES[model["exchange"]],
+        )
+        tested = {language for run in others for language in run.languages}
+        not_aligned = sorted(tested - set(self.languages))
+        if not_aligned:
+            origin = f", inherited from {self.checkpoint}" if has_base else ""
+            text += f"\n\nTested as well, but not aligned here{origin}: {listed(not_aligned)}."
+        return text
+
+    def snippet(self, repository: str) -> str:
+        """Show how the encoder is loaded."""
+        return ENCODER.format(place=f'"{repository}"')
+
+    def remarks(self) -> str:
+        """Say what the model's own code adds, where it is published with it."""
+        return REMOTE_CODE if self.results.settings["model"]["objective"] == "weam" else ""
+
+    def figures(self) -> str:
+        """Lay out the scores on held-out pairs before and after training."""
+        sides = dict(zip(("before", "after"), from_measurements(self.results.measurements), strict=True))
+        if self.baseline is not None:
+            sides[f"{self.baseline_name}, after"] = from_measurements(self.baseline.measurements)[1]
+        rows = [
+            _held_out_row(scores, when)
+            for together in zip(*sides.values(), strict=True)  # those of one language pair
+            for when, scores in zip(sides, together, strict=True)
+        ]
+        head = ["pair", "", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"]
+        return f"{HELD_OUT}\n\n{table(head, rows)}"
+
+    def data(self) -> Iterator[str]:
+        """List the sentence pairs that went in, and those held out."""
+        settings = self.results.settings["bitext"]
+        for report in self.results.data:
+            dropped = listed([f"{count:,} {reason}" for reason, count in report["dropped"].items()])
+            kept = f"{report['kept']:,} of {report['read']:,} sentence pairs kept"
+            yield f"{report['language_pair']}: {kept}" + (f" (dropped: {dropped})" if dropped else "")
+        if settings["max_train_pairs"] is not None:
+            yield f"trained on at most {settings['max_train_pairs']:,} pairs of each language pair"
+        names = {RETRIEVAL[0]: "held-out pairs", ERROR_RATE: "hand-aligned sentences"}
+        for m in self.results.measurements:
+            if not m.steps and m.metric in names:
+                yield f"{m.language}: {m.count:,} {names[m.metric]} (`{m.data_fingerprint}`)"
+        source = f"the Hub data set {settings['dataset_name']}" if settings["dataset_name"] else "files"
+        yield f"read from {source}; the licence of the text is its owners' to state"
+
+    def data_sets(self) -> list[str]:
+        """Return the Hub data set of the bitext."""
+        name = self.results.settings["bitext"]["dataset_name"]
+        return [name] if name else []
+
+    def eval_results(self) -> list[EvalResult]:
+        """Return the held-out figures after pre-training."""
+        return [
+            EvalResult(
+                task_type=self.hub_task,
+                dataset_type=self.results.settings["bitext"]["dataset_name"] or m.benchmark,
+                dataset_name=f"held-out pairs {m.language}",
+                dataset_config=m.language,
+                metric_type=m.metric,
+                metric_name=m.metric.replace("_", " "),
+                metric_value=m.value,
+            )
+            for m in self.results.measurements
+            if m.steps
+        ]
+
+    def limits(self, others: Sequence[CardRun]) -> Iterator[str]:
+        """Say that held-out pairs are no downstream task, where none was measured."""
+        if not others:
+            yield "The figures above are measured on held-out pairs of the training text, not on downstream tasks."
 
 
 def _held_out_row(scores: HeldOutScores, when: str) -> list[str]:
@@ -82,42 +153,3 @@ def _held_out_row(scores: HeldOutScores, when: str) -> list[str]:
     rate = scores.alignment_error_rate
     error_rate = "not measured" if rate is None else f"{100 * rate:.1f}"
     return [scores.language_pair, when, *losses, f"{retrieval:.1f}", error_rate]
-
-
-def bitext_data(run: Evidence) -> str:
-    """List the sentence pairs that went in, and those held out."""
-    settings, lines = run.results.settings["bitext"], []
-    for report in run.results.data:
-        dropped = ", ".join(f"{count:,} {reason}" for reason, count in report["dropped"].items())
-        kept = f"{report['kept']:,} of {report['read']:,} sentence pairs kept"
-        lines.append(f"- {report['language_pair']}: {kept}" + (f" (dropped: {dropped})" if dropped else ""))
-    if settings["max_train_pairs"] is not None:
-        lines.append(f"- trained on at most {settings['max_train_pairs']:,} pairs of each language pair")
-    for m in run.results.measurements:
-        if not m.steps and m.metric in (RETRIEVAL[0], ERROR_RATE):
-            what = "held-out pairs" if m.metric == RETRIEVAL[0] else "hand-aligned sentences"
-            lines.append(f"- {m.language}: {m.count:,} {what} (`{m.data_fingerprint}`)")
-    source = f"the Hub data set {settings['dataset_name']}" if settings["dataset_name"] else "files"
-    return "\n".join([*lines, f"- read from {source}; the licence of the text is its owners' to state"])
-
-
-def encoder_task(results: Results) -> str:
-    """Return what the Hub calls the use of a pre-trained encoder."""
-    return "fill-mask" if OBJECTIVES[results.settings["model"]["objective"]].predicts else "feature-extraction"
-
-
-def held_out_results(run: Evidence) -> list[EvalResult]:
-    """Return the held-out figures after pre-training."""
-    return [
-        EvalResult(
-            task_type=encoder_task(run.results),
-            dataset_type=run.results.settings["bitext"]["dataset_name"] or m.benchmark,
-            dataset_name=f"held-out pairs {m.language}",
-            dataset_config=m.language,
-            metric_type=m.metric,
-            metric_name=m.metric.replace("_", " "),
-            metric_value=m.value,
-        )
-        for m in run.results.measurements
-        if m.steps
-    ]

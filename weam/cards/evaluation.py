@@ -1,12 +1,18 @@
 """What a card says of an evaluation, each part a function of what was measured; figures in percent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from weam.cards.evidence import Evidence
+from huggingface_hub import EvalResult
+
+from weam.cards.run import CardRun
+from weam.cards.usage import SNIPPETS
 from weam.markdown import listed, table
 from weam.results import MEAN, Comparison, Measurement, Summary, summarise
+from weam.transfer.tasks.benchmarks import BENCHMARKS
+from weam.transfer.tasks.files import SPLITS
+from weam.transfer.tasks.task import Benchmark
 
 TRAINED_ON = {
     "zero-shot": "in English (zero-shot)",
@@ -15,46 +21,180 @@ TRAINED_ON = {
 }
 
 
-def fine_tuned_introduction(run: Evidence) -> str:
-    """Say what was fine-tuned or tested, and in which languages."""
-    if not run.is_trained:
-        return f"{run.checkpoint} tested on {run.facts.title} as it is.\n\nTested in {listed(run.languages)}."
-    text = f"{run.checkpoint} fine-tuned for {run.facts.title} {TRAINED_ON[run.setting]}.\n\n"
-    text += f"Tested in {listed(run.languages)}."
-    inherited = [language for language in run.languages if language not in run.trained_on]
-    if inherited:
-        text += f" Inherited from {run.checkpoint}, without examples of this task: {listed(inherited)}."
-    return text
+class EvaluationRun(CardRun):
+    """A checkpoint fine-tuned on a benchmark, or tested as it is."""
 
+    @property
+    def facts(self) -> type[Benchmark]:
+        """What is known of the benchmark."""
+        return BENCHMARKS[self.benchmark]
 
-def scores_section(run: Evidence) -> str:
-    """Lay out the scores of every language, beside another run's where there is one."""
-    text = "In percent"
-    if run.is_trained:
-        text += f", mean ± standard deviation over {len(run.seeds)} seeds" if len(run.seeds) > 1 else ", one seed"
-    text += "."
-    if run.baseline is not None:
-        text += f" {run.other} had the same settings and the same examples."
-    if run.other is not None:
-        text += f" The difference is this model's figure less that of {run.other}"
-        text += "; in brackets its 95 % interval (paired bootstrap)." if run.comparisons else "."
-    ours, theirs = run.results.measurements, run.baseline.measurements if run.baseline else []
-    if not run.facts.crossed:
-        return f"## {run.title}\n\n{text}\n\n{score_table(ours, theirs, run.comparisons, run.other)}"
-    both = _same_language(ours), _same_language(theirs)
-    return f"""## {run.title}
+    @property
+    def hub_task(self) -> str:
+        """What the Hub calls the use of a model that has learnt the benchmark."""
+        return self.facts.hub_task
 
-{text}
+    @property
+    def tags(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the model is found by on the Hub."""
+        return ("cross-lingual-transfer", self.benchmark)
 
-Context and question in one language:
+    @property
+    def setting(self) -> str:
+        """Zero-shot and so on."""
+        return self.results.settings["transfer"]["setting"]
 
-{score_table(*both, _same_language(run.comparisons), run.other)}
+    @property
+    def title(self) -> str:
+        """The benchmark, and the setting where anything was trained."""
+        return f"{self.facts.title}, {self.setting}" if self.is_trained else self.facts.title
 
-F1 of contexts (rows) and questions (columns) in every language{" and the difference" if theirs else ""}:
+    @property
+    def kind(self) -> str:
+        """The program, the benchmark and the setting."""
+        return f"{self.results.program} {self.benchmark} {self.setting}"
 
-{crossed_table(ours, theirs)}
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run trained anything."""
+        return self.setting != "test-only" and super().is_trained
 
-{_mean_over_pairs(run)}"""
+    @property
+    def trained_on(self) -> list[str]:
+        """The languages of its training examples."""
+        return [row["language"] for row in self.examples if row["split"] == "train"]
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the examples came from files and not from the Hub."""
+        transfer = self.results.settings["transfer"]
+        return any(transfer.get(name) for name in ("data_dir", "train_file", "dev_file", "test_file"))
+
+    def introduction(self, others: Sequence[CardRun]) -> str:
+        """Say what was fine-tuned or tested, and in which languages."""
+        tested = f"Tested in {listed(self.languages)}."
+        if not self.is_trained:
+            return f"{self.checkpoint} tested on {self.facts.title} as it is.\n\n{tested}"
+        inherited = listed([language for language in self.languages if language not in self.trained_on])
+        if inherited:
+            tested += f" Inherited from {self.checkpoint}, without examples of this task: {inherited}."
+        return f"{self.checkpoint} fine-tuned for {self.facts.title} {TRAINED_ON[self.setting]}.\n\n{tested}"
+
+    def snippet(self, repository: str) -> str:
+        """Show how the model is loaded; translate-train leaves one in a folder for each language."""
+        folder = f', subfolder="{self.trained_on[0]}"' if self.setting == "translate-train" else ""
+        return SNIPPETS[self.hub_task].format(place=f'"{repository}"{folder}')
+
+    def remarks(self) -> str:
+        """Say where the models of other languages are, and which seed was kept."""
+        remarks = []
+        if self.setting == "translate-train":
+            remarks.append(f"There is a model in the folder of each language: {listed(self.trained_on)}.")
+        if len(self.seeds) > 1:
+            selected = any(row["split"] == "dev" for row in self.examples)
+            kept = "the seed that is best on dev" if selected else "the first seed"
+            remarks.append(f"The weights are those of {kept}.")
+        return " ".join(remarks)
+
+    def figures(self) -> str:
+        """Lay out the scores of every language, beside another run's where there is one."""
+        return f"## {self.title}\n\n{self.explanation()}\n\n" + "\n\n".join(self.tables())
+
+    def explanation(self) -> str:
+        """Say how to read the figures."""
+        text = "In percent"
+        if self.is_trained:
+            seeds = len(self.seeds)
+            text += f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ", one seed"
+        text += "."
+        if self.baseline is not None:
+            text += f" {self.baseline_name} had the same settings and the same examples."
+        if self.baseline_name is not None:
+            text += f" The difference is this model's figure less that of {self.baseline_name}"
+            text += "; in brackets its 95 % interval (paired bootstrap)." if self.comparisons else "."
+        return text
+
+    def tables(self) -> Iterator[str]:
+        """Lay out the scores; those with contexts and questions in two languages in a table of their own."""
+        measured, baseline = self.results.measurements, self.baseline_measurements
+        if not self.facts.crossed:
+            yield score_table(measured, baseline, self.comparisons, self.baseline_name)
+            return
+        yield "Context and question in one language:"
+        alike, beside, compared = (_same_language(part) for part in (measured, baseline, self.comparisons))
+        yield score_table(alike, beside, compared, self.baseline_name)
+        difference = " and the difference" if baseline else ""
+        yield f"F1 of contexts (rows) and questions (columns) in every language{difference}:"
+        yield crossed_table(measured, baseline)
+        yield self.mean_over_pairs()
+
+    def mean_over_pairs(self) -> str:
+        """Give the mean over all pairs of context and question language."""
+        means, beside = (
+            {summary.metric: summary for summary in summarise(side) if summary.language == MEAN}
+            for side in (self.results.measurements, self.baseline_measurements)
+        )
+        intervals = {comparison.metric: comparison for comparison in self.comparisons if comparison.language == MEAN}
+        parts = []
+        for metric, summary in means.items():
+            difference = _difference(summary, beside.get(metric), intervals.get(metric))
+            text = f"{metric.replace('_', ' ')} {_cell(summary)}"
+            parts.append(f"{text} ({difference})" if difference else text)
+        return f"Mean over all pairs: {listed(parts) or 'there is one pair'}."
+
+    def data(self) -> Iterator[str]:
+        """List the examples of each split, and what the task reports on them."""
+        splits: dict[str, list[str]] = {}
+        for row in self.examples:
+            splits.setdefault(row["split"], []).append(f"{row['language']} {row['count']:,} (`{row['fingerprint']}`)")
+        yield from (f"{split}: {listed(texts)}" for split, texts in splits.items())
+        for row in (row for row in self.results.data if row not in self.examples):
+            found = listed([f"{name} {row[name]}" for name in row if name not in ("split", "language")])
+            yield f"{row['split']} {row['language']}: {found}"
+        yield f"licence of {self.facts.title}: {self.facts.licence}"
+        if self.reads_files:
+            yield "read from local files; the licence of other examples in them is their owners' to state"
+
+    def data_sets(self) -> list[str]:
+        """Return the Hub data sets that were read, that of the tests first."""
+        if self.reads_files:
+            return []
+        read = sorted(self.examples, key=lambda row: row["split"] != "test")
+        sources = [self.facts.hub_source(row["split"], row["language"]) for row in read if row["split"] in SPLITS]
+        return list(dict.fromkeys(source.partition(":")[0] for source in sources))
+
+    def eval_results(self) -> list[EvalResult]:
+        """Return the mean over seeds for each language and metric."""
+        return [self._eval_result(x) for x in summarise(self.results.measurements) if x.language != MEAN]
+
+    def _eval_result(self, summary: Summary) -> EvalResult:
+        """Write a mean over seeds under the names that the Hub has for its test set."""
+        name, _, config = self.facts.hub_source("test", summary.language).partition(":")
+        return EvalResult(
+            task_type=self.hub_task,
+            dataset_type=name,
+            dataset_name=f"{self.facts.title} {summary.language}",
+            dataset_config=config,
+            metric_type=summary.metric,
+            metric_name=f"{summary.metric.replace('_', ' ')}, {self.setting}",
+            metric_value=summary.mean,
+        )
+
+    def limits(self, others: Sequence[CardRun]) -> Iterator[str]:
+        """Say what was reduced, how many seeds there are, and who may use the benchmark."""
+        title, transfer = self.facts.title, self.results.settings["transfer"]
+        limit, tested = transfer.get("max_train_samples"), transfer.get("max_test_samples")
+        if limit in [row["count"] for row in self.examples if row["split"] == "train"]:  # else there were no more
+            yield (
+                f"{title}: the training set was reduced to {limit:,} examples of a language; figures of trainings on "
+                "the whole of it are not comparable."
+            )
+        if tested:
+            yield f"{title}: tested on {tested:,} examples of a language at most."
+        if self.is_trained and len(self.seeds) == 1:
+            yield f"{title}: one seed, so nothing is known of the spread over seeds."
+        if "NC" in self.facts.licence:
+            yield f"{title} may be used for non-commercial purposes only ({self.facts.licence})."
 
 
 def _same_language(rows: Sequence[Any]) -> list[Any]:
@@ -64,24 +204,28 @@ def _same_language(rows: Sequence[Any]) -> list[Any]:
 
 
 def score_table(
-    ours: Sequence[Measurement], theirs: Sequence[Measurement], comparisons: Sequence[Comparison], other: str | None
+    measured: Sequence[Measurement],
+    baseline: Sequence[Measurement],
+    comparisons: Sequence[Comparison],
+    name: str | None,
 ) -> str:
-    """Lay out a row for each language and the columns of each metric; figures of the baseline beside ours."""
-    summaries = {(summary.language, summary.metric): summary for summary in summarise(ours)}
-    baseline = {(summary.language, summary.metric): summary for summary in summarise(theirs)}
+    """Lay out a row for each language, and for each metric the figures of the run and of the baseline of that name."""
+    summaries, beside = (
+        {(summary.language, summary.metric): summary for summary in summarise(side)} for side in (measured, baseline)
+    )
     intervals = {(comparison.language, comparison.metric): comparison for comparison in comparisons}
     metrics = list(dict.fromkeys(metric for _, metric in summaries))
     head = ["language", "n"]
     for metric in metrics:
-        head += [metric.replace("_", " ")] + ([str(other)] if theirs else []) + (["difference"] if other else [])
+        head += [metric.replace("_", " ")] + ([str(name)] if baseline else []) + (["difference"] if name else [])
     rows = []
     for language in dict.fromkeys(language for language, _ in summaries):
         row = [language, f"{summaries[language, metrics[0]].count:,}"]
         for metric in metrics:
             key = (language, metric)
             row.append(_cell(summaries[key]))
-            row += [_cell(baseline.get(key))] if theirs else []
-            row += [_difference(summaries[key], baseline.get(key), intervals.get(key))] if other else []
+            row += [_cell(beside.get(key))] if baseline else []
+            row += [_difference(summaries[key], beside.get(key), intervals.get(key))] if name else []
         rows.append(row)
     return table(head, rows)
 
@@ -94,57 +238,30 @@ def _cell(summary: Summary | None) -> str:
     return text if summary.deviation is None else f"{text} ± {100 * summary.deviation:.1f}"
 
 
-def _difference(ours: Summary, theirs: Summary | None, interval: Comparison | None) -> str:
+def _difference(summary: Summary, baseline: Summary | None, interval: Comparison | None) -> str:
     ends = "" if interval is None else f" [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
-    if theirs is not None:
-        return f"{100 * (ours.mean - theirs.mean):+.1f}{ends}"
+    if baseline is not None:
+        return f"{100 * (summary.mean - baseline.mean):+.1f}{ends}"
     return "" if interval is None else f"{100 * interval.difference:+.1f}{ends}"
 
 
-def crossed_table(ours: Sequence[Measurement], theirs: Sequence[Measurement]) -> str:
+def crossed_table(measured: Sequence[Measurement], baseline: Sequence[Measurement]) -> str:
     """Lay out F1 with a row for each language of contexts and a column for each of questions."""
-    found, other = (
-        {summary.language: summary for summary in summarise(part) if summary.metric == "f1"} for part in (ours, theirs)
+    found, beside = (
+        {summary.language: summary for summary in summarise(side) if summary.metric == "f1"}
+        for side in (measured, baseline)
     )
     pairs = [language.split("-") for language in found if language != MEAN]
     questions = list(dict.fromkeys(question for _, question in pairs))
     rows = []
     for context in dict.fromkeys(context for context, _ in pairs):
         names = [f"{context}-{question}" for question in questions]
-        rows.append([context, *(_crossed_cell(found.get(name), other.get(name)) for name in names)])
+        rows.append([context, *(_crossed_cell(found.get(name), beside.get(name)) for name in names)])
     return table(["context", *questions], rows)
 
 
-def _mean_over_pairs(run: Evidence) -> str:
-    theirs = run.baseline.measurements if run.baseline else []
-    baseline = {summary.metric: summary for summary in summarise(theirs) if summary.language == MEAN}
-    intervals = {comparison.metric: comparison for comparison in run.comparisons if comparison.language == MEAN}
-    parts = []
-    for summary in (summary for summary in summarise(run.results.measurements) if summary.language == MEAN):
-        difference = _difference(summary, baseline.get(summary.metric), intervals.get(summary.metric))
-        text = f"{summary.metric.replace('_', ' ')} {_cell(summary)}"
-        parts.append(f"{text} ({difference})" if difference else text)
-    return f"Mean over all pairs: {listed(parts) or 'there is one pair'}."
-
-
-def _crossed_cell(ours: Summary | None, theirs: Summary | None) -> str:
-    if ours is None:
+def _crossed_cell(summary: Summary | None, baseline: Summary | None) -> str:
+    if summary is None:
         return ""
-    text = f"{100 * ours.mean:.1f}"
-    return text if theirs is None else f"{text} ({100 * (ours.mean - theirs.mean):+.1f})"
-
-
-def example_data(run: Evidence) -> str:
-    """List the examples of each split, and what the task reports on them."""
-    parts: dict[str, list[str]] = {}
-    reports = []
-    for row in run.examples:
-        parts.setdefault(row["split"], []).append(f"{row['language']} {row['count']:,} (`{row['fingerprint']}`)")
-    for row in (row for row in run.results.data if row not in run.examples):
-        found = ", ".join(f"{name} {row[name]}" for name in row if name not in ("split", "language"))
-        reports.append(f"- {row['split']} {row['language']}: {found}")
-    lines = [f"- {split}: {listed(texts)}" for split, texts in parts.items()]
-    lines += [*reports, f"- licence of {run.facts.title}: {run.facts.licence}"]
-    if run.reads_files:
-        lines.append("- read from local files; the licence of other examples in them is their owners' to state")
-    return "\n".join(lines)
+    text = f"{100 * summary.mean:.1f}"
+    return text if baseline is None else f"{text} ({100 * (summary.mean - baseline.mean):+.1f})"

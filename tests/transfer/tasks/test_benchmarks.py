@@ -8,8 +8,7 @@ import pytest
 import run_mlqa
 import run_xtreme_r
 from tests.support.results import evaluation
-from weam.cards.card import data_sets, eval_results
-from weam.cards.evidence import Evidence
+from weam.cards.evaluation import EvaluationRun
 from weam.transfer.tasks import files, mlqa
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.benchmarks import BENCHMARKS
@@ -98,7 +97,9 @@ def test_what_is_loaded_is_what_the_card_names(benchmark, monkeypatch):
     monkeypatch.setattr(mlqa, "load_dataset", load_dataset)
     facts = BENCHMARKS[benchmark]
     run = evaluation(values={(language, 1): 0.5 for language in languages_tested(benchmark)}, benchmark=benchmark)
-    named = [(result.dataset_type, result.dataset_config, HUB[benchmark][1]) for result in eval_results(Evidence(run))]
+    named = [
+        (result.dataset_type, result.dataset_config, HUB[benchmark][1]) for result in EvaluationRun(run).eval_results()
+    ]
     for language in languages_tested(benchmark):
         with pytest.raises(NothingLoadedError):
             if facts is Tatoeba:
@@ -125,4 +126,4 @@ def test_training_and_dev_examples_have_their_own_place(benchmark, split, langua
 def test_the_card_names_the_data_sets_that_were_read():
     tested = [{"split": "test", "language": "de-en", "count": 1, "fingerprint": "a"}]
     run = replace(evaluation(values={("de-en", 1): 0.5}, benchmark="mlqa", setting="test-only"), data=tested)
-    assert data_sets(Evidence(run)) == ["facebook/mlqa"]
+    assert EvaluationRun(run).data_sets() == ["facebook/mlqa"]
