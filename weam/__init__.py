@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from weam.alignment.aligner import WordAligner as WordAligner
     from weam.alignment.links import AlignerSettings as AlignerSettings
     from weam.alignment.links import align_bitext as align_bitext
+    from weam.alignment.picture import show_alignment as show_alignment
     from weam.bitext.reading import load_bitext as load_bitext
     from weam.metrics import mlqa_score as mlqa_score
     from weam.metrics import squad_score as squad_score
@@ -35,6 +36,7 @@ MODULE_OF = {
     "WordAligner": "weam.alignment.aligner",
     "AlignerSettings": "weam.alignment.links",
     "align_bitext": "weam.alignment.links",
+    "show_alignment": "weam.alignment.picture",
     "load_bitext": "weam.bitext.reading",
     "mlqa_score": "weam.metrics",
     "squad_score": "weam.metrics",

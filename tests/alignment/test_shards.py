@@ -12,9 +12,10 @@ from transformers import PreTrainedTokenizerBase
 
 from tests.conftest import ROOT
 from tests.support.command_line import PIPES, environment, sentence_pairs, write_tsv
+from weam.alignment.__main__ import main
 from weam.alignment.aligner import WordAligner
 from weam.alignment.links import AlignerSettings, align_bitext, import_links
-from weam.alignment.shards import main, parse_shard
+from weam.alignment.shards import parse_shard
 from weam.bitext.reading import BitextFile, load_bitext_files
 
 SHARDS = 2

@@ -1,4 +1,4 @@
-"""Links as Pharaoh lines."""
+"""Words and links as lines of text: Pharaoh's `0-0 1-2`."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,11 @@ from weam.alignment.symmetrization import Links
 from weam.storage import read_lines
 
 PHARAOH_LINK = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+
+
+def split_words(text: str) -> list[str]:
+    """Split as FastAlign and its kin do: at spaces and tabs, not at the other spaces of Unicode."""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
 
 
 def format_pharaoh(links: Links) -> str:

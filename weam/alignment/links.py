@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from weam.alignment.aligner import WordAligner, aligner_version
-from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh
+from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
 from weam.alignment.symmetrization import Links, piece_links
 from weam.bitext.reading import Bitext
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows
@@ -137,16 +137,11 @@ def _units(side: list[int] | str, tokenizer: PreTrainedTokenizerBase) -> Units:
     """Count pieces where the side is given as pieces, words where it is given as text."""
     if isinstance(side, list):
         return Units(len(side), list(range(len(side))))
-    return Units(len(_words(side)), word_numbers(side, tokenizer))
-
-
-def _words(text: str) -> list[str]:
-    """Split as FastAlign and its kin do: at spaces and tabs, not at the other spaces of Unicode."""
-    return [word for word in text.replace("\t", " ").split(" ") if word]
+    return Units(len(split_words(side)), word_numbers(side, tokenizer))
 
 
 def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return for each piece of a text the number of the space-separated word that it ends in."""
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     ends = [end for _, end in encoded["offset_mapping"]]
-    return [max(len(_words(text[:end])) - 1, 0) for end in ends]
+    return [max(len(split_words(text[:end])) - 1, 0) for end in ends]

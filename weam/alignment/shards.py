@@ -13,7 +13,6 @@ read the bitext once, when the aligner is trained.
 """
 
 import argparse
-import gc
 import gzip
 import json
 import logging
@@ -35,7 +34,6 @@ from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.bitext.selection import draw_pairs
 from weam.checkpoint import load_tokenizer
-from weam.runs import start_logging
 from weam.storage import whole_column
 
 logger = logging.getLogger("weam")
@@ -43,36 +41,22 @@ logger = logging.getLogger("weam")
 TRAINED_FOR_FILE = "trained_for.json"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train an aligner, or apply one."""
-    arguments = parse_arguments(argv)
-    start_logging()
-    gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
-    if arguments.command == "train":
-        train(arguments)
-    else:
-        apply(arguments)
-
-
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line; None is the program's own."""
-    parser = argparse.ArgumentParser(prog="python -m weam.alignment", description="Align a bitext in shards.")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    training = commands.add_parser("train", help="Train an aligner on a bitext, or on a sample of it, and save it.")
-    add_common_arguments(training)
-    training.add_argument("--aligner", choices=ALIGNERS, default=AlignmentArguments.aligner, help="Which model.")
-    training.add_argument(
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `train`."""
+    add_common_arguments(parser)
+    parser.add_argument("--aligner", choices=ALIGNERS, default=ALIGNERS[0], help="Which model.")
+    parser.add_argument(
         "--max_pairs", type=pair_count, default=5_000_000, help="Train on so many, always the same ones."
     )
-    training.add_argument("--seed", type=int, default=42, help="Of Eflomal's sampling.")
+    parser.add_argument("--seed", type=int, default=42, help="Of Eflomal's sampling.")
 
-    applying = commands.add_parser("apply", help="Align a bitext, or a shard of it, with a saved aligner.")
-    add_common_arguments(applying)
-    applying.add_argument("--symmetrization", choices=HEURISTICS, default=AlignmentArguments.symmetrization)
-    applying.add_argument("--shard", type=parse_shard, default=(0, 1), help="Which part of the lines, like 0/4.")
-    applying.add_argument("--output", type=Path, required=True, help="Pharaoh lines; .gz compresses them.")
-    return parser.parse_args(argv)
+
+def add_apply_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `apply`."""
+    add_common_arguments(parser)
+    parser.add_argument("--symmetrization", choices=HEURISTICS, default=AlignmentArguments.symmetrization)
+    parser.add_argument("--shard", type=parse_shard, default=(0, 1), help="Which part of the lines, like 0/4.")
+    parser.add_argument("--output", type=Path, required=True, help="Pharaoh lines; .gz compresses them.")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

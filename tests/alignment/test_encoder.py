@@ -1,0 +1,68 @@
+"""The choice of a layer, by gold and without, on an encoder whose best layer is planted."""
+
+import pytest
+import torch
+from transformers import AutoConfig, GPT2Config
+
+from modeling_weam import WEAMBertModel
+from tests.conftest import small_config
+from weam.alignment.encoder import Sample, choose_layer, expected_links, load_encoder, note_alignment
+from weam.alignment.gold import GoldSentence
+
+WORDS = {"cat": "katze", "dog": "hund", "sees": "sieht", "red": "rotes", "house": "haus", "a": "ein"}
+SOURCES = ["cat sees dog", "red house", "dog sees red cat", "a house"]
+TARGETS = [" ".join(WORDS[word] for word in reversed(text.split())) for text in SOURCES]
+
+
+@pytest.fixture
+def encoder(tokenizer) -> WEAMBertModel:
+    """Translations share one vector up to layer 1; layers 2 and 3 mix what stands in a sentence."""
+    torch.manual_seed(0)
+    encoder = WEAMBertModel(small_config(num_hidden_layers=3), add_pooling_layer=False).eval()
+    with torch.no_grad():
+        vectors = encoder.embeddings.word_embeddings.weight
+        vectors *= 50
+        for source, target in WORDS.items():
+            first, second = tokenizer.convert_tokens_to_ids([source, target])
+            vectors[second] = vectors[first]
+        encoder.embeddings.position_embeddings.weight.zero_()
+        for layer in encoder.encoder.layer[1:]:
+            layer.attention.output.dense.weight *= 500
+            layer.output.dense.weight *= 500
+    return encoder
+
+
+def gold() -> list[GoldSentence]:
+    sentences = []
+    for source, target in zip(SOURCES, TARGETS, strict=True):
+        size = len(source.split())
+        links = frozenset((i, size - 1 - i) for i in range(size))
+        sentences.append(GoldSentence(tuple(source.split()), tuple(target.split()), links, links))
+    return sentences
+
+
+def test_the_layer_is_chosen_by_gold(encoder, tokenizer):
+    assert choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS, gold())]) == 1
+
+
+def test_without_gold_the_surest_layer_is_chosen(encoder, tokenizer):
+    sample = Sample(SOURCES, TARGETS)
+    chosen = choose_layer(encoder, tokenizer, [sample])
+    sums = {}
+    for layer in (1, 2, 3):
+        encoder.fit_alignment(tokenizer, SOURCES + TARGETS, layer)
+        sums[layer] = expected_links(encoder, tokenizer, [sample])
+    assert chosen == max(sums, key=sums.get) == 1
+
+
+def test_what_is_noted_is_read(encoder, tokenizer):
+    assert note_alignment(encoder, tokenizer, [Sample(SOURCES, TARGETS)], layer=2) == 2
+    assert encoder.align_layer() == 2
+    assert encoder.alignment_statistics(2).shape == (2, 32)
+
+
+def test_a_family_that_is_not_known_is_named(tmp_path):
+    GPT2Config(n_layer=1, n_embd=8, n_head=1).save_pretrained(tmp_path)
+    assert AutoConfig.from_pretrained(tmp_path).model_type == "gpt2"
+    with pytest.raises(ValueError, match="is a 'gpt2' model; words are aligned by encoders of the families bert, "):
+        load_encoder(str(tmp_path))
