@@ -55,7 +55,7 @@ METHODS = (
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of a method on a gold set; `reliability`: per bin of scores their mean, the share of right links, links."""
+    """Scores of a method on a gold set; `reliability`: per bin of scores their mean, share of right links, count."""
 
     model: str
     method: str
