@@ -1,7 +1,7 @@
-.PHONY: install test check quickstart benchmarks
+.PHONY: install test check quickstart benchmarks docs docs-check
 
 install: ## on a machine without a GPU, install torch==2.13.0 first
-	pip install -e ".[test,benchmarks]"
+	pip install -e ".[test,benchmarks,docs]"
 
 test:
 	python -m pytest
@@ -19,3 +19,9 @@ benchmarks:
 	python -m benchmarks.aligners
 	python -m benchmarks.speed
 	python -m benchmarks.speed.start_up
+
+docs: ## shows the site at http://127.0.0.1:8000 while you write
+	mkdocs serve
+
+docs-check: ## builds the site, and stops at any warning
+	mkdocs build --strict

@@ -14,11 +14,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = re.compile(r"<!-- options: ([\w.]+)\.(\w+) -->")
+MARK = re.compile(r"^<!-- /?[\w ]+ -->$", re.MULTILINE)  # between two of them `benchmarks.pages` writes a table
 TREE = re.compile(r"<!-- tree: ([^>]+) -->")
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Replace the marks of a page."""
+    markdown = MARK.sub("", markdown)
     markdown = OPTIONS.sub(lambda mark: options_table(getattr(import_module(mark[1]), mark[2])), markdown)
     return TREE.sub(lambda mark: f"```\n{tree(mark[1].split())}\n```", markdown)
 
