@@ -37,7 +37,11 @@ BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 BENCHMARKS = (write_xnli, write_mlqa, write_udpos, write_panx, write_pawsx, write_xcopa, write_tatoeba)
 INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install")  # what has been done to be here
-HUB = {"google-bert/bert-base-multilingual-cased": "checkpoint", "Helsinki-NLP/opus-100": "opus-100"}
+HUB = {  # what stands for it here
+    "google-bert/bert-base-multilingual-cased": "checkpoint",
+    "Helsinki-NLP/opus-100": "opus-100",
+    "weam.XNLI(": "weam.XNLI(weam.DataFiles(Path('data')), ",
+}
 FEW_STEPS = ["--max_steps", "2", "--report_to", "none", "--use_cpu"]
 EVALUATION = [*FEW_STEPS, "--data_dir", "data"]
 CUT = {  # what makes a command of a program short
@@ -121,7 +125,8 @@ def run_command(command: str) -> None:
     program, arguments = program_of(local(command))
     task = arguments[arguments.index("--task") + 1] if "--task" in arguments else ""
     languages = ["--languages", *TESTED_IN.get(task, ["en", "de"])] if program == "xtreme-r" else []
-    output = arguments[arguments.index("--output_dir") + 1] if "--output_dir" in arguments else ""
+    output = "weam-quickstart" if "quickstart" in arguments[0] else ""  # as its recipe says
+    output = arguments[arguments.index("--output_dir") + 1] if "--output_dir" in arguments else output
     if not (output and Path(output).exists()):  # else an earlier snippet has it made
         main([program, *arguments, *CUT[program], *languages])
 
@@ -148,7 +153,7 @@ def test_the_quick_start_scores_three_language_pairs(quickstart: Path) -> None:
 def test_the_snippet_runs(snippet: Snippet, folder: Path, quickstart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     if snippet.language == "python":
-        exec(compile(local(snippet.text), snippet.page, "exec"), {})
+        exec(compile(local(snippet.text), snippet.page, "exec"), {"Path": Path})
         return
     for command in commands(snippet):
         if command.startswith("python -m benchmarks"):
