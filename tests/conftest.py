@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
-os.environ["HF_MODULES_CACHE"] = mkdtemp(prefix="weam-tests-")  # remote code: two workers never write one file
+os.environ["HF_HOME"] = mkdtemp(prefix="weam-tests-")  # nothing of the tests is kept, and two workers share nothing
+os.environ["HF_MODULES_CACHE"] = os.environ["HF_HOME"] + "/modules"
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ from modeling_weam import (
     XLMRobertaForWEAMPreTraining,
 )
 
-atexit.register(shutil.rmtree, os.environ["HF_MODULES_CACHE"], ignore_errors=True)
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -9,10 +9,10 @@ from weam.checkpoint import check_length, check_vocabulary, weights_fingerprint
 from weam.results import Results, Training, command_line, training_recipe
 from weam.runs import seconds_since_start
 from weam.transfer.arguments import FineTuningArguments
-from weam.transfer.examples import Examples
+from weam.transfer.examples import Examples, encode_examples
 from weam.transfer.fine_tuning import Base, FineTuner, check_head, predict, to_measurements
 from weam.transfer.jobs import choose_languages, plan_jobs
-from weam.transfer.tasks.task import Task, fingerprint
+from weam.transfer.tasks.task import Task
 
 
 def evaluate(
@@ -43,14 +43,15 @@ def evaluate(
     check_head(task, base)
     check_vocabulary(model, tokenizer)
     check_length(model, task.max_length)
-    examples = Examples({}, {}, {}, {test: task.read("test", test) for test in task.tests(job.test)})
+    test = {name: encode_examples(task, task.read("test", name), tokenizer) for name in task.tests(job.test)}
+    examples = Examples({}, {}, {}, test)
     with TemporaryDirectory() as folder:  # a Trainer wants one
         args = args or FineTuningArguments(folder, eval_strategy="no", load_best_model_at_end=False, report_to="none")
         trainer = FineTuner(model=model, args=args, data_collator=task.collator(tokenizer), processing_class=tokenizer)
         measurements = []
         for language, part in examples.test.items():
-            scored = predict(trainer, task, base, part, language)
-            origin = (job.seed, 0, base.name, base.fingerprint, fingerprint(part))
+            scored = predict(trainer, task, part, language)
+            origin = (job.seed, 0, base.name, base.fingerprint, part.fingerprint)
             measurements += to_measurements(scored, task, language, origin)
     return Results(
         program="evaluate",

@@ -1,47 +1,90 @@
-"""The examples of a run: read, checked, counted."""
+"""The examples of a run: read, checked, encoded once, counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
+from datasets.arrow_writer import ArrowWriter
+from transformers import PreTrainedTokenizerBase
+
+from weam.storage import CACHE_DIR, cached_folder, tokenizer_fingerprint
 from weam.transfer.arguments import TransferArguments
-from weam.transfer.fine_tuning import Base
 from weam.transfer.jobs import Job
-from weam.transfer.tasks.task import ENGLISH, Task, fingerprint, subset
+from weam.transfer.tasks.task import ENGLISH, EncodedExamples, Task, fingerprint, subset
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Checked examples of a run, by language; for MLQA's tests by context and question language."""
+    """The examples of a run, by language; for MLQA's tests by context and question language.
 
-    intermediate: list[Any]
-    train: dict[str, list[Any]]
-    dev: dict[str, list[Any]]
-    test: dict[str, list[Any]]
+    Attributes:
+        intermediate: of another task to train on first, in English; empty without one.
+        train: what is trained on.
+        dev: what selects.
+        test: what is scored.
+    """
+
+    intermediate: dict[str, EncodedExamples]
+    train: dict[str, EncodedExamples]
+    dev: dict[str, EncodedExamples]
+    test: dict[str, EncodedExamples]
+
+    def parts(self) -> list[tuple[str, str, EncodedExamples]]:
+        """Return all (split, language, examples)."""
+        return [(split, language, part) for split, parts in vars(self).items() for language, part in parts.items()]
 
     def summary(self) -> list[dict[str, Any]]:
         """Return how many there are, and their fingerprints."""
-        parts = [("intermediate", ENGLISH, self.intermediate)] if self.intermediate else []
-        for split in ("train", "dev", "test"):
-            parts += [(split, language, part) for language, part in vars(self)[split].items()]
         return [
-            {"split": split, "language": language, "count": len(part), "fingerprint": fingerprint(part)}
-            for split, language, part in parts
+            record_of(split, language, len(part.examples), part.fingerprint) for split, language, part in self.parts()
         ]
 
 
-def read_examples(task: Task, jobs: Sequence[Job], args: TransferArguments, selects: bool) -> Examples:
-    """Read and check all that the jobs need, so that broken input stops them before any training."""
+def record_of(split: str, language: str, count: int, fingerprint: str) -> dict[str, Any]:
+    """Return what results say of examples."""
+    return {"split": split, "language": language, "count": count, "fingerprint": fingerprint}
+
+
+def encode_examples(task: Task, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> EncodedExamples:
+    """Encode examples, once: later runs with this task, tokenizer and examples read what this one left in the cache."""
+    examples_fingerprint = fingerprint(examples)
+    key = {
+        "stage": "encoded examples 1",
+        "task": [f"{type(task).__module__}.{type(task).__qualname__}", task.settings()],
+        "tokenizer": [tokenizer_fingerprint(tokenizer), tokenizer.model_input_names],
+        "examples": examples_fingerprint,
+    }
+
+    def build(folder: Path) -> None:
+        rows = task.encode(examples, tokenizer)
+        with ArrowWriter(path=str(folder / "rows.arrow"), features=rows.features) as writer:
+            writer.write_table(rows.data.table)
+            writer.finalize()
+
+    folder = cached_folder(CACHE_DIR, f"encoded-{task.benchmark}", key, build)
+    return EncodedExamples(list(examples), Dataset.from_file(str(folder / "rows.arrow")), examples_fingerprint)
+
+
+def read_examples(
+    task: Task, tokenizer: PreTrainedTokenizerBase, jobs: Sequence[Job], args: TransferArguments, selects: bool
+) -> Examples:
+    """Read, check and encode all that the jobs need, so that broken input stops them before any training."""
     trained = {language for job in jobs for language in job.train}
     selected = {language for job in jobs for language in job.dev} if selects else set()
     tested = dict.fromkeys(test for job in jobs for test in task.tests(job.test))
     check_named(args, {"train": trained, "dev": selected, "test": set(tested)})
-    intermediate = task.read_custom(args.intermediate_task) if args.intermediate_task else []
+
+    def encoded(examples: list[Any], limit: int | None) -> EncodedExamples:
+        return encode_examples(task, subset(examples, limit), tokenizer)
+
+    custom = {ENGLISH: task.read_custom(args.intermediate_task)} if args.intermediate_task else {}
     return Examples(
-        intermediate=subset(intermediate, args.max_train_samples),
-        train={language: subset(task.read("train", language), args.max_train_samples) for language in sorted(trained)},
-        dev={language: subset(task.read("dev", language), args.max_dev_samples) for language in sorted(selected)},
-        test={test: subset(task.read("test", test), args.max_test_samples) for test in tested},
+        intermediate={language: encoded(part, args.max_train_samples) for language, part in custom.items()},
+        train={name: encoded(task.read("train", name), args.max_train_samples) for name in sorted(trained)},
+        dev={name: encoded(task.read("dev", name), args.max_dev_samples) for name in sorted(selected)},
+        test={name: encoded(task.read("test", name), args.max_test_samples) for name in tested},
     )
 
 
@@ -59,12 +102,10 @@ def check_named(args: TransferArguments, used: dict[str, set[str]]) -> None:
             )
 
 
-def check_examples(task: Task, base: Base, examples: Examples) -> list[dict[str, Any]]:
-    """Let the task check what only a tokenizer shows, and return what is to be reported."""
-    intermediate = {ENGLISH: examples.intermediate} if examples.intermediate else {}
+def check_examples(task: Task, examples: Examples) -> list[dict[str, Any]]:
+    """Let the task check what only encoded examples show, and return what is to be reported."""
     return [
         {"split": split, "language": language, **report}
-        for split, parts in {**vars(examples), "intermediate": intermediate}.items()
-        for language, part in parts.items()
-        for report in task.check(part, base.tokenizer)
+        for split, language, part in examples.parts()
+        for report in task.check(part)
     ]

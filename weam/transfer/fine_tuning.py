@@ -4,10 +4,8 @@ Which fine-tunings there are, and what becomes of their scores, `weam/transfer/z
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from datasets import Dataset, concatenate_datasets
@@ -28,7 +26,7 @@ from weam.runs import last_complete_checkpoint
 from weam.scores import Scored
 from weam.trainer import RepeatableTrainer, run_training
 from weam.transfer.arguments import CheckpointArguments
-from weam.transfer.tasks.task import Task
+from weam.transfer.tasks.task import EncodedExamples, Task
 
 MODEL_FOLDER = "model"
 MADE_UP_CLASS = re.compile(r"label_\d+")
@@ -108,26 +106,29 @@ class DevScorer:
         rows: what the Trainer is to evaluate on.
     """
 
-    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, examples: dict[str, list[Any]]) -> None:
-        """Encode the examples of each language."""
-        self.task, self.examples = task, examples
-        self.parts = {language: task.encode(part, tokenizer) for language, part in examples.items()}
-        self.rows, self.places = by_length(concatenate_datasets(list(self.parts.values())))
+    def __init__(self, task: Task, parts: dict[str, EncodedExamples]) -> None:
+        """Join the examples of each language."""
+        self.task, self.parts = task, parts
+        self.rows, self.places = by_length(concatenate_datasets([part.rows for part in parts.values()]))
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Score the outputs on `self.rows`."""
         outputs = restored(prediction.predictions, self.places)
         metric, values, start = self.task.metric, {}, 0
         for language, part in self.parts.items():
-            slices = tuple(output[start : start + len(part)] for output in outputs)
-            scored = self.task.score(slices, part, self.examples[language], language)
+            slices = tuple(output[start : start + len(part.rows)] for output in outputs)
+            scored = self.task.score(slices, part.rows, part.examples, language)
             values[f"{language}_{metric}"] = scored.metrics[metric].value
-            start += len(part)
+            start += len(part.rows)
         return {**values, metric: float(np.mean(list(values.values())))}
 
 
 def fine_tune(
-    task: Task, base: Base, checkpoint: str, examples: tuple[list[Any], dict[str, list[Any]]], args: TrainingArguments
+    task: Task,
+    base: Base,
+    checkpoint: str,
+    examples: tuple[Dataset | None, dict[str, EncodedExamples]],
+    args: TrainingArguments,
 ) -> Trainer:
     """Train a checkpoint on a task and return the Trainer with the selected model; every process calls this.
 
@@ -137,7 +138,7 @@ def fine_tune(
         task: what is learnt.
         base: where tokenizer, adapters and the names of fresh modules come from.
         checkpoint: what to begin with: the base, or what an intermediate task made of it.
-        examples: training examples (none: nothing is trained), and dev examples by language (none: nor selected).
+        examples: rows to train on (None: nothing is trained), and dev examples by language (none: nor selected).
         args: of this one training.
     """
     train, dev = examples
@@ -147,18 +148,18 @@ def fine_tune(
     model = task.prepare_model(loaded.model)
     if base.lora is not None:
         model = add_adapters(model, base.lora, sorted({*base.drawn, *head_modules(model)}))
-    scorer = DevScorer(task, base.tokenizer, dev) if dev else None
+    scorer = DevScorer(task, dev) if dev else None
     trainer = FineTuner(
         model=model,
         args=args,
         data_collator=task.collator(base.tokenizer),
-        train_dataset=task.encode(train, base.tokenizer) if train else None,
+        train_dataset=train,
         eval_dataset=scorer.rows if scorer else None,
         processing_class=base.tokenizer,
         compute_metrics=scorer,
         compute_loss_func=task.loss,
     )
-    if train:
+    if train is not None:
         run_training(trainer, last_complete_checkpoint(Path(args.output_dir)))
         trainer.model = merge_adapters(trainer.model)
         trainer.save_model(str(Path(args.output_dir) / MODEL_FOLDER))
@@ -188,12 +189,11 @@ def stage_arguments(args: TrainingArguments, task: Task, folder: Path, seed: int
     )
 
 
-def predict(trainer: Trainer, task: Task, base: Base, examples: Sequence[Any], language: str) -> Scored:
+def predict(trainer: Trainer, task: Task, test: EncodedExamples, language: str) -> Scored:
     """Score the model of a Trainer on test examples."""
-    encoded = task.encode(examples, base.tokenizer)
-    rows, places = by_length(encoded.remove_columns("labels"))
+    rows, places = by_length(test.rows.remove_columns("labels"))
     outputs = trainer.predict(rows).predictions
-    return task.score(restored(outputs, places), encoded, examples, language)
+    return task.score(restored(outputs, places), test.rows, test.examples, language)
 
 
 def to_measurements(

@@ -12,7 +12,7 @@ from weam.runs import seconds_since_start
 from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
-from weam.transfer.examples import Examples
+from weam.transfer.examples import record_of
 from weam.transfer.jobs import choose_languages
 from weam.transfer.tasks.task import fingerprint, subset
 from weam.transfer.tasks.tatoeba import Tatoeba, Translation, choose_layer, read_translations, score_retrieval
@@ -78,7 +78,11 @@ def evaluate_retrieval(
         program=program,
         command=command_line(args.hub_token),
         settings={"checkpoint": asdict(checkpoint_args), "transfer": asdict(transfer_args), "task": task},
-        data=Examples([], {}, dev, test).summary(),
+        data=[
+            record_of(split, language, len(pairs), fingerprint(pairs))
+            for split, parts in (("dev", dev), ("test", test))
+            for language, pairs in parts.items()
+        ],
         trainings=[Training(NAME, args.seed, 0, 0, 0.0, [])],
         measurements=measurements,
         total_seconds=seconds_since_start(),

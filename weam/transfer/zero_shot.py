@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from datasets import concatenate_datasets
 from transformers import Trainer, TrainingArguments
 
 from weam.results import (
@@ -39,7 +40,7 @@ from weam.transfer.fine_tuning import (
     to_measurements,
 )
 from weam.transfer.jobs import Job, choose_languages, model_folder, plan_jobs
-from weam.transfer.tasks.task import Task, fingerprint
+from weam.transfer.tasks.task import Task
 
 logger = logging.getLogger("weam")
 FINISHED_FILE = "finished.json"
@@ -91,12 +92,12 @@ def run_job(job: Job, task: Task, base: Base, examples: Examples, args: Training
     Leaves the selected model in `runs/NAME/model`, and predictions with their scores in `predictions/NAME`.
     """
     folder, checkpoint = Path(args.output_dir) / "runs" / job.name, base.name
-    if examples.intermediate:
+    for part in examples.intermediate.values():
         stage = stage_arguments(args, task, folder / "intermediate", job.seed, selects=False)
         checkpoint = str(folder / "intermediate" / MODEL_FOLDER)
         if not Path(checkpoint).exists():
-            fine_tune(task, base, base.name, (examples.intermediate, {}), stage)
-    train = [example for language in job.train for example in examples.train[language]]
+            fine_tune(task, base, base.name, (part.rows, {}), stage)
+    train = concatenate_datasets([examples.train[language].rows for language in job.train]) if job.train else None
     dev = {language: examples.dev[language] for language in job.dev if language in examples.dev}
     stage = stage_arguments(args, task, folder, job.seed, selects=bool(dev))
     trainer = fine_tune(task, base, checkpoint, (train, dev), stage)
@@ -113,10 +114,10 @@ def score_tests(job: Job, task: Task, base: Base, examples: Examples, trainer: T
     for language in task.tests(job.test):
         part = examples.test[language]
         logger.info("testing %s on %s %s", job.name, task.benchmark, language)
-        scored = predict(trainer, task, base, part, language)
+        scored = predict(trainer, task, part, language)
         if trainer.args.process_index == 0:
             write_predictions(scored, predictions_file(output_dir, job.name, task.benchmark, language))
-        origin = (job.seed, selected_step(trainer), base.name, base.fingerprint, fingerprint(part))
+        origin = (job.seed, selected_step(trainer), base.name, base.fingerprint, part.fingerprint)
         measurements += to_measurements(scored, task, language, origin)
     return measurements
 
@@ -171,11 +172,12 @@ def evaluate_transfer(
     base = load_base(task, checkpoint_args)
     if not trains:
         check_head(task, base)
-    examples = read_examples(task, jobs, transfer_args, selects=args.eval_strategy != "no")
-    data = examples.summary() + check_examples(task, base, examples)
+    with args.main_process_first(desc="encoding the examples"):
+        examples = read_examples(task, base.tokenizer, jobs, transfer_args, selects=args.eval_strategy != "no")
+    data = examples.summary() + check_examples(task, examples)
     other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
     if other is not None:
-        check_comparable(other, {(task.benchmark, test): fingerprint(part) for test, part in examples.test.items()})
+        check_comparable(other, {(task.benchmark, test): part.fingerprint for test, part in examples.test.items()})
     for record in data:
         logger.info(", ".join(f"{name} {value}" for name, value in record.items()))
 

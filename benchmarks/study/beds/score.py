@@ -23,6 +23,7 @@ from weam.metrics import retrieved
 from weam.sentence_vectors import layer_vectors
 from weam.storage import read_lines
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments
+from weam.transfer.examples import encode_examples
 from weam.transfer.fine_tuning import fine_tune, load_base, predict
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.panx import PANX
@@ -75,10 +76,12 @@ def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path)
         disable_tqdm=True,
     )
     base = load_base(task, CheckpointArguments(model_name_or_path=str(checkpoint)))
-    trainer = fine_tune(task, base, base.name, (task.read("train", "en"), {}), args)
+    train = encode_examples(task, task.read("train", "en"), base.tokenizer)
+    trainer = fine_tune(task, base, base.name, (train.rows, {}), args)
+    tests = {name: encode_examples(task, task.read("test", name), base.tokenizer) for name in LANGUAGES}
     scores = {
-        language: 100 * predict(trainer, task, base, task.read("test", language), language).metrics[task.metric].value
-        for language in LANGUAGES
+        language: 100 * predict(trainer, task, test, language).metrics[task.metric].value
+        for language, test in tests.items()
     }
     return {"metric": task.metric, "steps": trainer.state.global_step, **scores}
 

@@ -16,6 +16,7 @@ from tests.support.evaluation_data import write_lines
 from tests.support.questions import NARROW, ask, ask_words, label_logits
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.metrics import squad_score
+from weam.transfer.examples import encode_examples
 from weam.transfer.tasks.answer_spans import Question, Windows
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.mlqa import MLQA, MLQADev, QuestionTask, XQuAD, questions_of
@@ -150,13 +151,13 @@ def test_scores_are_means_over_questions_and_their_best_answers(tokenizer: PreTr
 def test_answers_that_no_window_holds_are_reported(tokenizer: PreTrainedTokenizerBase) -> None:
     questions = [*TWO, ask_words(0, 20, 2)]  # 21 pieces for windows of 15
     task = MLQA(DataFiles(), NARROW)
-    assert task.check(questions, tokenizer) == [{"answers outside every window": 1, "of": 3}]
-    assert task.check(TWO, tokenizer) == []
+    assert task.check(encode_examples(task, questions, tokenizer)) == [{"answers outside every window": 1, "of": 3}]
+    assert task.check(encode_examples(task, TWO, tokenizer)) == []
 
 
 def test_questions_too_long_are_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(ValueError, match="question q0: its 13 pieces leave 4 of 20 for the context"):
-        MLQA(DataFiles(), NARROW).check([ask(CONTEXT, "a red house", question="cat " * 13)], tokenizer)
+        MLQA(DataFiles(), NARROW).encode([ask(CONTEXT, "a red house", question="cat " * 13)], tokenizer)
 
 
 def test_the_windows_are_settings() -> None:

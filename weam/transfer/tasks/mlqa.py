@@ -26,7 +26,7 @@ from weam.transfer.tasks.answer_spans import (
     read_squad,
 )
 from weam.transfer.tasks.files import DataFiles, load_from_hub
-from weam.transfer.tasks.task import ENGLISH, Task, mean_cross_entropy
+from weam.transfer.tasks.task import ENGLISH, EncodedExamples, Task, mean_cross_entropy
 
 
 class QuestionTask(Task):
@@ -59,10 +59,11 @@ class QuestionTask(Task):
         """Return what is trained and selected on: SQuAD for English, MLQA's machine translations of it for others."""
         return "rajpurkar/squad" if language == ENGLISH else f"facebook/mlqa:mlqa-translate-train.{language}"
 
-    def check(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
-        """See that every question fits, and report answers that no window holds."""
-        unanswerable = count_unanswerable(self.encode(examples, tokenizer), len(examples))
-        return [{"answers outside every window": unanswerable, "of": len(examples)}] if unanswerable else []
+    def check(self, encoded: EncodedExamples) -> list[dict[str, Any]]:
+        """Report answers that no window holds."""
+        count = len(encoded.examples)
+        unanswerable = count_unanswerable(encoded.rows, count)
+        return [{"answers outside every window": unanswerable, "of": count}] if unanswerable else []
 
     def encode(self, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """Encode each question with every window of its context."""

@@ -8,7 +8,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,6 +53,21 @@ class Benchmark(ABC):
     @abstractmethod
     def hub_source(cls, split: str, language: str) -> str:
         """Return where the Hub has a split in a language, as `NAME:CONFIG`: what is loaded, and what cards name."""
+
+
+@dataclass(frozen=True)
+class EncodedExamples:
+    """Checked examples of one language, and what a model reads of them.
+
+    Attributes:
+        examples: N frozen dataclasses.
+        rows: as `Task.encode` made them; an example may have several.
+        fingerprint: of the examples; equal ones mean the same examples in the same order.
+    """
+
+    examples: list[Any]
+    rows: Dataset
+    fingerprint: str
 
 
 class Task(Benchmark):
@@ -110,8 +125,8 @@ class Task(Benchmark):
     ) -> Scored:
         """Score the outputs of the model on `encoded`, row by row in its order."""
 
-    def check(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
-        """Check what only a tokenizer shows; return what users should know about the examples."""
+    def check(self, encoded: EncodedExamples) -> list[dict[str, Any]]:
+        """Return what users should know about the examples that only encoding them shows."""
         return []
 
     def settings(self) -> dict[str, Any]:
