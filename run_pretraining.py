@@ -180,7 +180,8 @@ def train(
     """Mix the language pairs, warm the head up and train."""
     model_args, bitext_args, _, _, args = arguments
     # The program pushes the finished folder. The Trainer saves its arguments, in which a token must not stand.
-    args = replace(args, push_to_hub=False, hub_token=None)
+    not_pushing: dict[str, Any] = {"push_to_hub": False, "hub_token": None}
+    args = replace(args, **not_pushing)
     train_features = {name: pair.train for name, pair in language_pairs.items()}
     held_out_features = {name: pair.held_out.features for name, pair in language_pairs.items()}
     mixture = mix_language_pairs(train_features, bitext_args.sampling_alpha, bitext_args.sampling_ratios, args.seed)

@@ -118,7 +118,7 @@ def with_new_names(argv: list[str], known: Collection[str]) -> list[str]:
 
 def _new_name(name: str, known: Collection[str]) -> str:
     new_name = RENAMED_OPTIONS.get(name)
-    if name in known or new_name not in known:
+    if new_name is None or name in known or new_name not in known:
         return name
     _warn_renamed(f"--{name}", f"--{new_name}")
     return new_name

@@ -8,7 +8,7 @@ warmed up.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -162,7 +162,7 @@ class WEAMTrainer(RepeatableTrainer):
             eval_dataset: held-out features, or a dictionary with those of each language pair.
             **kwargs: what else `transformers.Trainer` takes.
         """
-        self.loss_names = tuple(model.loss_names)
+        self.loss_names = tuple(cast(Sequence[str], model.loss_names))
         self.loss_sums = torch.zeros(2 * len(self.loss_names), dtype=torch.float64)  # since the last log
         kwargs = {"processing_class": data_collator.tokenizer, "compute_metrics": self.evaluation_losses, **kwargs}
         super().__init__(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import run_pretraining
 from benchmarks.study.beds.plan import EFLOMAL, FAST_ALIGN, HELD_OUT_SHARE, UNPAIRED, Alignment, Arm
+from weam import runs
 
 PAIR = "en-clone"
 
@@ -112,5 +113,5 @@ def run_in_child(program: Callable[[], None], argv: Sequence[str]) -> None:
 
 def _run(program: Callable[[], None], argv: list[str]) -> None:
     sys.argv = argv
-    run_pretraining.STARTED = time.monotonic()  # counted from here, not from the parent's start
+    runs.STARTED = time.monotonic()  # counted from here, not from the parent's start
     program()
