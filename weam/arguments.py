@@ -20,7 +20,7 @@ from weam.checkpoint import LoraSettings
 
 Default = TypeVar("Default")
 RENAMED_OPTIONS: dict[str, str] = {}  # old name -> new name, both without --; see with_new_names
-RENAMED_VALUES: dict[tuple[str, str], str] = {}  # (option, old value) -> new value
+RENAMED_VALUES = {("alignments_unit", "piece"): "subword"}  # (option, old value) -> new value
 UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
 
 

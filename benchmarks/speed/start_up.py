@@ -78,7 +78,7 @@ def start(folder: Path, vocabulary: Path) -> tuple[float, float]:
     gc.freeze()  # as run_pretraining.py
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
     bitext = BitextArguments(train_file=[f"en-de={folder / 'text.tsv'}"], cache_dir=str(folder / "cache"))
-    alignment = AlignmentArguments(alignments=[f"en-de={folder / 'links.txt'}"], alignments_unit="piece")
+    alignment = AlignmentArguments(alignments=[f"en-de={folder / 'links.txt'}"], alignments_unit="subword")
     pairs = prepare_language_pairs(bitext, alignment, tokenizer, seed=1)
     features = mix_language_pairs({name: pair.train for name, pair in pairs.items()}, 1.0, [], seed=1)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}

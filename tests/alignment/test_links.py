@@ -156,7 +156,7 @@ def test_links_between_words_become_links_between_their_pieces(importing: Callab
 
 
 def test_links_between_pieces_are_taken_as_they_are(importing: Callable) -> None:
-    assert importing("3-2 0-0 2-1\n9-9\n\nno links\n2-1\n", "piece") == [[(0, 0), (2, 1), (3, 2)], [], [(2, 1)]]
+    assert importing("3-2 0-0 2-1\n9-9\n\nno links\n2-1\n", "subword") == [[(0, 0), (2, 1), (3, 2)], [], [(2, 1)]]
 
 
 def test_chinese_without_spaces(chinese_tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_chinese_without_spaces(chinese_tokenizer: PreTrainedTokenizerBase, tmp_
     assert by_word == [[(1, 2), (1, 3), (2, 2), (2, 3), (3, 4)], [(2, 0), (2, 1), (2, 2), (2, 3)]]
 
     path.write_text("1-2 2-3 3-4\n2-3\n")
-    by_piece = list(import_links(path, "piece", bitext, chinese_tokenizer, tmp_path))
+    by_piece = list(import_links(path, "subword", bitext, chinese_tokenizer, tmp_path))
     assert by_piece == [[(1, 2), (2, 3), (3, 4)], [(2, 3)]]
 
 
@@ -191,7 +191,7 @@ def test_a_compressed_file_and_windows_line_ends(
 
 def test_a_file_with_other_links_or_another_unit_is_imported_anew(importing: Callable) -> None:
     assert importing("1-1\n\n\n\n\n") == [[(1, 1), (2, 1)], [], []]
-    assert importing("1-1\n\n\n\n\n", "piece") == [[(1, 1)], [], []]
+    assert importing("1-1\n\n\n\n\n", "subword") == [[(1, 1)], [], []]
     assert importing("0-0\n\n\n\n\n") == [[(0, 0)], [], []]
 
 
@@ -216,12 +216,12 @@ def test_a_file_of_another_length_is_refused(importing: Callable, lines: str, le
     [
         ("0-0\n\n2-0\n\n\n", "word", r"links\.txt:3: link 2-0 is outside its sentence pair of 2 and 2 words; "),
         ("0-3\n\n\n\n\n", "word", r"links\.txt:1: link 0-3 is outside its sentence pair of 3 and 3 words; "),
-        ("3-2\n\n\n\n3-0\n", "piece", r"links\.txt:5: link 3-0 is outside its sentence pair of 3 and 2 pieces; "),
-        ("3-3\n\n\n\n\n", "piece", r"links\.txt:1: link 3-3 is outside its sentence pair of 4 and 3 pieces; "),
+        ("3-2\n\n\n\n3-0\n", "subword", r"links\.txt:5: link 3-0 is outside its sentence pair of 3 and 2 subwords; "),
+        ("3-3\n\n\n\n\n", "subword", r"links\.txt:1: link 3-3 is outside its sentence pair of 4 and 3 subwords; "),
         ("0-0\n\n0-0 1:1\n\n\n", "word", r"links\.txt:3: '1:1' is not a link; "),
         ("0-0\n\n\n\n-1-0\n", "word", r"links\.txt:5: '-1-0' is not a link; "),
-        ("0--1\n\n\n\n\n", "piece", r"links\.txt:1: '0--1' is not a link; "),
-        ("0-0-0\n\n\n\n\n", "piece", r"links\.txt:1: '0-0-0' is not a link; "),
+        ("0--1\n\n\n\n\n", "subword", r"links\.txt:1: '0--1' is not a link; "),
+        ("0-0-0\n\n\n\n\n", "subword", r"links\.txt:1: '0-0-0' is not a link; "),
         ("0\n\n\n\n\n", "word", r"links\.txt:1: '0' is not a link; "),
     ],
 )

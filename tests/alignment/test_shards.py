@@ -99,7 +99,7 @@ def test_training_reads_the_shards_as_what_it_would_have_aligned_itself(
     files = [BitextFile(("en", "de"), (workspace.folder / name,)) for name in ("a.tsv", "b.tsv.gz")]
     bitext = load_bitext_files(files, tokenizer, workspace.folder / "cache")
     (tmp_path / "links.txt").write_text("".join(lines))
-    imported = list(import_links(tmp_path / "links.txt", "piece", bitext, tokenizer, tmp_path))
+    imported = list(import_links(tmp_path / "links.txt", "subword", bitext, tokenizer, tmp_path))
 
     saved = WordAligner.load(workspace.folder / "aligner")
     pieces = list(zip(bitext.pairs["source_ids"], bitext.pairs["target_ids"], strict=True))

@@ -84,7 +84,7 @@ def import_links(
 
     Args:
         path: lines like `0-0 1-2`, source-target, counted from 0.
-        unit: "word" where the file links words between spaces, "piece" where it links the tokenizer's pieces.
+        unit: "word" where the file links words between spaces, "subword" where it links subword tokens.
         bitext: its pairs remember which line they were.
         tokenizer: cuts words into pieces; the bitext's.
         cache_dir: where the result is kept.
@@ -115,7 +115,7 @@ def _write_links(folder: Path, links: Iterable[Links]) -> None:
 
 def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[Links]:
     lines = enumerate(read_lines(path))
-    sides = ("source_ids", "target_ids") if unit == "piece" else ("source", "target")
+    sides = ("source_ids", "target_ids") if unit == "subword" else ("source", "target")
     rows = read_rows(bitext.pairs, "row", *sides)  # in the order of the lines
     for row, *pair in tqdm(
         rows, desc=f"reading links of {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs)

@@ -6,7 +6,7 @@
             --shard $n/4 --output links.$n-of-4.txt
     done
     cat links.?-of-4.txt > links.txt  # in the order of the shards
-    accelerate launch run_pretraining.py ... --alignments en-de=links.txt --alignments_unit piece
+    accelerate launch run_pretraining.py ... --alignments en-de=links.txt --alignments_unit subword
 
 `run_pretraining.py` needs none of this where one machine can align the whole bitext. Machines that share `--cache_dir`
 read the bitext once, when the aligner is trained.
