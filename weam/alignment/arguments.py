@@ -14,4 +14,4 @@ class AlignmentArguments:
     aligner: str = option("fast_align", "eflomal is slower and aligns better.", ALIGNERS)
     symmetrization: str = option("intersect", "How both directions are joined.", HEURISTICS)
     alignments: list[str] = option([], "en-de=FILE of Pharaoh lines from any aligner, one for each line of the bitext.")
-    alignments_unit: str = option("word", "What FILE links: words between spaces, or subword tokens.", ("word", "subword"))
+    alignments_unit: str = option("word", "What FILE links: words between spaces, or tokens.", ("word", "subword"))
