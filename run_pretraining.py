@@ -31,7 +31,7 @@ from weam.pretraining.checkpoint import load_model, save_as_stock
 from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
-    Origin,
+    Provenance,
     from_measurements,
     held_out_table,
     read_held_out,
@@ -55,7 +55,7 @@ from weam.runs import (
 from weam.trainer import HeadWarmup, WEAMTrainer, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
-NAMES = {  # settings that only say where something is
+LOCATION_SETTINGS = {  # settings that only say where something is
     *("model_name_or_path", "model_revision", "config_name", "tokenizer_name"),
     *("train_file", "dataset_name", "dataset_config", "dataset_revision", "gold_alignments"),
 }
@@ -99,9 +99,9 @@ def main(argv: list[str] | None = None) -> None:
         saved = model_args.system.model_class.from_pretrained(args.output_dir, config=model.config).to(args.device)
         after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
-        origin = Origin(args.seed, model_args.origin, loaded.fingerprint)
-        measured = to_measurements(before, held_out, origin, steps=0)
-        measured += to_measurements(after, held_out, origin, trainer.state.global_step)
+        provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
+        measured = to_measurements(before, held_out, provenance, steps=0)
+        measured += to_measurements(after, held_out, provenance, trainer.state.global_step)
         report(arguments, trainer, language_pairs, measured)
         if repository is not None:
             logger.info("pushed: %s", push_model(Path(args.output_dir), repository, args))
@@ -145,8 +145,8 @@ def unchanging(
     settings = pretraining_settings(arguments)
     return {
         "checkpoint": {"weights": loaded.fingerprint},
-        "model": {name: value for name, value in settings["model"].items() if name not in NAMES},
-        "bitext": {name: value for name, value in settings["bitext"].items() if name not in NAMES},
+        "model": {name: value for name, value in settings["model"].items() if name not in LOCATION_SETTINGS},
+        "bitext": {name: value for name, value in settings["bitext"].items() if name not in LOCATION_SETTINGS},
         "data": {name: pair.prepared for name, pair in language_pairs.items()},
         "training": {"seed": arguments[-1].seed},
     }

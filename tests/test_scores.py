@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pytest
 
-from weam.scores import DRAWS, Difference, Ratio, paired_bootstrap
+from weam.scores import DRAWS, Difference, ExampleScores, paired_bootstrap
 
-GOOD, BAD = Ratio.mean([1.0] * 100), Ratio.mean([0.0] * 100)
-Systems = tuple[list[Ratio], list[Ratio]]
+GOOD, BAD = ExampleScores.mean([1.0] * 100), ExampleScores.mean([0.0] * 100)
+Systems = tuple[list[ExampleScores], list[ExampleScores]]
 
 
 def compare(tests: list[Systems], draws: int = DRAWS, same_seeds: bool = False) -> Difference:
@@ -17,27 +17,27 @@ def compare(tests: list[Systems], draws: int = DRAWS, same_seeds: bool = False) 
     return paired_bootstrap([(dict(enumerate(ours)), dict(enumerate(theirs, first))) for ours, theirs in tests], draws)
 
 
-def ratios(seed: int, systems: int, count: int = 40) -> list[Ratio]:
+def ratios(seed: int, systems: int, count: int = 40) -> list[ExampleScores]:
     """Return drawn ratios over the same examples; a third of the denominators are 0."""
     generator = np.random.default_rng(seed)
     denominators = generator.integers(0, 3, count).astype(float)
-    return [Ratio(denominators * generator.random(count), denominators) for _ in range(systems)]
+    return [ExampleScores(denominators * generator.random(count), denominators) for _ in range(systems)]
 
 
 # Ratios
 
 
 def test_a_ratio_is_the_sum_of_the_numerators_over_that_of_the_denominators() -> None:
-    ratio = Ratio(np.array([2.0, 0.0, 1.0]), np.array([4.0, 0.0, 8.0]))
+    ratio = ExampleScores(np.array([2.0, 0.0, 1.0]), np.array([4.0, 0.0, 8.0]))
     assert (ratio.value, ratio.count) == (0.25, 3)
 
 
 def test_nothing_over_nothing_is_0() -> None:
-    assert Ratio(np.zeros(2), np.zeros(2)).value == 0
+    assert ExampleScores(np.zeros(2), np.zeros(2)).value == 0
 
 
 def test_a_mean_counts_every_example_once() -> None:
-    ratio = Ratio.mean([True, False, True, True])
+    ratio = ExampleScores.mean([True, False, True, True])
     assert ratio.numerators.tolist() == [1, 0, 1, 1] and ratio.numerators.dtype == np.float64
     assert ratio.denominators.tolist() == [1, 1, 1, 1]
     assert (ratio.value, ratio.count) == (0.75, 4)
@@ -53,13 +53,13 @@ def test_a_system_does_not_differ_from_itself() -> None:
 
 def test_a_difference_alike_on_all_examples_has_no_interval() -> None:
     scores = np.random.default_rng(0).random(100)
-    difference = compare([([Ratio.mean(scores + 0.25)], [Ratio.mean(scores)])])
+    difference = compare([([ExampleScores.mean(scores + 0.25)], [ExampleScores.mean(scores)])])
     assert (difference.difference, difference.low, difference.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_sixty_more_right_answers_of_a_hundred_are_a_difference() -> None:
-    ours = Ratio.mean([1.0] * 80 + [0.0] * 20)
-    theirs = Ratio.mean([0.0] * 60 + [1.0] * 20 + [0.0] * 20)
+    ours = ExampleScores.mean([1.0] * 80 + [0.0] * 20)
+    theirs = ExampleScores.mean([0.0] * 60 + [1.0] * 20 + [0.0] * 20)
     difference = compare([([ours], [theirs])])
     assert difference.difference == pytest.approx(0.6, abs=1e-12)
     # binomial: 0.6 +- 1.96 * sqrt(0.6 * 0.4 / 100) = 0.504 to 0.696
@@ -67,7 +67,9 @@ def test_sixty_more_right_answers_of_a_hundred_are_a_difference() -> None:
 
 
 def test_one_more_right_answer_of_a_hundred_is_none() -> None:
-    difference = compare([([Ratio.mean([1.0] * 51 + [0.0] * 49)], [Ratio.mean([1.0] * 50 + [0.0] * 50)])])
+    difference = compare(
+        [([ExampleScores.mean([1.0] * 51 + [0.0] * 49)], [ExampleScores.mean([1.0] * 50 + [0.0] * 50)])]
+    )
     assert difference.difference == pytest.approx(0.01)
     assert difference.low == 0
 
@@ -81,20 +83,20 @@ def test_seeds_are_drawn_too() -> None:
 
 
 def test_test_sets_are_averaged() -> None:
-    tests = [([GOOD], [BAD]), ([GOOD], [GOOD]), ([Ratio.mean([0.5] * 7)], [Ratio.mean([0.0] * 7)])]
+    tests = [([GOOD], [BAD]), ([GOOD], [GOOD]), ([ExampleScores.mean([0.5] * 7)], [ExampleScores.mean([0.0] * 7)])]
     assert compare(tests) == Difference(0.5, 0.5, 0.5)
 
 
 def test_parallel_test_sets_are_resampled_alike() -> None:
     """Where one is right just where the other is wrong, their mean is 0.5 on the same rows only."""
-    one, other = Ratio.mean([1.0] * 50 + [0.0] * 50), Ratio.mean([0.0] * 50 + [1.0] * 50)
+    one, other = ExampleScores.mean([1.0] * 50 + [0.0] * 50), ExampleScores.mean([0.0] * 50 + [1.0] * 50)
     difference = compare([([one], [BAD]), ([other], [BAD])])
     assert (difference.difference, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_what_two_test_sets_share_is_not_in_their_weighed_difference() -> None:
     """Better by a fourth in one language and by three fourths in the other: the system falls half a point further."""
-    tests = [({1: Ratio.mean([gain] * 9)}, {1: Ratio.mean([0.0] * 9)}) for gain in (0.75, 0.25)]
+    tests = [({1: ExampleScores.mean([gain] * 9)}, {1: ExampleScores.mean([0.0] * 9)}) for gain in (0.75, 0.25)]
     assert paired_bootstrap(tests, 50, [1, -1]) == Difference(0.5, 0.5, 0.5)
     assert paired_bootstrap(tests, 50, [0.5, 0.5]) == paired_bootstrap(tests, 50)
 
@@ -102,7 +104,7 @@ def test_what_two_test_sets_share_is_not_in_their_weighed_difference() -> None:
 def test_a_weighed_difference_is_that_of_a_slow_bootstrap() -> None:
     """Example by example, over English and two parallel languages, with one seed."""
     rows = np.random.default_rng(5).random((6, 40)) < 0.6  # (test sets x both systems, examples)
-    tests = [({1: Ratio.mean(rows[i] * 1.0)}, {1: Ratio.mean(rows[i + 1] * 1.0)}) for i in (0, 2, 4)]
+    tests = [({1: ExampleScores.mean(rows[i] * 1.0)}, {1: ExampleScores.mean(rows[i + 1] * 1.0)}) for i in (0, 2, 4)]
     found = paired_bootstrap(tests, 4000, [1, -0.5, -0.5])
     gaps = [(a - b) - (c - d + e - f) / 2 for a, b, c, d, e, f in rows.T.astype(float).tolist()]
     generator = np.random.default_rng(1)
@@ -127,22 +129,22 @@ def test_the_other_way_round_the_interval_is_mirrored() -> None:
 
 def test_pairing_narrows_the_interval_of_systems_that_err_alike() -> None:
     right = np.array([1.0] * 50 + [0.0] * 50)
-    alike = compare([([Ratio.mean(right)], [Ratio.mean(right * (np.arange(100) > 4))])])
-    unlike = compare([([Ratio.mean(right)], [Ratio.mean((right * (np.arange(100) > 4))[::-1])])])
+    alike = compare([([ExampleScores.mean(right)], [ExampleScores.mean(right * (np.arange(100) > 4))])])
+    unlike = compare([([ExampleScores.mean(right)], [ExampleScores.mean((right * (np.arange(100) > 4))[::-1])])])
     assert alike.difference == pytest.approx(unlike.difference) and alike.difference == pytest.approx(0.05)
     assert alike.high - alike.low < 0.1 < 0.3 < unlike.high - unlike.low
 
 
 def test_seeds_that_differ_widen_the_interval() -> None:
     rows = np.random.default_rng(0).random(100)
-    seeds = [Ratio.mean(rows < share) for share in (0.4, 0.6, 0.8)]
+    seeds = [ExampleScores.mean(rows < share) for share in (0.4, 0.6, 0.8)]
     one, several = (compare([(ours, [BAD])]) for ours in ([seeds[1]], seeds))
     assert several.high - several.low > 1.2 * (one.high - one.low)
 
 
 def test_equal_seeds_are_drawn_together() -> None:
     """Both systems fare well with one seed and badly with the other: the difference is the same with either."""
-    high, low = (Ratio.mean([value] * 100) for value in (0.75, 0.5))
+    high, low = (ExampleScores.mean([value] * 100) for value in (0.75, 0.5))
     assert compare([([GOOD, high], [high, low])], same_seeds=True) == Difference(0.25, 0.25, 0.25)
     apart = compare([([GOOD, high], [high, low])])
     assert (apart.difference, apart.low, apart.high) == (0.25, 0.0, 0.5)
@@ -156,7 +158,7 @@ def test_equal_seeds_are_matched_whatever_their_order() -> None:
 # Against a reference
 
 
-def value_of(systems: Sequence[Ratio], seeds: Iterable[int], rows: np.ndarray) -> float:
+def value_of(systems: Sequence[ExampleScores], seeds: Iterable[int], rows: np.ndarray) -> float:
     """Average the ratio of the seeds over the rows, both of which may repeat."""
     values = []
     for seed in seeds:
@@ -207,12 +209,14 @@ def test_the_bootstrap_equals_a_loop(tests: list[Systems], draws: int) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "counts"),
     [
-        ([GOOD], [Ratio.mean([1.0] * 99)], r"\[99, 100\]"),
-        ([GOOD, Ratio.mean([1.0] * 3)], [GOOD], r"\[3, 100\]"),
-        ([Ratio.mean([])], [Ratio.mean([])], r"\[0\]"),
+        ([GOOD], [ExampleScores.mean([1.0] * 99)], r"\[99, 100\]"),
+        ([GOOD, ExampleScores.mean([1.0] * 3)], [GOOD], r"\[3, 100\]"),
+        ([ExampleScores.mean([])], [ExampleScores.mean([])], r"\[0\]"),
     ],
 )
-def test_other_examples_or_none_are_refused(ours: list[Ratio], theirs: list[Ratio], counts: str) -> None:
+def test_other_examples_or_none_are_refused(
+    ours: list[ExampleScores], theirs: list[ExampleScores], counts: str
+) -> None:
     message = f"a paired comparison needs the same examples for all, but there are {counts} of them"
     with pytest.raises(ValueError, match=message):
         compare([(ours, theirs)])

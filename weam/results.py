@@ -119,13 +119,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Comparison(Difference):
-    """How much better this run is than another one on the same test examples.
+    """How much better this run is than a baseline on the same test examples.
 
     Attributes:
         benchmark: as in the measurements.
         language: as there; "mean" is the mean over languages.
         metric: as there.
-        checkpoint: what the other run began with.
+        checkpoint: what the baseline began with.
     """
 
     benchmark: str
@@ -170,13 +170,13 @@ def compared_settings(results: Results) -> dict[str, Any]:
     return compared
 
 
-def differing(mine: Mapping[str, Any], its: Mapping[str, Any]) -> list[str]:
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """Name what two runs have not alike, in order.
 
     >>> differing({"seed": 1, "bf16": True}, {"seed": 2, "bf16": True, "fp16": False})
     ['seed', 'fp16']
     """
-    return [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+    return [name for name in {**first, **second} if first.get(name) != second.get(name)]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

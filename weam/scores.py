@@ -18,7 +18,7 @@ PREDICTIONS_FOLDER = "predictions"
 
 
 @dataclass(frozen=True)
-class Ratio:
+class ExampleScores:
     """One metric over N examples: its value is the sum of the numerators over that of the denominators.
 
     Attributes:
@@ -30,10 +30,10 @@ class Ratio:
     denominators: np.ndarray
 
     @classmethod
-    def mean(cls, values: Sequence[float] | np.ndarray) -> "Ratio":
+    def mean(cls, values: Sequence[float] | np.ndarray) -> "ExampleScores":
         """The metric that is the mean of a value per example.
 
-        >>> Ratio.mean([1.0, 0.0, 1.0, 1.0]).value
+        >>> ExampleScores.mean([1.0, 0.0, 1.0, 1.0]).value
         0.75
         """
         numerators = np.asarray(values, dtype=np.float64)
@@ -55,7 +55,7 @@ class Difference:
     """How much better one system is than another on the same examples.
 
     Attributes:
-        difference: its mean over seeds less the other's.
+        difference: mean over seeds of the run less that of the baseline.
         low: lower end of the 95 % interval (paired bootstrap over examples, and over seeds where there are several).
         high: upper end.
     """
@@ -66,7 +66,7 @@ class Difference:
 
 
 def paired_bootstrap(
-    tests: Sequence[tuple[Mapping[int, Ratio], Mapping[int, Ratio]]],
+    tests: Sequence[tuple[Mapping[int, ExampleScores], Mapping[int, ExampleScores]]],
     draws: int = DRAWS,
     weights: Sequence[float] | None = None,
 ) -> Difference:
@@ -79,7 +79,7 @@ def paired_bootstrap(
     side it says nothing about other seeds, and with a few it is narrower than it should be. Deterministic.
 
     Args:
-        tests: for each test set (ours, theirs): a ratio by seed, all over the same examples in the same order.
+        tests: for each test set (run, baseline): scores by seed, all over the same examples in the same order.
         draws: how many.
         weights: of each test set in the difference; None: their mean. 1 for one language and -1 for another compare
             how far the systems fall from the first to the second.
@@ -88,18 +88,20 @@ def paired_bootstrap(
         ValueError: the numbers of examples of a test set differ, or there are none.
     """
     shares = np.full(len(tests), 1 / len(tests)) if weights is None else np.asarray(weights)  # (tests,)
-    means = np.array([_mean(ours.values()) - _mean(theirs.values()) for ours, theirs in tests])
-    drawn = np.stack([_drawn_differences(ours, theirs, draws) for ours, theirs in tests])  # (tests, draws)
+    means = np.array([_mean(run.values()) - _mean(baseline.values()) for run, baseline in tests])
+    drawn = np.stack([_drawn_differences(run, baseline, draws) for run, baseline in tests])  # (tests, draws)
     low, high = np.quantile(shares @ drawn, [0.025, 0.975])
     return Difference(float(shares @ means), float(low), float(high))
 
 
-def _mean(ratios: Iterable[Ratio]) -> np.floating:
-    return np.mean([ratio.value for ratio in ratios])
+def _mean(trainings: Iterable[ExampleScores]) -> np.floating:
+    return np.mean([scores.value for scores in trainings])
 
 
-def _drawn_differences(ours: Mapping[int, Ratio], theirs: Mapping[int, Ratio], draws: int) -> np.ndarray:
-    counts = {ratio.count for side in (ours, theirs) for ratio in side.values()}
+def _drawn_differences(
+    run: Mapping[int, ExampleScores], baseline: Mapping[int, ExampleScores], draws: int
+) -> np.ndarray:
+    counts = {scores.count for side in (run, baseline) for scores in side.values()}
     if len(counts) != 1 or counts == {0}:
         raise ValueError(f"a paired comparison needs the same examples for all, but there are {sorted(counts)} of them")
     (count,) = counts
@@ -108,18 +110,18 @@ def _drawn_differences(ours: Mapping[int, Ratio], theirs: Mapping[int, Ratio], d
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)
         weights = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # (size, N)
-        own, other = (generator.integers(len(side), size=(size, len(side))) for side in (ours, theirs))
-        if set(ours) == set(theirs):
-            other = own
-        differences.append(_resampled(ours, weights, own) - _resampled(theirs, weights, other))
+        run_seeds, baseline_seeds = (generator.integers(len(side), size=(size, len(side))) for side in (run, baseline))
+        if set(run) == set(baseline):
+            baseline_seeds = run_seeds
+        differences.append(_resampled(run, weights, run_seeds) - _resampled(baseline, weights, baseline_seeds))
     return np.concatenate(differences)
 
 
-def _resampled(by_seed: Mapping[int, Ratio], weights: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def _resampled(by_seed: Mapping[int, ExampleScores], weights: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return (draws,) means over the drawn seeds (draws, S), on examples that count `weights` (draws, N) times."""
     seeds = [by_seed[seed] for seed in sorted(by_seed)]
-    numerators = weights @ np.stack([ratio.numerators for ratio in seeds], axis=1)  # (draws, seeds)
-    denominators = weights @ np.stack([ratio.denominators for ratio in seeds], axis=1)
+    numerators = weights @ np.stack([scores.numerators for scores in seeds], axis=1)  # (draws, seeds)
+    denominators = weights @ np.stack([scores.denominators for scores in seeds], axis=1)
     values = _divide(numerators, denominators)
     return np.take_along_axis(values, drawn, axis=1).mean(axis=1)
 
@@ -137,7 +139,7 @@ class Scored:
         predictions: what was predicted for each, for people to read.
     """
 
-    metrics: dict[str, Ratio]
+    metrics: dict[str, ExampleScores]
     predictions: list[Any]
 
 
@@ -153,14 +155,14 @@ def write_predictions(scored: Scored, path: Path) -> None:
     with unfinished.open("w", encoding="utf-8") as file:
         for row, prediction in enumerate(scored.predictions):
             scores = {
-                name: [float(ratio.numerators[row]), float(ratio.denominators[row])]
-                for name, ratio in scored.metrics.items()
+                name: [float(scores.numerators[row]), float(scores.denominators[row])]
+                for name, scores in scored.metrics.items()
             }
             file.write(json.dumps({"prediction": prediction, "scores": scores}, ensure_ascii=False) + "\n")
     unfinished.replace(path)
 
 
-def read_scores(path: Path) -> dict[str, Ratio]:
+def read_scores(path: Path) -> dict[str, ExampleScores]:
     """Read the metrics that `write_predictions` wrote.
 
     Raises:
@@ -169,4 +171,4 @@ def read_scores(path: Path) -> dict[str, Ratio]:
     with path.open(encoding="utf-8") as file:
         scores = [json.loads(line)["scores"] for line in file]
     pairs = {name: np.array([score[name] for score in scores]) for name in scores[0]}  # (N, 2)
-    return {name: Ratio(values[:, 0], values[:, 1]) for name, values in pairs.items()}
+    return {name: ExampleScores(values[:, 0], values[:, 1]) for name, values in pairs.items()}

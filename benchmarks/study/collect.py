@@ -43,7 +43,7 @@ from benchmarks.study.plan import (
 )
 from benchmarks.study.store import Measured, compared_metric, finished_steps, measure, read_measured, write_examples
 from weam.results import MEAN, Results, versions
-from weam.scores import Ratio, paired_bootstrap
+from weam.scores import ExampleScores, paired_bootstrap
 from weam.storage import write_json
 
 TRANSFER_GAP = "transfer gap"  # the score of English less the mean of the others (Hu et al. 2020), beside languages
@@ -190,7 +190,7 @@ def difference(
     theirs: str,
     language: str,
     metric: str,
-    tests: Sequence[Sequence[dict[int, Ratio]]],
+    tests: Sequence[Sequence[dict[int, ExampleScores]]],
     weights: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.study.places import FINISHED_FILE, Place
 from weam.results import RESULTS_FILE, Results, parse_results, read_results
-from weam.scores import Ratio, predictions_file, read_scores
+from weam.scores import ExampleScores, predictions_file, read_scores
 
 METRICS = {"xnli": "accuracy", "udpos": "accuracy", "panx": "f1", "xquad": "f1", "mlqa": "f1", "tatoeba": "accuracy"}
 KEPT = ("seconds", "threads", "date")
@@ -50,7 +50,7 @@ class Measured:
     """One finished step: its results, and the scores of its examples by `benchmark.language`."""
 
     results: Results
-    examples: Mapping[str, Ratio] = field(default_factory=dict)
+    examples: Mapping[str, ExampleScores] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +58,7 @@ class Measured:
         figures = [(m.benchmark, m.language, m.metric, m.value, m.data_fingerprint) for m in self.results.measurements]
         return hashlib.sha256(json.dumps(figures).encode()).hexdigest()[:8]
 
-    def ratio(self, benchmark: str, language: str) -> Ratio:
+    def ratio(self, benchmark: str, language: str) -> ExampleScores:
         """Return the scores of the examples of one test set."""
         return self.examples[f"{benchmark}.{language}"]
 
@@ -98,7 +98,7 @@ def measure(place: Place) -> Measured | None:
     return Measured(results, example_scores(results, place.folder))
 
 
-def example_scores(results: Results, folder: Path) -> dict[str, Ratio]:
+def example_scores(results: Results, folder: Path) -> dict[str, ExampleScores]:
     """Return the scores of the examples of each test set of a run, by `benchmark.language`."""
     found = {}
     for training in results.trainings:
@@ -124,11 +124,11 @@ def write_examples(measured: Mapping[str, Measured], path: Path) -> None:
 
 def read_measured(results: Mapping[str, Any], path: Path) -> dict[str, Measured]:
     """Join the results of steps, as `study.json` has them, with the scores of their examples."""
-    examples: dict[str, dict[str, Ratio]] = {}
+    examples: dict[str, dict[str, ExampleScores]] = {}
     if path.exists():
         table = pq.read_table(path, schema=SCHEMA)
         for step, test, *scores in zip(*(table[name] for name in SCHEMA.names), strict=True):
-            ratio = Ratio(*(column.values.to_numpy() for column in scores))
+            ratio = ExampleScores(*(column.values.to_numpy() for column in scores))
             examples.setdefault(step.as_py(), {})[test.as_py()] = ratio
     return {
         name: Measured(parse_results(record, f"{name} on record"), examples.get(name, {}))

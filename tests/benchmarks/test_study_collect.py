@@ -30,7 +30,7 @@ from benchmarks.study.places import Place, places
 from benchmarks.study.plan import QUESTIONS, SCALES, Step, baseline, is_foreign, plan
 from benchmarks.study.store import Measured, example_scores, finished_steps, read_measured
 from weam.results import Measurement, Results, Training, read_results, write_results
-from weam.scores import Ratio, Scored, predictions_file, write_predictions
+from weam.scores import ExampleScores, Scored, predictions_file, write_predictions
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this scale", "not measured yet"
 RIGHT, WRONG = [1.0] * 6, [0.0] * 6
@@ -53,7 +53,7 @@ def leave(
     """Write results and predictions of one seed: for each language whether each example is right."""
     measurements, training = [], Training(f"seed-{seed}", seed, 10, 100, 1.0, [])
     for language, values in right.items():
-        ratio = Ratio.mean(values)
+        ratio = ExampleScores.mean(values)
         path = predictions_file(folder, training.name, benchmark, language)
         write_predictions(Scored({metric: ratio}, [""] * len(values)), path)
         measurements.append(measured(language, ratio.value, seed, metric, benchmark, len(values)))

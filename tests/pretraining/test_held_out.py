@@ -16,7 +16,7 @@ from weam.pretraining.held_out import (
     BATCH_SIZE,
     HeldOut,
     HeldOutScores,
-    Origin,
+    Provenance,
     aligner_error_rate,
     from_measurements,
     held_out_losses,
@@ -203,7 +203,7 @@ SCORES = [
     HeldOutScores("en-de", 300, 3.4567890123456789, 4.0, 0.5, 1 / 3, 100, 0.25),
     HeldOutScores("en-zh", 20, 5.0, 6.0, 0.0, 0.1, 0, None),
 ]
-ORIGIN = Origin(7, "folder/base", "0123456789abcdef")
+ORIGIN = Provenance(7, "folder/base", "0123456789abcdef")
 
 
 def test_scores_are_written_as_measurements():

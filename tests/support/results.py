@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from weam.pretraining.held_out import HeldOut, HeldOutScores, Origin, to_measurements
+from weam.pretraining.held_out import HeldOut, HeldOutScores, Provenance, to_measurements
 from weam.results import Measurement, Results, Training
 
 MBERT = "google-bert/bert-base-multilingual-cased"
@@ -19,7 +19,7 @@ def pretraining(base: str | None = MBERT, **model: object) -> Results:
         fingerprint, gold_fingerprint = "1111111111111111", "2222222222222222"
 
     pairs = [Pair(name, None, [], [], []) for name in ("en-de", "en-zh")]
-    origin = Origin(42, base or "from scratch: some/config", "aaaaaaaaaaaaaaaa")
+    origin = Provenance(42, base or "from scratch: some/config", "aaaaaaaaaaaaaaaa")
     after = [replace(SCORES, **BETTER), replace(CHINESE, **BETTER, alignment_error_rate=0.25)]
     return Results(
         program="run_pretraining",

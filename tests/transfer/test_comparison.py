@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weam.results import Measurement, Results, Training, write_results
-from weam.scores import Ratio, Scored, predictions_file, write_predictions
+from weam.scores import ExampleScores, Scored, predictions_file, write_predictions
 from weam.transfer.comparison import compare, unlike_settings
 
 
@@ -13,7 +13,7 @@ def run(folder: Path, right: dict[str, list[float]], **training: object) -> Resu
     """Write a run of one seed: language -> which examples it had right."""
     measurements = []
     for language, scores in right.items():
-        ratio = Ratio.mean(scores)
+        ratio = ExampleScores.mean(scores)
         scored = Scored({"accuracy": ratio}, [None] * len(scores))
         write_predictions(scored, predictions_file(folder, "seed-1", "xnli", language))
         origin = (ratio.value, len(scores), 1, 5, "checkpoint", "a1", "d1")

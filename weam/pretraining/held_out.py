@@ -145,7 +145,7 @@ def aligner_error_rate(
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Where the model that was scored comes from.
 
     Attributes:
@@ -160,7 +160,7 @@ class Origin:
 
 
 def to_measurements(
-    scores: Sequence[HeldOutScores], held_out: Sequence[HeldOut], origin: Origin, steps: int
+    scores: Sequence[HeldOutScores], held_out: Sequence[HeldOut], provenance: Provenance, steps: int
 ) -> list[Measurement]:
     """Write scores as results have them; what was not measured is left out."""
     measurements = []
@@ -172,7 +172,7 @@ def to_measurements(
             data = part.gold_fingerprint if gold else part.fingerprint
             if record[metric] is not None:
                 figure = (BENCHMARK, score.language_pair, metric, record[metric], count)
-                measurements.append(Measurement(*figure, steps=steps, **asdict(origin), data_fingerprint=data))
+                measurements.append(Measurement(*figure, steps=steps, **asdict(provenance), data_fingerprint=data))
     return measurements
 
 
@@ -182,10 +182,10 @@ def from_measurements(measurements: Sequence[Measurement]) -> tuple[list[HeldOut
     Raises:
         ValueError: results lack a metric of a language pair.
     """
-    own = [measurement for measurement in measurements if measurement.benchmark == BENCHMARK]
-    languages = list(dict.fromkeys(measurement.language for measurement in own))
-    last = max((measurement.steps for measurement in own), default=0)
-    before, after = ([m for m in own if m.steps == steps] for steps in (0, last))
+    held_out = [measurement for measurement in measurements if measurement.benchmark == BENCHMARK]
+    languages = list(dict.fromkeys(measurement.language for measurement in held_out))
+    last = max((measurement.steps for measurement in held_out), default=0)
+    before, after = ([m for m in held_out if m.steps == steps] for steps in (0, last))
     return [_from(before, name) for name in languages], [_from(after, name) for name in languages]
 
 

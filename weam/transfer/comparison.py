@@ -1,6 +1,6 @@
-"""This run beside another one on the same test examples: differences with intervals.
+"""A run beside a baseline on the same test examples: differences with intervals.
 
-The other run is named by its `results.json`; its predictions lie beside it.
+The baseline is a run of another checkpoint, named by its `results.json`; its predictions lie beside it.
 """
 
 import logging
@@ -9,75 +9,75 @@ from dataclasses import replace
 from pathlib import Path
 
 from weam.results import MEAN, Comparison, Results, compared_settings, differing, read_results
-from weam.scores import Ratio, paired_bootstrap, predictions_file, read_scores
+from weam.scores import ExampleScores, paired_bootstrap, predictions_file, read_scores
 
 logger = logging.getLogger("weam")
 
 Test = tuple[str, str]  # (benchmark, language)
-BySeed = dict[int, Ratio]
+BySeed = dict[int, ExampleScores]
 
 
-def check_comparable(other: Path, tests: Mapping[Test, str]) -> None:
-    """See that the other run was tested on the same examples, before anything is trained.
+def check_comparable(baseline_file: Path, tests: Mapping[Test, str]) -> None:
+    """See that the baseline was tested on the same examples, before anything is trained.
 
     Args:
-        other: its results.json.
-        tests: (benchmark, language) -> fingerprint of our examples.
+        baseline_file: its results.json.
+        tests: (benchmark, language) -> fingerprint of the examples of this run.
 
     Raises:
-        ValueError: it was tested on others, or on none of ours.
+        ValueError: it was tested on others, or on none of these.
         FileNotFoundError: its predictions are missing.
     """
-    results = read_results(other)
-    theirs = {(m.benchmark, m.language): m.data_fingerprint for m in results.measurements}
-    shared = [test for test in tests if test in theirs]
+    baseline = read_results(baseline_file)
+    found = {(m.benchmark, m.language): m.data_fingerprint for m in baseline.measurements}
+    shared = [test for test in tests if test in found]
     if not shared:
-        raise ValueError(f"{other} has no test set of this run; it has {_names(theirs)}")
-    differing = [test for test in shared if theirs[test] != tests[test]]
-    if differing:
+        raise ValueError(f"{baseline_file} has no test set of this run; it has {_names(found)}")
+    unlike = [test for test in shared if found[test] != tests[test]]
+    if unlike:
         raise ValueError(
-            f"{other} was tested on other examples of {_names(differing)}: use the same files and --max_test_samples"
+            f"{baseline_file} was tested on other examples of {_names(unlike)}: use the same files and "
+            "--max_test_samples"
         )
     for benchmark, language in shared:
-        _all_scores(results, other.parent, benchmark, language)
+        _all_scores(baseline, baseline_file.parent, benchmark, language)
 
 
-def unlike_settings(ours: Results, theirs: Results) -> list[str]:
+def unlike_settings(run: Results, baseline: Results) -> list[str]:
     """Name the settings in which two runs differ, beside the checkpoint."""
-    mine, its = compared_settings(ours), compared_settings(theirs)
-    return [f"{name} {mine.get(name)}, there {its.get(name)}" for name in differing(mine, its)]
+    here, there = compared_settings(run), compared_settings(baseline)
+    return [f"{name} {here.get(name)}, there {there.get(name)}" for name in differing(here, there)]
 
 
-def with_comparisons(results: Results, folder: Path, other: Path | None) -> Results:
-    """Add the comparisons with another run, if there is one; warn of settings in which the two differ.
-
-    Args:
-        results: this run.
-        folder: where its predictions are.
-        other: the other run's results.json.
-    """
-    if other is None:
-        return results
-    results = replace(results, comparisons=compare(results, folder, other))
-    for difference in unlike_settings(results, read_results(other)):
-        logger.warning("%s was measured with another setting: %s", other, difference)
-    return results
-
-
-def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
-    """Compare every metric on every shared test set, and its mean over languages if all of ours are.
+def with_comparisons(run: Results, folder: Path, baseline_file: Path | None) -> Results:
+    """Add the comparisons with a baseline, if there is one; warn of settings in which the two differ.
 
     Args:
-        ours: this run.
+        run: this run.
         folder: where its predictions are.
-        other: the other run's results.json.
+        baseline_file: results.json of the baseline.
     """
-    theirs = read_results(other)
-    checkpoint = theirs.measurements[0].checkpoint
+    if baseline_file is None:
+        return run
+    for difference in unlike_settings(run, read_results(baseline_file)):
+        logger.warning("%s was measured with another setting: %s", baseline_file, difference)
+    return replace(run, comparisons=compare(run, folder, baseline_file))
+
+
+def compare(run: Results, folder: Path, baseline_file: Path) -> list[Comparison]:
+    """Compare every metric on every shared test set, and its mean over languages if all of the run's are.
+
+    Args:
+        run: this run.
+        folder: where its predictions are.
+        baseline_file: results.json of the baseline.
+    """
+    baseline = read_results(baseline_file)
+    checkpoint = baseline.measurements[0].checkpoint
     comparisons = []
-    for (benchmark, metric), paired in _paired_scores(ours, folder, theirs, other.parent).items():
+    for (benchmark, metric), paired in _paired_scores(run, folder, baseline, baseline_file.parent).items():
         tests = {language: [both] for language, both in paired.items()}
-        if len(paired) > 1 and set(paired) == {m.language for m in ours.measurements if m.benchmark == benchmark}:
+        if len(paired) > 1 and set(paired) == {m.language for m in run.measurements if m.benchmark == benchmark}:
             tests[MEAN] = list(paired.values())
         for language, test in tests.items():
             test_set = {"benchmark": benchmark, "language": language, "metric": metric, "checkpoint": checkpoint}
@@ -86,16 +86,17 @@ def compare(ours: Results, folder: Path, other: Path) -> list[Comparison]:
 
 
 def _paired_scores(
-    ours: Results, folder: Path, theirs: Results, other_folder: Path
+    run: Results, folder: Path, baseline: Results, baseline_folder: Path
 ) -> dict[tuple[str, str], dict[str, tuple[BySeed, BySeed]]]:
-    """Return for each benchmark and metric, by language, our scores and theirs."""
+    """Return for each benchmark and metric, by language, the scores of the run and of the baseline."""
     paired: dict[tuple[str, str], dict[str, tuple[BySeed, BySeed]]] = {}
-    for benchmark, language in dict.fromkeys((m.benchmark, m.language) for m in ours.measurements):
-        if any((m.benchmark, m.language) == (benchmark, language) for m in theirs.measurements):
-            mine = _all_scores(ours, folder, benchmark, language)
-            its = _all_scores(theirs, other_folder, benchmark, language)
-            for metric in mine:
-                paired.setdefault((benchmark, metric), {})[language] = (mine[metric], its[metric])
+    measured = {(m.benchmark, m.language) for m in baseline.measurements}
+    for benchmark, language in dict.fromkeys((m.benchmark, m.language) for m in run.measurements):
+        if (benchmark, language) in measured:
+            run_scores = _all_scores(run, folder, benchmark, language)
+            baseline_scores = _all_scores(baseline, baseline_folder, benchmark, language)
+            for metric, scores in run_scores.items():
+                paired.setdefault((benchmark, metric), {})[language] = (scores, baseline_scores[metric])
     return paired
 
 
@@ -105,8 +106,8 @@ def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -
     for training in results.trainings:
         path = predictions_file(folder, training.name, benchmark, language)
         if path.exists():
-            for metric, ratio in read_scores(path).items():
-                found.setdefault(metric, {})[training.seed] = ratio
+            for metric, scores in read_scores(path).items():
+                found.setdefault(metric, {})[training.seed] = scores
     if not found:
         raise FileNotFoundError(
             f"{folder} has no predictions for {benchmark} {language}; keep them beside results.json"

@@ -10,7 +10,7 @@ from weam.results import Results, Training, command_line, training_recipe
 from weam.runs import seconds_since_start
 from weam.transfer.arguments import FineTuningArguments
 from weam.transfer.examples import Examples, encode_examples
-from weam.transfer.fine_tuning import Base, FineTuner, check_head, predict, to_measurements
+from weam.transfer.fine_tuning import BaseCheckpoint, FineTuner, check_head, predict, to_measurements
 from weam.transfer.jobs import choose_languages, plan_jobs
 from weam.transfer.tasks.task import Task
 
@@ -39,7 +39,7 @@ def evaluate(
     """
     (job,) = plan_jobs("test-only", choose_languages(task, languages), seeds=[42])
     classes = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
-    base = Base(model.name_or_path, "main", tokenizer, weights_fingerprint(model), (), classes, None, None)
+    base = BaseCheckpoint(model.name_or_path, "main", tokenizer, weights_fingerprint(model), (), classes, None, None)
     check_head(task, base)
     check_vocabulary(model, tokenizer)
     check_length(model, task.max_length)

@@ -33,7 +33,7 @@ MADE_UP_CLASS = re.compile(r"label_\d+")
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseCheckpoint:
     """The checkpoint that every fine-tuning of a run begins with.
 
     Attributes:
@@ -57,7 +57,7 @@ class Base:
     num_hidden_layers: int | None
 
 
-def load_base(task: Task, args: CheckpointArguments) -> Base:
+def load_base(task: Task, args: CheckpointArguments) -> BaseCheckpoint:
     """Load the checkpoint once, to see that it is whole and to take its fingerprint."""
     name, revision = args.model_name_or_path, args.model_revision
     tokenizer = load_fast_tokenizer(args.tokenizer_name or name, revision)
@@ -68,10 +68,10 @@ def load_base(task: Task, args: CheckpointArguments) -> Base:
         add_adapters(headed.model, args.lora)  # refuses impossible layers
     lora = args.lora if args.use_lora else None
     loaded = (headed.fingerprint, headed.drawn, headed.classes)
-    return Base(name, revision, tokenizer, *loaded, lora, args.num_hidden_layers)
+    return BaseCheckpoint(name, revision, tokenizer, *loaded, lora, args.num_hidden_layers)
 
 
-def check_head(task: Task, base: Base) -> None:
+def check_head(task: Task, base: BaseCheckpoint) -> None:
     """See that the checkpoint can be tested as it is.
 
     Raises:
@@ -125,7 +125,7 @@ class DevScorer:
 
 def fine_tune(
     task: Task,
-    base: Base,
+    base: BaseCheckpoint,
     checkpoint: str,
     examples: tuple[Dataset | None, dict[str, EncodedExamples]],
     args: TrainingArguments,

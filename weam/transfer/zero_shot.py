@@ -31,7 +31,7 @@ from weam.transfer.comparison import check_comparable, with_comparisons
 from weam.transfer.examples import Examples, check_examples, read_examples
 from weam.transfer.fine_tuning import (
     MODEL_FOLDER,
-    Base,
+    BaseCheckpoint,
     check_head,
     fine_tune,
     load_base,
@@ -47,7 +47,7 @@ FINISHED_FILE = "finished.json"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """What a finished fine-tuning leaves behind: its course, the best dev score (None: no dev) and its test scores."""
 
     training: Training
@@ -55,7 +55,9 @@ class Outcome:
     measurements: list[Measurement]
 
 
-def run_jobs(jobs: Sequence[Job], task: Task, base: Base, examples: Examples, args: TrainingArguments) -> list[Outcome]:
+def run_jobs(
+    jobs: Sequence[Job], task: Task, base: BaseCheckpoint, examples: Examples, args: TrainingArguments
+) -> list[JobResult]:
     """Run the fine-tunings one after another; finished ones are read instead. Every process calls this."""
     key = {
         "checkpoint": base.fingerprint,
@@ -66,27 +68,27 @@ def run_jobs(jobs: Sequence[Job], task: Task, base: Base, examples: Examples, ar
         "data": examples.summary(),
     }
     check_settings(key, Path(args.output_dir) / "runs" / SETTINGS_FILE, is_main=args.process_index == 0)
-    outcomes = []
+    job_results = []
     for number, job in enumerate(jobs, start=1):
         finished = Path(args.output_dir) / "runs" / job.name / FINISHED_FILE
         if finished.exists():
-            outcomes.append(read_outcome(finished))
+            job_results.append(read_job_result(finished))
             continue
         logger.info("fine-tuning %s, %d of %d", job.name, number, len(jobs))
-        outcomes.append(run_job(job, task, base, examples, args))
+        job_results.append(run_job(job, task, base, examples, args))
         if args.process_index == 0:
-            write_json(asdict(outcomes[-1]), finished)
-    return outcomes
+            write_json(asdict(job_results[-1]), finished)
+    return job_results
 
 
-def read_outcome(path: Path) -> Outcome:
+def read_job_result(path: Path) -> JobResult:
     """Read what an earlier start of this run has finished."""
     record = json.loads(path.read_text(encoding="utf-8"))
     measurements = [Measurement(**measurement) for measurement in record["measurements"]]
-    return Outcome(Training(**record["training"]), record["selection"], measurements)
+    return JobResult(Training(**record["training"]), record["selection"], measurements)
 
 
-def run_job(job: Job, task: Task, base: Base, examples: Examples, args: TrainingArguments) -> Outcome:
+def run_job(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, args: TrainingArguments) -> JobResult:
     """Fine-tune, on the intermediate task first if there is one, select and test.
 
     Leaves the selected model in `runs/NAME/model`, and predictions with their scores in `predictions/NAME`.
@@ -104,10 +106,10 @@ def run_job(job: Job, task: Task, base: Base, examples: Examples, args: Training
     state = trainer.state
     seconds = sum(record["train_runtime"] for record in state.log_history if "train_loss" in record)  # the last one
     course = Training(job.name, job.seed, state.global_step, state.num_input_tokens_seen, seconds, state.log_history)
-    return Outcome(course, state.best_metric, score_tests(job, task, base, examples, trainer))
+    return JobResult(course, state.best_metric, score_tests(job, task, base, examples, trainer))
 
 
-def score_tests(job: Job, task: Task, base: Base, examples: Examples, trainer: Trainer) -> list[Measurement]:
+def score_tests(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, trainer: Trainer) -> list[Measurement]:
     """Score the trained model on every test set of the job, once."""
     output_dir = Path(trainer.args.output_dir).parents[1]
     measurements = []
@@ -129,11 +131,11 @@ def selected_step(trainer: Trainer) -> int:
     return state.best_global_step if selects else state.global_step
 
 
-def save_models(jobs: Sequence[Job], outcomes: Sequence[Outcome], output_dir: Path) -> None:
+def save_models(jobs: Sequence[Job], job_results: Sequence[JobResult], output_dir: Path) -> None:
     """Copy the model of the seed that is best on dev to where users look for it."""
     best: dict[str, tuple[float, Job]] = {}
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        value = outcome.selection or 0.0
+    for job, job_result in zip(jobs, job_results, strict=True):
+        value = job_result.selection or 0.0
         if job.train and value > best.get(job.model_folder, (-1.0, job))[0]:
             best[job.model_folder] = (value, job)
     for folder, (_, job) in best.items():
@@ -175,16 +177,18 @@ def evaluate_transfer(
     with args.main_process_first(desc="encoding the examples"):
         examples = read_examples(task, base.tokenizer, jobs, transfer_args, selects=args.eval_strategy != "no")
     data = examples.summary() + check_examples(task, examples)
-    other = Path(transfer_args.compare_with) if transfer_args.compare_with else None
-    if other is not None:
-        check_comparable(other, {(task.benchmark, test): part.fingerprint for test, part in examples.test.items()})
+    baseline_file = Path(transfer_args.compare_with) if transfer_args.compare_with else None
+    if baseline_file is not None:
+        check_comparable(
+            baseline_file, {(task.benchmark, test): part.fingerprint for test, part in examples.test.items()}
+        )
     for record in data:
         logger.info(", ".join(f"{name} {value}" for name, value in record.items()))
 
-    outcomes = run_jobs(jobs, task, base, examples, args)
+    job_results = run_jobs(jobs, task, base, examples, args)
     if args.process_index != 0:
         return None
-    save_models(jobs, outcomes, Path(args.output_dir))
+    save_models(jobs, job_results, Path(args.output_dir))
     settings = {
         "checkpoint": asdict(checkpoint_args),
         "transfer": asdict(transfer_args),
@@ -196,8 +200,8 @@ def evaluate_transfer(
         command=command_line(args.hub_token),
         settings=settings,
         data=data,
-        trainings=[outcome.training for outcome in outcomes],
-        measurements=[measurement for outcome in outcomes for measurement in outcome.measurements],
+        trainings=[job_result.training for job_result in job_results],
+        measurements=[measurement for job_result in job_results for measurement in job_result.measurements],
         total_seconds=seconds_since_start(),
     )
-    return with_comparisons(results, Path(args.output_dir), other)
+    return with_comparisons(results, Path(args.output_dir), baseline_file)

@@ -15,7 +15,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from weam.metrics import mlqa_score, squad_score
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.transfer.tasks.answer_spans import (
     Question,
     Windows,
@@ -87,7 +87,7 @@ class QuestionTask(Task):
         predicted = best_spans(start_logits, end_logits, encoded, examples, self.windows)
         rule = self.scorer(language)
         scores = [rule(text, question.answers) for text, question in zip(predicted, examples, strict=True)]
-        metrics = {name: Ratio.mean([score[name] for score in scores]) for name in ("exact_match", "f1")}
+        metrics = {name: ExampleScores.mean([score[name] for score in scores]) for name in ("exact_match", "f1")}
         answers = [{"id": question.id, "text": text} for text, question in zip(predicted, examples, strict=True)]
         return Scored(metrics, answers)
 

@@ -11,7 +11,7 @@ import numpy as np
 from datasets import Dataset
 from seqeval.metrics.sequence_labeling import get_entities
 
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.transfer.tasks.files import SPLITS
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
 
@@ -50,7 +50,7 @@ class PANX(TaggingTask):
         counts = [entity_counts(tags, sentence.tags) for tags, sentence in zip(predicted, examples, strict=True)]
         right = np.array([2.0 * count.right for count in counts])
         entities = np.array([float(count.predicted + count.gold) for count in counts])
-        return Scored({"f1": Ratio(right, entities)}, predicted)
+        return Scored({"f1": ExampleScores(right, entities)}, predicted)
 
 
 @dataclass(frozen=True)

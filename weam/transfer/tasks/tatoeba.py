@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from weam.metrics import retrieved
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.sentence_vectors import layer_vectors
 from weam.storage import numbered_lines
 from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files
@@ -104,7 +104,7 @@ def score_retrieval(
     """Score retrieval in both directions at a layer: `accuracy` seeks English, `accuracy_from_english` starts there."""
     english, other = (side[layer - 1] for side in _sides(encoder, tokenizer, pairs))
     to_english, from_english = retrieved(other, english), retrieved(english, other)
-    metrics = {"accuracy": Ratio.mean(to_english), "accuracy_from_english": Ratio.mean(from_english)}
+    metrics = {"accuracy": ExampleScores.mean(to_english), "accuracy_from_english": ExampleScores.mean(from_english)}
     hits = [
         {"to English": bool(to), "from English": bool(back)} for to, back in zip(to_english, from_english, strict=True)
     ]

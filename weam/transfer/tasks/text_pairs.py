@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.transfer.tasks.task import RowTask, check_label, check_text
 
 
@@ -59,4 +59,4 @@ class TextPairTask(RowTask):
         """Count right classes; `outputs` holds (N, C) logits."""
         predicted = [self.labels[number] for number in outputs[0].argmax(axis=-1)]
         right = [label == pair.label for label, pair in zip(predicted, examples, strict=True)]
-        return Scored({"accuracy": Ratio.mean(right)}, predicted)
+        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from datasets import Dataset
 
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.storage import numbered_lines
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
 from weam.transfer.tasks.task import check_label
@@ -84,4 +84,4 @@ class UDPOS(TaggingTask):
             for tags, sentence in zip(predicted, examples, strict=True)
         ]
         words = [len(sentence.words) for sentence in examples]
-        return Scored({"accuracy": Ratio(np.array(right, float), np.array(words, float))}, predicted)
+        return Scored({"accuracy": ExampleScores(np.array(right, float), np.array(words, float))}, predicted)

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMultipleChoice, PreTrainedTokenizerBase
 
-from weam.scores import Ratio, Scored
+from weam.scores import ExampleScores, Scored
 from weam.transfer.tasks.task import ENGLISH, PaddedBatch, RowTask, check_label, check_text
 
 QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a result?"}  # COPA's own wording
@@ -100,4 +100,4 @@ class XCOPA(RowTask):
         """Count right choices; `outputs` holds (N, 2) logits."""
         predicted = [CHOICES[number] for number in outputs[0].argmax(axis=-1)]
         right = [label == example.label for label, example in zip(predicted, examples, strict=True)]
-        return Scored({"accuracy": Ratio.mean(right)}, predicted)
+        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
