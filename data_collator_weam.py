@@ -1,11 +1,12 @@
-"""Masks sentence pairs and points every piece at its translation: features -> batch.
+"""Masks sentence pairs and points every token at its translation: features -> batch.
 
-Self-contained (numpy, torch, transformers). It does not find links (`weam/alignment/aligner.py` does) and has no random
+Self-contained (numpy, torch, transformers). It does not find links (`weam/alignment` does) and has no random
 generator: everything drawn is a hash of (seed, epoch, example id, position), so a batch does not depend on its
 neighbours, on the worker or process that made it, or on an interruption.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,8 +15,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
-MASK_SHARE, RANDOM_SHARE = 0.8, 0.1  # of the masked pieces; the rest is kept (Devlin et al. 2019)
-DRAW_MASK, DRAW_REPLACEMENT, DRAW_PIECE, DRAW_LINK = range(4)  # independent draws for one position
+MASK_SHARE, RANDOM_SHARE = 0.8, 0.1  # of the masked tokens; the rest is kept (Devlin et al. 2019)
+DRAW_MASK, DRAW_REPLACEMENT, DRAW_TOKEN, DRAW_LINK = range(4)  # independent draws for one position
 
 
 def hash_uniform(*keys: np.ndarray | int) -> np.ndarray:
@@ -36,32 +37,79 @@ def hash_uniform(*keys: np.ndarray | int) -> np.ndarray:
     return (state >> np.uint64(11)) * 2.0**-53
 
 
-class DataCollatorForWordExchange:
-    """Makes the batches of `BertForWEAMPreTraining`.
+@dataclass(frozen=True)
+class PairTemplate:
+    """How a tokenizer joins two sentences.
 
-    A feature has `id` (int), `source_ids`, `target_ids` (piece ids, no special tokens), `links` (pairs of
+    Attributes:
+        before: special tokens before the first sentence.
+        between: special tokens between the two.
+        after: special tokens after the second.
+        types: the `token_type_ids` of special tokens before, first sentence, special tokens between, second sentence,
+            special tokens after, each as long as what it is of, a sentence's of length 1; None: it gives none.
+    """
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    types: tuple[tuple[int, ...], ...] | None
+
+    @property
+    def special_tokens(self) -> int:
+        """How many special tokens a pair has."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "PairTemplate":
+        """Read the template off a pair that the tokenizer has joined.
+
+        Raises:
+            ValueError: the tokenizer is slow, and does not tell which sentence a token is of.
+        """
+        if not tokenizer.is_fast:
+            raise ValueError(f"{type(tokenizer).__name__} is a slow tokenizer; pairs are joined by fast ones only")
+        encoded = tokenizer("a", "a")
+        sides = encoded.sequence_ids(0)
+        first, second = ([place for place, side in enumerate(sides) if side == number] for number in (0, 1))
+        cuts = (0, first[0], first[-1] + 1, second[0], second[-1] + 1, len(sides))
+        parts = [slice(start, end) for start, end in zip(cuts, cuts[1:], strict=False)]
+        before, _, between, _, after = (tuple(encoded["input_ids"][part]) for part in parts)
+        types = None
+        if "token_type_ids" in encoded:
+            types = tuple(tuple(encoded["token_type_ids"][part]) for part in parts)
+            types = (types[0], types[1][:1], types[2], types[3][:1], types[4])
+        return cls(before, between, after, types)
+
+
+class DataCollatorForWordExchange:
+    """Makes the batches of models for WEAM pre-training.
+
+    A feature has `id` (int), `source_ids`, `target_ids` (token ids, no special tokens), `links` (pairs of
     source position, target position, counted from 0 within each side) and may have `epoch` (int), which overrides
     the collator's: held-out pairs keep their masks throughout a training.
 
     A batch has, all (B, L) int64:
-        input_ids: `[CLS] source [SEP] target [SEP]`, a share `mlm_probability` of the pieces masked; of these 80 %
-            become [MASK], 10 % a random piece, 10 % stay.
-        attention_mask: 1 for real pieces, 0 for padding.
-        token_type_ids: 0 up to the first [SEP], 1 for the target and its [SEP].
-        labels: the original piece where it was masked, -100 elsewhere.
-        aligned_positions: the position in the same row of one aligned piece of the other language, -1 without a link;
+        input_ids: pairs joined as the tokenizer joins them, like `[CLS] source [SEP] target [SEP]`, padded on the
+            right; a share `mlm_probability` of the tokens that are not special masked; of these 80 % become the mask
+            token, 10 % a random token, 10 % stay.
+        attention_mask: 1 for tokens, 0 for padding.
+        token_type_ids: as the tokenizer gives them, such as 0 for source and 1 for target; only where it does.
+        labels: the original token where it was masked, -100 elsewhere.
+        aligned_positions: the position in the same row of one aligned token of the other language, -1 without a link;
             where there are several, one is drawn.
+        sequence_ids: on request, the sentence of each token: 0 source, 1 target, -1 special tokens and padding.
 
     Args:
-        tokenizer: gives the special pieces and the vocabulary.
-        mlm_probability: share of pieces to mask, 0 to 1.
-        max_length: longest row allowed, special pieces included.
+        tokenizer: fast; gives the template, the special tokens and the vocabulary.
+        mlm_probability: share of tokens to mask, 0 to 1.
+        max_length: longest row allowed, special tokens included.
         pad_to_multiple_of: rounds L up.
         seed: another seed, other masks.
+        return_sequence_ids: for objectives that encode the sentences of a pair apart.
 
     Raises:
-        ValueError: the tokenizer lacks a special piece, or a probability is outside 0..1; on a call, a feature is
-            longer than `max_length` or links a piece that it does not have.
+        ValueError: the tokenizer lacks a special token or is slow, or a probability is outside 0..1; on a call, a
+            feature is longer than `max_length` or links a token that it does not have.
     """
 
     def __init__(
@@ -71,20 +119,23 @@ class DataCollatorForWordExchange:
         max_length: int = 128,
         pad_to_multiple_of: int | None = None,
         seed: int = 42,
+        return_sequence_ids: bool = False,
     ) -> None:
         """See the class."""
-        for name in ("cls_token", "sep_token", "mask_token", "pad_token"):
+        for name in ("mask_token", "pad_token"):
             if tokenizer.special_tokens_map.get(name) is None:
-                raise ValueError(f"the tokenizer has no {name}; masked pre-training needs one of a BERT checkpoint")
+                raise ValueError(f"the tokenizer has no {name}; masked pre-training needs one of a masked model")
         if not 0 <= mlm_probability <= 1:
             raise ValueError(f"mlm_probability is {mlm_probability}; give a share from 0 to 1")
         self.tokenizer = tokenizer
+        self.template = PairTemplate.of(tokenizer)
         self.mlm_probability = mlm_probability
         self.max_length = max_length
         self.pad_to_multiple_of = pad_to_multiple_of or 1
         self.seed = seed
+        self.return_sequence_ids = return_sequence_ids
         special = set(tokenizer.all_special_ids)
-        self.ordinary_pieces = np.array([piece for piece in range(len(tokenizer)) if piece not in special])
+        self.ordinary_tokens = np.array([token for token in range(len(tokenizer)) if token not in special])
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # loader workers see what the trainer sets
 
     def set_epoch(self, epoch: int) -> None:
@@ -93,55 +144,71 @@ class DataCollatorForWordExchange:
 
     def __call__(self, features: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Collate features into one batch; the class docstring lists the keys."""
-        source_lengths = np.array([len(feature["source_ids"]) for feature in features])  # (B,)
-        target_lengths = np.array([len(feature["target_ids"]) for feature in features])  # (B,)
-        real = self._real(features, source_lengths + target_lengths + 3)  # (B, L) bool
+        lengths = np.array([[len(f["source_ids"]), len(f["target_ids"])] for f in features])  # (B, 2)
+        real = self._real(features, lengths.sum(axis=1) + self.template.special_tokens)  # (B, L) bool
+        starts = self._starts(lengths)  # (B, 2)
         positions = np.arange(real.shape[1])[None, :]  # (1, L)
+        sequence_ids = self._sequence_ids(positions, starts, lengths)  # (B, L)
         originals = self._originals(features, real)  # (B, L)
-
-        source_end = source_lengths[:, None] + 1  # the first [SEP]
-        is_piece = real & (positions > 0) & (positions != source_end)
-        is_piece &= positions != source_end + target_lengths[:, None] + 1
         ids = np.array([feature["id"] for feature in features])[:, None]  # (B, 1)
         default_epoch = int(self._epoch[0])
         epochs = np.array([feature.get("epoch", default_epoch) for feature in features])[:, None]
         draw = _Draw(self.seed, epochs, ids)
 
-        masked = is_piece & (draw(positions, DRAW_MASK) < self.mlm_probability)
+        masked = (sequence_ids >= 0) & (draw(positions, DRAW_MASK) < self.mlm_probability)
         batch = {
             "input_ids": np.where(masked, self._replacements(originals, positions, draw), originals),
             "attention_mask": real,
-            "token_type_ids": real & (positions > source_end),
             "labels": np.where(masked, originals, IGNORED),
-            "aligned_positions": _aligned_positions(features, (source_lengths, target_lengths), real.shape[1], draw),
+            "aligned_positions": _aligned_positions(features, starts, lengths, draw, real.shape[1]),
         }
+        if self.template.types is not None:
+            batch["token_type_ids"] = self._token_types(real, lengths)
+        if self.return_sequence_ids:
+            batch["sequence_ids"] = sequence_ids
         return {key: torch.from_numpy(values.astype(np.int64)) for key, values in batch.items()}
 
     def _real(self, features: Sequence[dict[str, Any]], lengths: np.ndarray) -> np.ndarray:
-        """Return (B, L) bool: True for pieces, False for padding."""
+        """Return (B, L) bool: True for tokens, False for padding."""
         longest = int(lengths.max())
         if longest > self.max_length:
             feature = features[int(lengths.argmax())]
             raise ValueError(
-                f"pair {feature['id']} takes {longest} pieces with special ones, max_length is {self.max_length}; "
+                f"pair {feature['id']} takes {longest} tokens with special ones, max_length is {self.max_length}; "
                 "encode the features with the collator's max_length"
             )
         padded = -(-longest // self.pad_to_multiple_of) * self.pad_to_multiple_of
         return np.arange(padded)[None, :] < lengths[:, None]
 
+    def _starts(self, lengths: np.ndarray) -> np.ndarray:
+        """Return (B, 2) the positions of the first tokens of source and target."""
+        source = np.full(len(lengths), len(self.template.before))
+        return np.stack([source, source + lengths[:, 0] + len(self.template.between)], axis=1)
+
+    def _sequence_ids(self, positions: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return (B, L) 0 for tokens of the source, 1 for those of the target, -1 elsewhere."""
+        is_source, is_target = (
+            (positions >= starts[:, [side]]) & (positions < (starts + lengths)[:, [side]]) for side in (0, 1)
+        )
+        return np.where(is_source, 0, np.where(is_target, 1, -1))
+
     def _originals(self, features: Sequence[dict[str, Any]], real: np.ndarray) -> np.ndarray:
         """Return (B, L) the joined pairs before masking."""
-        first, separator = [self.tokenizer.cls_token_id], [self.tokenizer.sep_token_id]
-        joined = [(first, f["source_ids"], separator, f["target_ids"], separator) for f in features]
-        originals = np.full(real.shape, self.tokenizer.pad_token_id, dtype=np.int64)
-        originals[real] = np.fromiter(chain.from_iterable(chain.from_iterable(joined)), np.int64, int(real.sum()))
-        return originals
+        before, between, after = self.template.before, self.template.between, self.template.after
+        joined = [(before, f["source_ids"], between, f["target_ids"], after) for f in features]
+        return _filled(real, self.tokenizer.pad_token_id, chain.from_iterable(joined))
+
+    def _token_types(self, real: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return (B, L) the types that the tokenizer gives."""
+        before, source, between, target, after = self.template.types
+        joined = [(before, source * m, between, target * n, after) for m, n in lengths.tolist()]
+        return _filled(real, self.tokenizer.pad_token_type_id, chain.from_iterable(joined))
 
     def _replacements(self, originals: np.ndarray, positions: np.ndarray, draw: "_Draw") -> np.ndarray:
-        """Return (B, L) what each piece becomes if it is masked."""
+        """Return (B, L) what each token becomes if it is masked."""
         share = draw(positions, DRAW_REPLACEMENT)
-        drawn = (draw(positions, DRAW_PIECE) * len(self.ordinary_pieces)).astype(np.int64)
-        replaced = np.where(share < MASK_SHARE + RANDOM_SHARE, self.ordinary_pieces[drawn], originals)
+        drawn = (draw(positions, DRAW_TOKEN) * len(self.ordinary_tokens)).astype(np.int64)
+        replaced = np.where(share < MASK_SHARE + RANDOM_SHARE, self.ordinary_tokens[drawn], originals)
         return np.where(share < MASK_SHARE, self.tokenizer.mask_token_id, replaced)
 
 
@@ -159,10 +226,17 @@ class _Draw:
         return hash_uniform(seed, epochs[rows, 0], ids[rows, 0], positions, DRAW_LINK, partners)  # (links,)
 
 
+def _filled(real: np.ndarray, padding: int, parts: Iterable[Sequence[int]]) -> np.ndarray:
+    """Return (B, L) the parts one after the other, row by row, where `real` is, and padding elsewhere."""
+    filled = np.full(real.shape, padding, dtype=np.int64)
+    filled[real] = np.fromiter(chain.from_iterable(parts), np.int64, int(real.sum()))
+    return filled
+
+
 def _aligned_positions(
-    features: Sequence[dict[str, Any]], lengths: tuple[np.ndarray, np.ndarray], width: int, draw: _Draw
+    features: Sequence[dict[str, Any]], starts: np.ndarray, lengths: np.ndarray, draw: _Draw, width: int
 ) -> np.ndarray:
-    """Return (B, L) for each piece the position of one aligned piece, -1 without."""
+    """Return (B, L) for each token the position of one aligned token, -1 without."""
     aligned = np.full(len(features) * width, -1, dtype=np.int64)
     counts = [len(feature["links"]) for feature in features]
     flat = chain.from_iterable(chain.from_iterable(feature["links"] for feature in features))
@@ -170,7 +244,7 @@ def _aligned_positions(
     rows = np.repeat(np.arange(len(features)), counts)  # (K,)
     _check_links(features, links, rows, lengths)
 
-    source, target = links[:, 0] + 1, links[:, 1] + lengths[0][rows] + 2  # [CLS] before, [SEP] between
+    source, target = (links + starts[rows]).T  # (K,), (K,) in the joined row
     rows, positions, partners = np.tile(rows, 2), np.append(source, target), np.append(target, source)  # (2K,)
     cells = rows * width + positions
     order = np.lexsort((draw.for_links(rows, positions, partners), cells))
@@ -179,14 +253,12 @@ def _aligned_positions(
     return aligned.reshape(len(features), width)
 
 
-def _check_links(
-    features: Sequence[dict[str, Any]], links: np.ndarray, rows: np.ndarray, lengths: tuple[np.ndarray, np.ndarray]
-) -> None:
-    limits = np.stack([lengths[0][rows], lengths[1][rows]], axis=1)  # (K, 2)
+def _check_links(features: Sequence[dict[str, Any]], links: np.ndarray, rows: np.ndarray, lengths: np.ndarray) -> None:
+    limits = lengths[rows]  # (K, 2)
     outside = ((links < 0) | (links >= limits)).any(axis=1)
     if outside.any():
         worst = int(outside.argmax())
         raise ValueError(
-            f"pair {features[rows[worst]]['id']} links pieces {links[worst].tolist()} but its sides have "
-            f"{limits[worst].tolist()} pieces; positions count from 0 within each side"
+            f"pair {features[rows[worst]]['id']} links tokens {links[worst].tolist()} but its sides have "
+            f"{limits[worst].tolist()} tokens; positions count from 0 within each side"
         )

@@ -1,4 +1,4 @@
-"""Continue the pre-training of a multilingual BERT on word-aligned bitext.
+"""Continue the pre-training of a multilingual encoder on word-aligned bitext.
 
     accelerate launch run_pretraining.py recipes/quickstart.yaml
     accelerate launch run_pretraining.py recipes/paper.yaml --train_file en-de=corpus.tsv.gz --output_dir OUT
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
-from transformers import BertPreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
 from weam.cards.card import write_model_card
 from weam.cards.publish import create_repository, push_model
-from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
+from weam.checkpoint import LoadedModel, add_adapters, check_length, check_vocabulary, load_tokenizer, merge_adapters
 from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
     Arguments,
@@ -40,7 +40,7 @@ from weam.pretraining.held_out import (
     write_held_out,
 )
 from weam.pretraining.mixture import mix_language_pairs
-from weam.pretraining.objectives import BertForWordAlignment, Objective
+from weam.pretraining.objectives import Objective, WordAlignment
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
 from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
 from weam.runs import (
@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> None:
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
+    check_length(loaded.model, bitext_args.max_length)
     model_args.head_warmup_steps = head_warmup_steps(model_args, loaded)  # results say what it came to
     gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     with args.main_process_first(desc="preparing the bitext"):
@@ -87,7 +88,12 @@ def main(argv: list[str] | None = None) -> None:
     key = unchanging(arguments, loaded, language_pairs)
     check_settings(key, Path(args.output_dir) / SETTINGS_FILE, is_main=args.process_index == 0)
     collator = DataCollatorForWordExchange(
-        tokenizer, bitext_args.mlm_probability, bitext_args.max_length, bitext_args.pad_to_multiple_of, args.seed
+        tokenizer,
+        bitext_args.mlm_probability,
+        bitext_args.max_length,
+        bitext_args.pad_to_multiple_of,
+        args.seed,
+        return_sequence_ids=model_args.system.encodes_apart,
     )
 
     model = loaded.model.to(args.device)
@@ -96,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     save_weights(trainer, model_args.system, Path(args.output_dir))
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
-        saved = model_args.system.model_class.from_pretrained(args.output_dir, config=model.config).to(args.device)
+        saved = type(loaded.model).from_pretrained(args.output_dir, config=model.config).to(args.device)
         after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
@@ -119,7 +125,7 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
         from_scratch=args.model_name_or_path is None,
     )
     check_vocabulary(loaded.model, tokenizer)
-    if isinstance(loaded.model, BertForWordAlignment):
+    if isinstance(loaded.model, WordAlignment):
         loaded.model.freeze_reference(tokenizer)
     return tokenizer, loaded
 
@@ -153,7 +159,7 @@ def unchanging(
 
 
 def score_before(
-    model: BertPreTrainedModel,
+    model: PreTrainedModel,
     collator: DataCollatorForWordExchange,
     language_pairs: dict[str, LanguagePair],
     args: TrainingArguments,
@@ -171,7 +177,7 @@ def score_before(
 
 
 def train(
-    model: BertPreTrainedModel,
+    model: PreTrainedModel,
     collator: DataCollatorForWordExchange,
     language_pairs: dict[str, LanguagePair],
     arguments: Arguments,
@@ -201,12 +207,12 @@ def save_weights(trainer: Trainer, system: Objective, folder: Path) -> None:
     """Save the trained model and its tokenizer; adapters are merged first. Every process calls this."""
     trainer.model = merge_adapters(trainer.model)
     trainer.save_model(str(folder))
-    if system.stock_class is not None and trainer.args.process_index == 0:
-        save_as_stock(folder, system.stock_class)
+    if system.auto_class is not None and trainer.args.process_index == 0:
+        save_as_stock(folder, system.auto_class)
 
 
 def score(
-    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair]
+    model: PreTrainedModel, collator: DataCollatorForWordExchange, language_pairs: dict[str, LanguagePair]
 ) -> list[HeldOutScores]:
     """Score the held-out pairs of every language pair."""
     progress = tqdm(language_pairs.values(), desc="scoring held-out pairs", unit=" language pairs")

@@ -127,9 +127,9 @@ def test_padding_to_a_multiple(tokenizer):
 
 
 def test_what_does_not_fit_is_refused(tokenizer):
-    with pytest.raises(ValueError, match="pair 1 takes 8 pieces .* max_length is 7"):
+    with pytest.raises(ValueError, match="pair 1 takes 8 tokens .* max_length is 7"):
         DataCollatorForWordExchange(tokenizer, max_length=7)([SHORT, PAIR])
-    with pytest.raises(ValueError, match=r"pair 2 links pieces \[0, 1\] but its sides have \[1, 1\]"):
+    with pytest.raises(ValueError, match=r"pair 2 links tokens \[0, 1\] but its sides have \[1, 1\]"):
         DataCollatorForWordExchange(tokenizer)([PAIR, {**SHORT, "links": [[0, 1]]}])
     with pytest.raises(ValueError, match="mlm_probability is 1.5"):
         DataCollatorForWordExchange(tokenizer, mlm_probability=1.5)

@@ -40,7 +40,7 @@ class LoraArguments:
     lora_r: int = option(16, "Rank of the adapters.")
     lora_alpha: int = option(32, "Scale of the adapters, over their rank.")
     lora_dropout: float = option(0.05, "Dropout in the adapters.")
-    lora_target_modules: list[str] = option(["query", "value"], "Linear layers that get adapters.")
+    lora_target_modules: list[str] = option([], "Linear layers that get adapters. None: query and value.")
 
     @property
     def lora(self) -> LoraSettings:

@@ -11,28 +11,51 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModel,
     AutoTokenizer,
+    CamembertConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    RobertaConfig,
+    XLMRobertaConfig,
+    XLMRobertaXLConfig,
+    XmodConfig,
 )
 
 from modeling_weam import drawn_encoder_weights
+from weam.families import FAMILIES, check_is_encoder
 
 logger = logging.getLogger("weam")
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights
 NAMES_SHOWN = 3
-TIED_LAYERS = ("word_embeddings", "decoder", "cls")  # share, or feed, the matrix of the embeddings
+HEADS = tuple(family.head for family in FAMILIES.values())
+# What shares, or feeds, the matrix of the embeddings.
+TIED_LAYERS = ("word_embeddings", "tok_embeddings", "decoder", "cls", "lm_head", "head")
+# What adapters are put on unless layers are named: query and value, by the names that kinds of models have for them.
+ATTENTION_LAYERS = (
+    ("query", "value"),
+    ("query_proj", "value_proj"),
+    ("q_proj", "v_proj"),
+    ("q_lin", "v_lin"),
+    ("Wqkv",),
+)
+POSITIONS_PAST_PADDING = (RobertaConfig, XLMRobertaConfig, XLMRobertaXLConfig, XmodConfig, CamembertConfig)
+LAYER = re.compile(r"\blayers?\.[0-9]+\.")  # in names of weights
 
 
 @dataclass(frozen=True)
 class LoraSettings:
-    """Low-rank adapters (Hu et al. 2022): rank, scale over rank, dropout and the linear layers that get them."""
+    """Low-rank adapters (Hu et al. 2022): rank, scale over rank, dropout and the linear layers that get them.
+
+    Without layers, query and value of the attention get them, whatever they are called.
+    """
 
     rank: int
     alpha: int
@@ -44,11 +67,11 @@ def load_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase
     """Load a fast tokenizer that can mask.
 
     Raises:
-        ValueError: there is no tokenizer, it is slow, or it has no mask piece.
+        ValueError: there is no tokenizer, it is slow, or it has no mask token.
     """
     tokenizer = load_fast_tokenizer(name, revision)
     if tokenizer.mask_token is None:
-        raise ValueError(f"the tokenizer of {name} has no mask piece; masked pre-training needs one, like [MASK]")
+        raise ValueError(f"the tokenizer of {name} has no mask token; masked pre-training needs one, like [MASK]")
     return tokenizer
 
 
@@ -95,7 +118,7 @@ class LoadedModel:
     @property
     def lacks_trained_head(self) -> bool:
         """Whether the checkpoint had no head that predicts words from the layer that is now the highest."""
-        return self.is_cut or any(name.startswith("cls.predictions.transform") for name in self.drawn)
+        return self.is_cut or any(name.startswith(HEADS) for name in self.drawn)
 
 
 def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> str:
@@ -130,7 +153,7 @@ def load_weights(kind: type[PreTrainedModel], name: str, **options: object) -> L
     _check_weights(model, report, name)
     drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
-    is_cut = any("encoder.layer." in key for key in report["unexpected_keys"])
+    is_cut = any(map(LAYER.search, report["unexpected_keys"]))
     return LoadedModel(model, weights_fingerprint(model, drawn), modules, is_cut=is_cut)
 
 
@@ -163,9 +186,17 @@ def read_config(name: str, revision: str, num_hidden_layers: int | None = None) 
     """Read the config of a checkpoint, of which only the lowest layers may be wanted.
 
     Raises:
-        ValueError: it has fewer layers than are wanted.
+        ValueError: the installed transformers does not know the architecture, it is no encoder, or it has fewer layers
+            than are wanted.
     """
+    kind = PretrainedConfig.get_config_dict(name, revision=revision)[0].get("model_type")
+    if kind not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{name} is of model_type {kind!r}, which transformers {transformers.__version__} does not have; install a "
+            "version that has it, or give another checkpoint"
+        )
     config = AutoConfig.from_pretrained(name, revision=revision)
+    check_is_encoder(config, name)
     if num_hidden_layers is not None:
         if not 1 <= num_hidden_layers <= config.num_hidden_layers:
             raise ValueError(
@@ -207,16 +238,26 @@ def load_with_head(
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuse a tokenizer whose pieces the model has no embeddings for.
+    """Refuse a tokenizer whose tokens the model has no embeddings for.
 
     Raises:
-        ValueError: the tokenizer has more pieces than the model.
+        ValueError: the tokenizer has more tokens than the model.
     """
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {len(tokenizer)} pieces, the model embeds {model.config.vocab_size}; "
+            f"the tokenizer has {len(tokenizer)} tokens, the model embeds {model.config.vocab_size}; "
             "give the checkpoint's own tokenizer"
         )
+
+
+def longest_input(config: PretrainedConfig) -> int:
+    """Return how many tokens a model has positions for; those of RoBERTa and its kin begin past that of padding.
+
+    >>> longest_input(AutoConfig.for_model("xlm-roberta", max_position_embeddings=514))
+    512
+    """
+    unused = config.pad_token_id + 1 if isinstance(config, POSITIONS_PAST_PADDING) else 0
+    return config.max_position_embeddings - unused
 
 
 def check_length(model: PreTrainedModel, max_length: int) -> None:
@@ -225,7 +266,7 @@ def check_length(model: PreTrainedModel, max_length: int) -> None:
     Raises:
         ValueError: they may be longer.
     """
-    positions = model.config.max_position_embeddings
+    positions = longest_input(model.config)
     if max_length > positions:
         raise ValueError(f"--max_length is {max_length}, and the model has {positions} positions; give less")
 
@@ -237,24 +278,39 @@ def add_adapters(model: PreTrainedModel, settings: LoraSettings, trained: Sequen
         ValueError: a target shares its weights with the embeddings, so that merging would change the other copy's
             meaning, or is the name of no layer.
     """
-    tied = [target for target in settings.target_modules if any(part in TIED_LAYERS for part in target.split("."))]
+    layers = [name for name, _ in model.named_modules()]
+    targets = settings.target_modules or _attention_layers(layers)
+    tied = [target for target in targets if any(part in TIED_LAYERS for part in target.split("."))]
     if tied:
         raise ValueError(
             f"adapters on {tied} would corrupt the model when merged: that matrix is tied to the embeddings; "
             "choose layers of the encoder, like query value"
         )
-    layers = [name for name, _ in model.named_modules()]
-    unknown = [x for x in settings.target_modules if not any(f".{name}".endswith(f".{x}") for name in layers)]
+    unknown = [target for target in targets if not _has_layer(layers, target)]
     if unknown:
         raise ValueError(f"the model has no layers named {unknown} to adapt; give names like query value")
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=list(settings.target_modules),
+        target_modules=list(targets),
         modules_to_save=list(trained) or None,
     )
     return get_peft_model(model, config)
+
+
+def _attention_layers(layers: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the query and value layers of a model, the names of whose layers are given."""
+    for targets in ATTENTION_LAYERS:
+        if all(_has_layer(layers, target) for target in targets):
+            return targets
+    raise ValueError(
+        f"the model has no layers named like {ATTENTION_LAYERS}; say with --lora_target_modules which get adapters"
+    )
+
+
+def _has_layer(layers: Collection[str], target: str) -> bool:
+    return any(f".{name}".endswith(f".{target}") for name in layers)
 
 
 def merge_adapters(model: PreTrainedModel | PeftModel) -> PreTrainedModel:

@@ -18,8 +18,8 @@ from safetensors.torch import load_model
 from torch import nn
 from torch.utils.data import Sampler
 from transformers import (
-    BertForMaskedLM,
     EvalPrediction,
+    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -238,7 +238,7 @@ class HeadWarmup:
 
 
 def warm_up_head(
-    model: BertForMaskedLM,
+    model: PreTrainedModel,
     args: TrainingArguments,
     collator: DataCollatorForWordExchange,
     train_dataset: Dataset,
@@ -261,9 +261,9 @@ def warm_up_head(
         report_to="none",
         run_name="head warm-up",
     )
-    model.bert.requires_grad_(False)
+    model.base_model.requires_grad_(False)
     WEAMTrainer(model, warmup_args, collator, train_dataset).train()
-    model.bert.requires_grad_(True)
+    model.base_model.requires_grad_(True)
 
 
 def run_training(trainer: Trainer, checkpoint: Path | None) -> None:

@@ -2,11 +2,12 @@
 
     python -m benchmarks.speed
 
-Three comparisons, all at the shape of mBERT (12 layers of 768, 119,547 pieces) unless told otherwise:
+Four comparisons, all at the shape of mBERT (12 layers of 768, 119,547 pieces) unless told otherwise:
     step: one batch of full rows; time, and the memory that comes on top of parameters, gradients and optimiser state.
     bitext: pairs of uneven lengths through the Trainer; pieces of the sentences per second, beside transformers' own
         example recipe (the pair as one row, padded to 128), and beside that recipe with batches grouped by length.
     growth: one batch, with its length, vocabulary and mask rate varied one at a time.
+    families: as step, for every family of models, with the 250,002 tokens of XLM-R.
 
 Every measurement runs in a process of its own; contenders take turns, and ratios are of medians. Memory is measured in
 a run by itself, on a processor with an allocator that gives back what is freed: glibc keeps it otherwise, and what it
@@ -35,11 +36,12 @@ from benchmarks.processes import in_a_fresh_process
 from benchmarks.speed.collator import encoded_pairs
 from benchmarks.speed.step import CONTENDERS, STOCK, Data, Measured, Shape, measure_step
 from benchmarks.speed.training import RECIPES, measure_training
+from weam.families import FAMILIES
 
 MASK_RATES = (0.15, 0.3, 0.45)
 LENGTHS = (32, 64, 128, 256)
 VOCABULARIES = (30_522, 119_547, 250_002)
-PARTS = ("step", "bitext", "growth")
+PARTS = ("step", "bitext", "growth", "families")
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,13 @@ def measure_all(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Row]]
     features = encoded_pairs(arguments.data_dir, 20_000, BertTokenizer(vocab=str(vocabulary), do_lower_case=False))
     data, settings = (features, vocabulary), (arguments.rounds, arguments.steps)
     shape = Shape(arguments.layers, 119_547, arguments.batch_size, 128, 0.3)
+    families = [replace(shape, vocabulary=VOCABULARIES[-1], family=family) for family in FAMILIES]
     small = replace(shape, layers=arguments.layers // 3, batch_size=arguments.batch_size // 4)
     plans = {
         "step": ([shape], list(CONTENDERS)),
         "bitext": ([shape], list(RECIPES)),
         "growth": (list(conditions(small)), [STOCK, "WEAM"]),
+        "families": (families, [STOCK, "WEAM"]),
     }
     for part in arguments.parts:
         shapes, contenders = plans[part]

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch import nn
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+from transformers import AutoConfig, AutoModelForMaskedLM, BertTokenizer
 
 from benchmarks.processes import process_status
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining
 from weam.alignment.symmetrization import Links
-from weam.pretraining.features import SPECIAL_PIECES, encode_pairs
+from weam.families import FAMILIES
+from weam.pretraining.features import encode_pairs
 
 STOCK = "stock masked language model"
 CONTENDERS: dict[str, dict[str, Any] | None] = {
@@ -23,6 +23,8 @@ CONTENDERS: dict[str, dict[str, Any] | None] = {
     "WEAM": {"exchange": "target"},
     "WEAM, representation exchange": {"exchange": "representation"},
 }
+
+SPECIAL_TOKENS = 3  # [CLS] source [SEP] target [SEP]
 
 Example = dict[str, Any]
 Data = tuple[list[Example], Path]
@@ -37,6 +39,7 @@ class Shape:
     batch_size: int
     length: int
     mask_rate: float
+    family: str = "bert"
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,13 @@ class Measured:
 
 def make_model(contender: str, shape: Shape, device: torch.device) -> nn.Module:
     """Build a contender with random weights, as it trains (dropout included)."""
-    sizes = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
-    config = BertConfig(vocab_size=shape.vocabulary, num_hidden_layers=shape.layers, **sizes)
+    sizes = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "pad_token_id": 0}
+    config = AutoConfig.for_model(shape.family, vocab_size=shape.vocabulary, num_hidden_layers=shape.layers, **sizes)
     settings = CONTENDERS[contender]
     if settings is None:
-        return BertForMaskedLM(config).to(device).train()
+        return AutoModelForMaskedLM.from_config(config).to(device).train()
     config.weam = settings
-    return BertForWEAMPreTraining(config).to(device).train()
+    return FAMILIES[shape.family].pre_training(config).to(device).train()
 
 
 def full_rows(features: list[Example], shape: Shape) -> list[Example]:
@@ -65,12 +68,12 @@ def full_rows(features: list[Example], shape: Shape) -> list[Example]:
     rows: list[Example] = [{"id": row, "source_ids": [], "target_ids": []} for row in range(shape.batch_size)]
     links: list[Links] = [[] for _ in rows]
     for row, own in zip(rows, links, strict=True):
-        while len(row["source_ids"]) + len(row["target_ids"]) < shape.length - SPECIAL_PIECES:
+        while len(row["source_ids"]) + len(row["target_ids"]) < shape.length - SPECIAL_TOKENS:
             pair, sides = next(drawn), (len(row["source_ids"]), len(row["target_ids"]))
             own += [(i + sides[0], j + sides[1]) for i, j in pair["links"]]
             row["source_ids"] += pair["source_ids"]
             row["target_ids"] += pair["target_ids"]
-    return encode_pairs(pa.Table.from_pylist(rows), links, shape.length).to_pylist()
+    return encode_pairs(pa.Table.from_pylist(rows), links, shape.length, SPECIAL_TOKENS).to_pylist()
 
 
 def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torch.Tensor]:
@@ -90,6 +93,8 @@ def measure_step(contender: str, shape: Shape, steps: int, data: Data) -> Measur
     batch = make_batch(shape, data, device)
     if CONTENDERS[contender] is None:
         del batch["aligned_positions"]
+    if shape.family != "bert":
+        del batch["token_type_ids"]
     before = memory(device)
     model = make_model(contender, shape, device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)

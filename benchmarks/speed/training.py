@@ -15,9 +15,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from benchmarks.speed.step import STOCK, Data, Example, Measured, Shape, make_model, now
+from benchmarks.speed.step import SPECIAL_TOKENS, STOCK, Data, Example, Measured, Shape, make_model, now
 from data_collator_weam import DataCollatorForWordExchange
-from weam.pretraining.features import SPECIAL_PIECES
 from weam.trainer import WEAMTrainer
 
 RECIPES = {
@@ -91,7 +90,7 @@ def measure_training(recipe: str, shape: Shape, steps: int, data: Data) -> Measu
         else:
             ours = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)
             trainer = WEAMTrainer(model, args, ours, Dataset.from_list(features))
-            clock = Clock(ours, SPECIAL_PIECES, device)
+            clock = Clock(ours, SPECIAL_TOKENS, device)
             trainer.data_collator = clock
         trainer.add_callback(clock)
         trainer.train()

@@ -72,20 +72,20 @@ def test_features_equal_those_made_one_by_one(pairs, max_length, data):
     table = pa.concat_tables(
         [pa.Table.from_pylist(pairs[:1]), pa.Table.from_pylist(pairs[1:], pa.Table.from_pylist(pairs[:1]).schema)]
     )
-    features = encode_pairs(table, links, max_length)
+    features = encode_pairs(table, links, max_length, special_tokens=3)
     assert features.schema == FEATURES.arrow_schema
     assert features.to_pylist() == [
         slow_feature(pair, pair_links, max_length) for pair, pair_links in zip(pairs, links, strict=True)
     ]
     again = encode_pairs(
-        pa.concat_tables([table, table]).slice(1, len(pairs)), [*links, *links][1:][: len(pairs)], max_length
+        pa.concat_tables([table, table]).slice(1, len(pairs)), [*links, *links][1:][: len(pairs)], max_length, 3
     )
     assert again.to_pylist()[: len(pairs) - 1] == features.to_pylist()[1:]
 
 
 def test_links_to_cut_pieces_are_dropped_and_the_others_stay():
     pairs = pa.table({"id": [9], "source_ids": [[1, 2, 3, 4, 5, 6]], "target_ids": [[7, 8]]})
-    assert encode_pairs(pairs, [[(0, 1), (3, 0), (4, 0), (5, 1)]], max_length=9).to_pylist() == [
+    assert encode_pairs(pairs, [[(0, 1), (3, 0), (4, 0), (5, 1)]], max_length=9, special_tokens=3).to_pylist() == [
         {"id": 9, "source_ids": [1, 2, 3, 4], "target_ids": [7, 8], "links": [[0, 1], [3, 0]], "length": 9}
     ]
 

@@ -102,6 +102,7 @@ class Bitext:
     pairs: Dataset  # columns as in FEATURES
     report: BitextReport
     key: dict[str, Any]
+    special_tokens: int = 3  # that the tokenizer adds to a pair
 
     @property
     def language_pair(self) -> str:
@@ -287,7 +288,8 @@ def cache_bitext(
 
     folder = cached_folder(cache_dir, f"bitext-{'-'.join(languages)}", key, build)
     report = BitextReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
-    return Bitext(languages, Dataset.from_file(str(folder / "pairs.arrow")), report, key)
+    pairs = Dataset.from_file(str(folder / "pairs.arrow"))
+    return Bitext(languages, pairs, report, key, tokenizer.num_special_tokens_to_add(pair=True))
 
 
 def write_pairs(pairs: Iterable[Pair], path: Path) -> int:

@@ -19,7 +19,6 @@ from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
 from weam.storage import CACHE_DIR, cached_folder
 
-SPECIAL_PIECES = 3  # [CLS] source [SEP] target [SEP]
 ENCODED_AT_ONCE = 10_000  # pairs
 FEATURES = Features(
     {
@@ -27,7 +26,7 @@ FEATURES = Features(
         "source_ids": List(Value("int32")),
         "target_ids": List(Value("int32")),
         "links": List(List(Value("int16"))),
-        "length": Value("int16"),  # with special pieces; the Trainer groups by it
+        "length": Value("int16"),  # with special tokens; the Trainer groups by it
     }
 )
 
@@ -47,24 +46,25 @@ def truncated_lengths(source: np.ndarray, target: np.ndarray, budget: int) -> tu
     )
 
 
-def encode_pairs(pairs: pa.Table, links: Sequence[Links], max_length: int) -> pa.Table:
+def encode_pairs(pairs: pa.Table, links: Sequence[Links], max_length: int, special_tokens: int) -> pa.Table:
     """Make the features of some pairs.
 
     Args:
         pairs: N rows with the columns `id`, `source_ids` and `target_ids`.
-        links: between the pieces of each.
-        max_length: of a row of the batch, special pieces included.
+        links: between the tokens of each.
+        max_length: of a row of the batch, special tokens included.
+        special_tokens: how many of them the tokenizer adds to a pair.
 
     Returns:
         N rows with the columns of `FEATURES`.
 
     >>> pairs = pa.table({"id": [5], "source_ids": [[7, 8, 9]], "target_ids": [[4]]})
-    >>> encode_pairs(pairs, [[(0, 0), (2, 0)]], max_length=6).to_pylist()
+    >>> encode_pairs(pairs, [[(0, 0), (2, 0)]], max_length=6, special_tokens=3).to_pylist()
     [{'id': 5, 'source_ids': [7, 8], 'target_ids': [4], 'links': [[0, 0]], 'length': 6}]
     """
     sides = [pairs[name].combine_chunks() for name in ("source_ids", "target_ids")]
     lengths = [side.value_lengths().to_numpy() for side in sides]
-    source, target = truncated_lengths(lengths[0], lengths[1], max_length - SPECIAL_PIECES)
+    source, target = truncated_lengths(lengths[0], lengths[1], max_length - special_tokens)
     counts = np.fromiter(map(len, links), np.int64, len(links))
     ends = np.fromiter(chain.from_iterable(chain.from_iterable(links)), np.int16).reshape(-1, 2)  # (K, 2)
     row = np.repeat(np.arange(len(links)), counts)  # (K,)
@@ -75,7 +75,7 @@ def encode_pairs(pairs: pa.Table, links: Sequence[Links], max_length: int) -> pa
         "source_ids": _first(sides[0], lengths[0], source),
         "target_ids": _first(sides[1], lengths[1], target),
         "links": _lists(pairs_of_ends, np.bincount(row[kept], minlength=len(links))),
-        "length": source + target + SPECIAL_PIECES,
+        "length": source + target + special_tokens,
     }
     return pa.table(columns).cast(FEATURES.arrow_schema)
 
@@ -98,8 +98,8 @@ def build_features(
 
     Args:
         bitext: the pairs.
-        links: the links between the pieces of every pair.
-        max_length: of a row of the batch, special pieces included.
+        links: the links between the tokens of every pair.
+        max_length: of a row of the batch, special tokens included.
         cache_dir: where the result is kept.
 
     Returns:
@@ -109,6 +109,8 @@ def build_features(
         ValueError: there are more or fewer lists of links than pairs.
     """
     key = {"stage": "features 2", "bitext": bitext.key, "links": links.key, "max_length": max_length}
+    if bitext.special_tokens != 3:  # what every pair had when the key was made
+        key["special_tokens"] = bitext.special_tokens
 
     def build(folder: Path) -> None:
         of_pairs = iter(links)
@@ -121,7 +123,7 @@ def build_features(
                 if len(pairs_links) < len(pairs):
                     done = progress.n + len(pairs_links)
                     raise ValueError(f"{links.path} has links of {done:,} of {len(columns):,} pairs only; align again")
-                writer.write_table(encode_pairs(pairs, pairs_links, max_length))
+                writer.write_table(encode_pairs(pairs, pairs_links, max_length, bitext.special_tokens))
                 progress.update(len(pairs))
             writer.finalize()
         if next(of_pairs, None) is not None:

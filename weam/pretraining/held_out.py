@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import BertForMaskedLM, BertPreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import WEAMBertModel
+from modeling_weam import WEAMPreTrainingMixin, WordAlignmentMixin
 from weam.alignment.gold import GoldSentence, score_links
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement
@@ -90,26 +90,24 @@ def make_held_out(language_pair: str, pairs: Dataset, features: Dataset, gold: l
 
 
 @torch.no_grad()
-def score_held_out(
-    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, held_out: HeldOut
-) -> HeldOutScores:
+def score_held_out(model: PreTrainedModel, collator: DataCollatorForWordExchange, held_out: HeldOut) -> HeldOutScores:
     """Score a model on held-out pairs; leaves its training mode as it was.
 
     Args:
-        model: WEAM or one of `weam/pretraining/objectives.py`; its encoder `bert` is a `WEAMBertModel`.
+        model: WEAM or one of `weam/pretraining/objectives.py`; its encoder is a `WordAlignmentMixin`.
         collator: the one that it is trained with.
         held_out: the pairs.
     """
     tokenizer = collator.tokenizer
     was_training = model.training
     model.eval()
-    losses = held_out_losses(model, collator, held_out.features) if isinstance(model, BertForMaskedLM) else {}
-    layer = model.bert.align_layer()
+    losses = held_out_losses(model, collator, held_out.features) if isinstance(model, WEAMPreTrainingMixin) else {}
+    layer = model.base_model.align_layer()
     sides = (held_out.sources, held_out.targets)
-    sources, targets = (layer_vectors(model.bert, tokenizer, side)[layer - 1] for side in sides)
+    sources, targets = (layer_vectors(model.base_model, tokenizer, side)[layer - 1] for side in sides)
     error_rate = None
     if held_out.gold:
-        error_rate = aligner_error_rate(model.bert, tokenizer, held_out.gold)
+        error_rate = aligner_error_rate(model.base_model, tokenizer, held_out.gold)
     model.train(was_training)
     return HeldOutScores(
         language_pair=held_out.language_pair,
@@ -123,7 +121,7 @@ def score_held_out(
 
 
 def held_out_losses(
-    model: BertPreTrainedModel, collator: DataCollatorForWordExchange, features: Dataset
+    model: PreTrainedModel, collator: DataCollatorForWordExchange, features: Dataset
 ) -> dict[str, float]:
     """Return the mean of each part of the loss over all masked tokens of the features."""
     sums = torch.zeros(2 * len(model.loss_names), dtype=torch.float64)
@@ -136,7 +134,7 @@ def held_out_losses(
 
 
 def aligner_error_rate(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
+    encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
 ) -> float:
     """Return the alignment error rate of the encoder as a word aligner."""
     sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]

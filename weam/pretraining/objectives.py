@@ -2,24 +2,31 @@
 
 Each model takes what `DataCollatorForWordExchange` makes and returns a `WEAMPreTrainingOutput`, as
 `BertForWEAMPreTraining` does, so that one program trains all under the same data, order, steps, logging and resume.
-Most encode the two sentences of a pair apart; the batch tells which pieces belong to which, and what stood where a
-piece was masked. Every loss is divided by `num_items_in_batch`, the masked tokens of the optimiser step: a batch then
+Each is written once for all families of models: `Objective.model_class` joins it with the classes of one.
+Most encode the two sentences of a pair apart; the batch tells which tokens belong to which, and what stood where a
+token was masked. Every loss is divided by `num_items_in_batch`, the masked tokens of the optimiser step: a batch then
 means the same however it is shared out, except for in-batch negatives, which a smaller batch has fewer of.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import torch
+from tokenizers.models import WordPiece
 from torch.distributed import nn as distributed
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM, BertModel, BertPreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from modeling_weam import IGNORED, BertForWEAMPreTraining, WEAMBertModel, WEAMPreTrainingOutput, items_of_step
+from modeling_weam import IGNORED, WEAMPreTrainingMixin, WEAMPreTrainingOutput, items_of_step
+from weam.families import Family
 
 TEMPERATURE = 0.05  # SimCSE's; LaBSE's scale of the cosine is of this order
 MARGIN = 0.3  # LaBSE's
-WORD_MARK, CONTINUATION_MARK = "\u2581", "##"  # SentencePiece marks a word's first piece, WordPiece all others
+SENTENCEPIECE_SPACE, BYTE_LEVEL_SPACE = "\u2581", "\u0120"  # what they write for the space before a word
+BYTES = {character: byte for byte, character in bytes_to_unicode().items()}  # as byte-level BPE writes them
+FIRST_BYTES_OF_IDEOGRAPHS = (b"\xe4", b"\xe9")
 # Characters of scripts without spaces between words: Thai to Khmer, kana, ideographs. Each begins a word of its own.
 UNSPACED = (
     ("\u0e00", "\u0eff"),
@@ -31,14 +38,14 @@ UNSPACED = (
 
 
 class Sentences(NamedTuple):
-    """The sentences of B pairs, each by itself: `[CLS] sentence [SEP]`; rows 0 to B-1 sources, B to 2B-1 targets.
+    """The sentences of B pairs, each by itself, like `[CLS] sentence [SEP]`; rows 0 to B-1 sources, B to 2B-1 targets.
 
     Attributes:
         input_ids: (2B, L) int64, with the replacements of the masked batch.
         originals: (2B, L) int64, before masking.
         attention_mask: (2B, L) int64.
         labels: (2B, L) int64, -100 where nothing was masked.
-        aligned_positions: (2B, L) int64, the position of the aligned piece in the row of the other sentence, or -1.
+        aligned_positions: (2B, L) int64, the position of the aligned token in the row of the other sentence, or -1.
     """
 
     input_ids: torch.Tensor
@@ -51,28 +58,30 @@ class Sentences(NamedTuple):
 def sentences_apart(
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor,
-    token_type_ids: torch.Tensor,
+    sequence_ids: torch.Tensor,
     labels: torch.Tensor,
     aligned_positions: torch.Tensor,
 ) -> Sentences:
     """Cut the rows of a batch of `DataCollatorForWordExchange` in two; masks and links stay what they are.
 
     `[CLS] a b [SEP] c [SEP]` becomes `[CLS] a b [SEP]` and `[CLS] c [SEP]`; a link from b to c, position 2 to 4 of the
-    joint row, becomes one from position 2 to 1.
+    joint row, becomes one from position 2 to 1. Each sentence gets the special tokens at the two ends of the pair.
+    Padding is token 0, whatever that is: nothing attends to it.
     """
-    source = (attention_mask.bool() & (token_type_ids == 0)).sum(dim=1, keepdim=True)  # (B, 1), with [CLS] and [SEP]
-    target = token_type_ids.sum(dim=1, keepdim=True) + 1  # (B, 1), with a [CLS] of its own
-    length = int(torch.maximum(source, target).max())
-    own = torch.arange(length, device=input_ids.device).expand(len(input_ids), -1)  # (B, L)
-    from_target = (source + own - 1).clamp(max=input_ids.shape[1] - 1).masked_fill(own == 0, 0)
-    places = torch.cat([own.clamp(max=input_ids.shape[1] - 1), from_target])  # (2B, L) positions in the joint rows
-    real = torch.cat([own < source, own < target])  # (2B, L)
+    source, target = ((sequence_ids == side).sum(dim=1, keepdim=True) for side in (0, 1))  # (B, 1), (B, 1)
+    last = attention_mask.sum(dim=1, keepdim=True) - 1  # (B, 1)
+    before_target = last - target - 1  # (B, 1) the position ahead of the first token of the target
+    own = torch.arange(int(torch.maximum(source, target).max()) + 2, device=input_ids.device)[None, :]  # (1, L)
+    from_source = own.where(own <= source, last)
+    from_target = (before_target + own).where((own > 0) & (own <= target), last).masked_fill(own == 0, 0)
+    places = torch.cat([from_source, from_target])  # (2B, L) positions in the joint rows
+    real = torch.cat([own < source + 2, own < target + 2])  # (2B, L)
 
     def cut(values: torch.Tensor, padding: int) -> torch.Tensor:
         return values.repeat(2, 1).gather(1, places).masked_fill(~real, padding)
 
     aligned = cut(aligned_positions, -1)
-    in_target = aligned[: len(input_ids)] - source + 1  # the source's links point behind the first [SEP]
+    in_target = aligned[: len(input_ids)] - before_target
     aligned[: len(input_ids)] = in_target.where(aligned[: len(input_ids)] >= 0, -1)
     return Sentences(
         input_ids=cut(input_ids, 0),
@@ -83,7 +92,7 @@ def sentences_apart(
     )
 
 
-class BertForMonolingualMLM(BertForWEAMPreTraining):
+class MonolingualMLM(WEAMPreTrainingMixin):
     """Masked language modelling of the same text with the same masks, but each sentence sees itself only.
 
     The control: what it gains comes from more text of that kind, not from translation. Devlin et al. 2019.
@@ -95,13 +104,14 @@ class BertForMonolingualMLM(BertForWEAMPreTraining):
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor,
+        sequence_ids: torch.Tensor,
         labels: torch.Tensor,
         aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
-        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        """Score the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains."""
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
         outputs = super().forward(
             sides.input_ids, sides.attention_mask, labels=sides.labels, num_items_in_batch=num_items_in_batch
         )
@@ -109,7 +119,7 @@ class BertForMonolingualMLM(BertForWEAMPreTraining):
         return WEAMPreTrainingOutput(loss=outputs["loss"], loss_parts=parts)
 
 
-class BertForWEAMApart(BertForWEAMPreTraining):
+class WEAMApart(WEAMPreTrainingMixin):
     """WEAM with the two sentences of a pair encoded apart.
 
     A masked word then cannot look at its translation: the exchange is the only way across. Not in the paper.
@@ -121,13 +131,14 @@ class BertForWEAMApart(BertForWEAMPreTraining):
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor,
+        sequence_ids: torch.Tensor,
         labels: torch.Tensor,
         aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch; arguments as in `BertForWEAMPreTraining`, labels are required."""
-        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        """Score the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains."""
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
         outputs, matrix = self.encode(sides.input_ids, sides.attention_mask)
         hidden = outputs.last_hidden_state  # (2B, L, H)
         other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
@@ -138,12 +149,56 @@ class BertForWEAMApart(BertForWEAMPreTraining):
         return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts)
 
 
-class BertForWordAlignment(BertPreTrainedModel):
+class WEAMWithRanking(WEAMPreTrainingMixin):
+    """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
+
+    _auto_class = None  # is saved as a stock model
+
+    loss_names = (*WEAMPreTrainingMixin.loss_names, "contrastive_loss")
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens and rank the translations of a batch; `DataCollatorForWordExchange` has its keys.
+
+        `loss_parts` (B, 6): those of WEAM, then those of `TranslationRanking`.
+        """
+        outputs = super().forward(
+            input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch
+        )
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
+        ranking = translation_ranking(*sentence_vectors(self.base_model, sides).chunk(2))  # (B,)
+        loss = outputs["loss"] + ranking.sum() * _pair_weight(labels, num_items_in_batch)
+        parts = torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+
+
+class EncoderObjective(PreTrainedModel):
+    """What trains an encoder without a prediction head."""
+
+    accepts_loss_kwargs = True
+    family: Family  # `Objective.model_class` says which
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        """Build the encoder, under the name that the family's stock models have it."""
+        super().__init__(config)
+        setattr(self, self.base_model_prefix, self.family.new_encoder(config))
+        self.post_init()
+
+
+class WordAlignment(EncoderObjective):
     """Word-aligned BERT: aligned words get like vectors, and the source side stays where it was.
 
     Cao, Kitaev & Klein 2020, "Multilingual Alignment of Contextual Word Representations", arXiv 2002.03518. With f the
     encoder, f0 the encoder as training began, sentences encoded apart and unmasked, s the words of the source and t
-    those of the target, each represented by its last piece:
+    those of the target, each represented by its last token:
 
         loss = (sum over one-to-one links (s, t) of |f(s) - f(t)|^2 + sum over s of |f(s) - f0(s)|^2)
                / number of masked tokens
@@ -152,21 +207,18 @@ class BertForWordAlignment(BertPreTrainedModel):
     `freeze_reference` must be called once before training.
     """
 
-    accepts_loss_kwargs = True
     loss_names = ("alignment_distance", "drift")
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: PretrainedConfig) -> None:
         """Build the encoder; what it is to stay near comes with `freeze_reference`."""
         super().__init__(config)
-        self.bert = WEAMBertModel(config, add_pooling_layer=False)
         self.register_buffer("begins_word", torch.ones(config.vocab_size, dtype=torch.bool), persistent=False)
-        self.post_init()
 
     def freeze_reference(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Keep the encoder as it is now for the regulariser, and learn from the tokenizer where words end."""
-        self.initial = WEAMBertModel(self.config, add_pooling_layer=False)
-        self.initial.load_state_dict(self.bert.state_dict())
-        self.initial.requires_grad_(False)
+        self.reference = self.family.new_encoder(self.config)
+        self.reference.load_state_dict(self.base_model.state_dict())
+        self.reference.requires_grad_(False)
         self.begins_word.fill_(True)  # from_pretrained leaves it as memory was
         self.begins_word[: len(tokenizer)] = torch.tensor(word_beginnings(tokenizer))
 
@@ -174,21 +226,22 @@ class BertForWordAlignment(BertPreTrainedModel):
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor,
+        sequence_ids: torch.Tensor,
         labels: torch.Tensor,
         aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> WEAMPreTrainingOutput:
-        """Measure the distances of a batch; arguments as in `BertForWEAMPreTraining`.
+        """Measure the distances of a batch, whose keys `DataCollatorForWordExchange` explains.
 
         `loss_parts` (B, 4): summed squared distance of aligned words, their number, summed squared drift, its words.
         """
         pairs = len(input_ids)
-        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
         ends = word_ends(sides, self.begins_word)  # (2B, L)
-        hidden = self.bert(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        hidden = self.base_model(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
         with torch.no_grad():
-            kept_in_place = self.initial.eval()(
+            kept_in_place = self.reference.eval()(
                 sides.originals[:pairs], attention_mask=sides.attention_mask[:pairs]
             ).last_hidden_state  # (B, L, H)
 
@@ -206,46 +259,40 @@ class BertForWordAlignment(BertPreTrainedModel):
         return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1))
 
 
-class BertForTranslationRanking(BertPreTrainedModel):
+class TranslationRanking(EncoderObjective):
     """Sentence contrastive, as LaBSE: among the targets of the batch each source must find its own, and conversely.
 
     Feng et al. 2022, "Language-agnostic BERT Sentence Embedding", arXiv 2007.01852: dual encoder with shared weights,
-    additive margin, in-batch negatives from all processes; here with mean pooling over the pieces of a sentence.
+    additive margin, in-batch negatives from all processes; here with mean pooling over the tokens of a sentence.
     """
 
-    accepts_loss_kwargs = True
     loss_names = ("contrastive_loss",)
-
-    def __init__(self, config: BertConfig) -> None:
-        """Build the encoder."""
-        super().__init__(config)
-        self.bert = WEAMBertModel(config, add_pooling_layer=False)
-        self.post_init()
 
     def forward(
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor,
+        sequence_ids: torch.Tensor,
         labels: torch.Tensor,
         aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> WEAMPreTrainingOutput:
-        """Rank the translations of a batch; arguments as in `BertForWEAMPreTraining`.
+        """Rank the translations of a batch, whose keys `DataCollatorForWordExchange` explains.
 
         `loss_parts` (B, 2): the ranking loss of each pair in nats, mean of both directions, and 1.
         """
-        sides = sentences_apart(input_ids, attention_mask, token_type_ids, labels, aligned_positions)
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
         ranking = self.ranking_losses(sides)  # (B,)
         loss = ranking.sum() * _pair_weight(labels, num_items_in_batch)
         return WEAMPreTrainingOutput(loss=loss, loss_parts=_with_counts(ranking))
 
     def ranking_losses(self, sides: Sentences) -> torch.Tensor:
         """Return (B,) the loss of each pair."""
-        return translation_ranking(*sentence_vectors(self.bert, sides).chunk(2))
+        return translation_ranking(*sentence_vectors(self.base_model, sides).chunk(2))
 
 
-class BertForSimCSE(BertForTranslationRanking):
+class SimCSE(TranslationRanking):
     """Unsupervised sentence contrastive: a sentence must find itself under another dropout; no translation is used.
 
     Gao et al. 2021, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", arXiv 2104.08821. The other
@@ -255,37 +302,9 @@ class BertForSimCSE(BertForTranslationRanking):
 
     def ranking_losses(self, sides: Sentences) -> torch.Tensor:
         """Return (B,) the loss of each pair, mean over its two sentences."""
-        first, second = (sentence_vectors(self.bert, sides).chunk(2) for _ in range(2))
+        first, second = (sentence_vectors(self.base_model, sides).chunk(2) for _ in range(2))
         losses = [contrastive_losses(*views, margin=0.0) for views in zip(first, second, strict=True)]
         return torch.stack(losses).mean(dim=0)
-
-
-class BertForWEAMWithRanking(BertForWEAMPreTraining):
-    """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
-
-    _auto_class = None  # is saved as a stock model
-
-    loss_names = (*BertForWEAMPreTraining.loss_names, "contrastive_loss")
-
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens and rank the translations of a batch; labels are required.
-
-        `loss_parts` (B, 6): those of WEAM, then those of `BertForTranslationRanking`.
-        """
-        batch = (input_ids, attention_mask, token_type_ids, labels, aligned_positions)
-        outputs = super().forward(*batch, num_items_in_batch)
-        ranking = translation_ranking(*sentence_vectors(self.bert, sentences_apart(*batch)).chunk(2))  # (B,)
-        loss = outputs["loss"] + ranking.sum() * _pair_weight(labels, num_items_in_batch)
-        parts = torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
 
 
 @dataclass(frozen=True)
@@ -293,33 +312,51 @@ class Objective:
     """What `run_pretraining.py --objective` trains and leaves behind.
 
     Attributes:
-        model_class: the model that is trained.
-        stock_class: what a baseline is saved as; None: as WEAM, with its code.
+        kind: what it makes of a family's model; for `WEAMPreTrainingMixin` that is the published class.
+        auto_class: the stock Auto class that a baseline is saved with; None: as WEAM, with its code.
     """
 
-    model_class: type[BertPreTrainedModel]
-    stock_class: type[BertPreTrainedModel] | None
+    kind: type[WEAMPreTrainingMixin] | type[EncoderObjective]
+    auto_class: type[AutoModelForMaskedLM] | type[AutoModel] | None
 
     @property
     def predicts(self) -> bool:
         """Whether it has a prediction head."""
-        return issubclass(self.model_class, BertForMaskedLM)
+        return issubclass(self.kind, WEAMPreTrainingMixin)
+
+    @property
+    def encodes_apart(self) -> bool:
+        """Whether it must be told which sentence of a pair each token is of."""
+        return self.kind is not WEAMPreTrainingMixin
+
+    def model_class(self, family: Family) -> type[PreTrainedModel]:
+        """Return the model that is trained."""
+        return _model_class(self.kind, family)
+
+
+@cache
+def _model_class(kind: type, family: Family) -> type[PreTrainedModel]:
+    """Join an objective with the classes of a family, as `class BertForSimCSE(SimCSE, BertPreTrainedModel)` would."""
+    if kind is WEAMPreTrainingMixin:
+        return family.pre_training
+    base = family.pre_training if issubclass(kind, WEAMPreTrainingMixin) else family.base
+    return type(f"{family.name}For{kind.__name__}", (kind, base), {"family": family, "__module__": __name__})
 
 
 OBJECTIVES = {
-    "weam": Objective(BertForWEAMPreTraining, None),
-    "tlm": Objective(BertForWEAMPreTraining, BertForMaskedLM),  # with a cross-lingual weight of 0
-    "mlm": Objective(BertForMonolingualMLM, BertForMaskedLM),
-    "word-alignment": Objective(BertForWordAlignment, BertModel),
-    "translation-ranking": Objective(BertForTranslationRanking, BertModel),
-    "simcse": Objective(BertForSimCSE, BertModel),
-    "weam-ranking": Objective(BertForWEAMWithRanking, BertForMaskedLM),
-    "weam-apart": Objective(BertForWEAMApart, BertForMaskedLM),
+    "weam": Objective(WEAMPreTrainingMixin, None),
+    "tlm": Objective(WEAMPreTrainingMixin, AutoModelForMaskedLM),  # with a cross-lingual weight of 0
+    "mlm": Objective(MonolingualMLM, AutoModelForMaskedLM),
+    "word-alignment": Objective(WordAlignment, AutoModel),
+    "translation-ranking": Objective(TranslationRanking, AutoModel),
+    "simcse": Objective(SimCSE, AutoModel),
+    "weam-ranking": Objective(WEAMWithRanking, AutoModelForMaskedLM),
+    "weam-apart": Objective(WEAMApart, AutoModelForMaskedLM),
 }
 
 
-def sentence_vectors(encoder: BertModel, sides: Sentences) -> torch.Tensor:
-    """Return (2B, H) unit vectors: the mean over the pieces of each unmasked sentence, special ones included."""
+def sentence_vectors(encoder: PreTrainedModel, sides: Sentences) -> torch.Tensor:
+    """Return (2B, H) unit vectors: the mean over the tokens of each unmasked sentence, special ones included."""
     hidden = encoder(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
     real = sides.attention_mask[..., None]
     sums = (hidden.float() * real).sum(dim=1)  # half precision would round, and overflow
@@ -381,21 +418,35 @@ def word_ends(sides: Sentences, begins_word: torch.Tensor) -> torch.Tensor:
 
 
 def word_beginnings(tokenizer: PreTrainedTokenizerBase) -> list[bool]:
-    """Return for each piece of a WordPiece or SentencePiece vocabulary whether a word begins with it.
+    """Return for each token of the vocabulary whether a word begins with it.
 
-    Where a script has no spaces, each piece is taken for a word.
+    WordPiece marks the tokens that go on with a word, SentencePiece and byte-level BPE those that begin one. Where a
+    script has no spaces, each token that begins a character is taken for a word.
     """
-    pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-    marked = any(piece.startswith(WORD_MARK) for piece in pieces)
-    return [
-        _is_unspaced(piece) or (piece.startswith(WORD_MARK) if marked else not piece.startswith(CONTINUATION_MARK))
-        for piece in pieces
-    ]
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    if isinstance(tokenizer.backend_tokenizer.model, WordPiece):
+        mark = tokenizer.backend_tokenizer.model.continuing_subword_prefix
+        return [not token.startswith(mark) or _is_unspaced(token.removeprefix(mark)[:1]) for token in tokens]
+    if any(token.startswith(SENTENCEPIECE_SPACE) for token in tokens):
+        mark = SENTENCEPIECE_SPACE
+        return [token.startswith(mark) or _is_unspaced(token[:1]) for token in tokens]
+    return [token.startswith(BYTE_LEVEL_SPACE) or _is_unspaced(_first_character(token)) for token in tokens]
 
 
-def _is_unspaced(piece: str) -> bool:
-    letter = piece.removeprefix(WORD_MARK).removeprefix(CONTINUATION_MARK)[:1]
-    return any(first <= letter <= last for first, last in UNSPACED)
+def _is_unspaced(character: str) -> bool:
+    return any(first <= character <= last for first, last in UNSPACED)
+
+
+def _first_character(token: str) -> str:
+    """Return the character that a token of byte-level BPE begins with, or one of its script where it is cut short.
+
+    >>> [_first_character(token) for token in ("The", "ä½ł", "ä½", "ł")]
+    ['T', '你', '佀', '']
+    """
+    start = bytes(BYTES.get(character, 0) for character in token[:4])
+    if len(start) > 1 or FIRST_BYTES_OF_IDEOGRAPHS[0] <= start <= FIRST_BYTES_OF_IDEOGRAPHS[1]:
+        start = start.ljust(3, b"\x80")  # any end will do
+    return start.decode("utf-8", errors="ignore")[:1]
 
 
 def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
