@@ -3,12 +3,15 @@
 import copy
 import json
 import math
+import re
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     BertConfig,
     BertForMaskedLM,
@@ -17,12 +20,14 @@ from transformers import (
     ByT5Tokenizer,
     CanineTokenizer,
     DistilBertConfig,
-    XLMRobertaConfig,
+    GPT2Config,
+    MBartConfig,
 )
 
 from modeling_weam import BertForWEAMPreTraining
-from tests.conftest import ROOT, small_config, small_tokenizer
+from tests.conftest import ROOT, config_of, small_config, small_tokenizer
 from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_tokenizer, load_with_head, merge_adapters
+from weam.families import FAMILIES
 from weam.pretraining.checkpoint import load_model, save_as_stock
 from weam.pretraining.objectives import OBJECTIVES
 
@@ -68,22 +73,22 @@ def test_a_slow_tokenizer_is_refused(kind, tmp_path):
         load_tokenizer(str(tmp_path))
 
 
-def test_a_tokenizer_without_a_mask_piece_is_refused(tokenizer, tmp_path):
+def test_a_tokenizer_without_a_mask_token_is_refused(tokenizer, tmp_path):
     maskless = copy.deepcopy(tokenizer)
     maskless.mask_token = None
     maskless.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=rf"the tokenizer of {tmp_path} has no mask piece"):
+    with pytest.raises(ValueError, match=rf"the tokenizer of {tmp_path} has no mask token"):
         load_tokenizer(str(tmp_path))
 
 
-def test_a_tokenizer_with_more_pieces_than_the_model_is_refused(tokenizer, model):
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tokenizer, model):
     check_vocabulary(model, tokenizer)
     larger = BertTokenizer(vocab={**tokenizer.get_vocab(), "more": len(tokenizer)}, do_lower_case=False)
-    with pytest.raises(ValueError, match=r"the tokenizer has 30 pieces, the model embeds 29"):
+    with pytest.raises(ValueError, match=r"the tokenizer has 30 tokens, the model embeds 29"):
         check_vocabulary(model, larger)
 
 
-def test_a_model_may_have_more_pieces_than_the_tokenizer(tokenizer):
+def test_a_model_may_have_more_tokens_than_the_tokenizer(tokenizer):
     """Embeddings are often padded to a multiple of 8 or 64."""
     config = small_config()
     config.vocab_size = 64
@@ -94,12 +99,55 @@ def test_a_model_may_have_more_pieces_than_the_tokenizer(tokenizer):
 
 
 @pytest.mark.parametrize(
-    ("config", "name"), [(DistilBertConfig(), "distilbert"), (XLMRobertaConfig(), "xlm-roberta")], ids=["distil", "xlm"]
+    ("config", "message"),
+    [
+        (DistilBertConfig(), r"is a 'distilbert' model; .* of bert, xlm-roberta, modernbert, such as google-bert/"),
+        (GPT2Config(), r"\('gpt2'\) is a decoder, or no masked language model; .* an encoder that sees"),
+        (small_config(is_decoder=True), r"\('bert'\) is a decoder"),
+        (MBartConfig(), r"\('mbart'\) is an encoder-decoder; .* an encoder that sees"),
+    ],
+    ids=["no family", "decoder", "decoding BERT", "encoder-decoder"],
 )
-def test_another_architecture_is_refused_by_name(config, name, tmp_path):
+def test_another_architecture_is_refused_by_name(config, message, tmp_path):
     config.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=rf"is a '{name}' model; WEAM continues BERT architectures .*'bert'.*such as"):
+    with pytest.raises(ValueError, match=f"{tmp_path} {message}"):
         load_model(str(tmp_path), "main", WEAM)
+
+
+def test_an_architecture_that_transformers_lacks_is_named_with_its_version(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "hypobert"}', encoding="utf-8")
+    message = f"{tmp_path} is of model_type 'hypobert', which transformers {transformers.__version__} does not have"
+    for load in (lambda: load_model(str(tmp_path), "main", WEAM), lambda: load_with_head(AutoModel, str(tmp_path))):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            load()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("objective", ["weam", "translation-ranking"])
+def test_every_family_is_loaded_cut_and_left_as_a_stock_checkpoint(family, objective, tmp_path):
+    """The lowest layers are the checkpoint's, bit for bit."""
+    system = OBJECTIVES[objective]
+    stock = drawn(AutoModelForMaskedLM.from_config(config_of(family)))
+    stock.save_pretrained(tmp_path / "stock")
+    whole = load_model(str(tmp_path / "stock"), "main", {}, system)
+    assert (whole.drawn, whole.is_cut, whole.lacks_trained_head) == ((), False, False)
+    cut = load_model(str(tmp_path / "stock"), "main", {}, system, num_hidden_layers=1)
+    assert cut.is_cut and cut.drawn == ()
+    cut.model.save_pretrained(tmp_path / "saved")
+    auto_class = system.auto_class or AutoModelForMaskedLM
+    save_as_stock(tmp_path / "saved", auto_class)
+    left = load_file(tmp_path / "saved" / "model.safetensors")
+    weights = stock.state_dict() if system.predicts else stock.base_model.state_dict()
+    assert left and all(torch.equal(tensor, weights[name]) for name, tensor in left.items())
+    again = auto_class.from_pretrained(tmp_path / "saved")
+    assert type(again).__module__.startswith("transformers.models.")
+    assert again.config.num_hidden_layers == 1
+
+
+def test_a_checkpoint_without_head_is_told_from_one_with_in_every_family(tmp_path):
+    for family in FAMILIES:
+        AutoModel.from_config(config_of(family)).save_pretrained(tmp_path / family)
+        assert load_model(str(tmp_path / family), "main", {}).lacks_trained_head
 
 
 def test_impossible_settings_are_refused(tmp_path):
@@ -176,7 +224,7 @@ def test_simcse_needs_dropout(hidden, attention, tmp_path):
     if hidden or attention:
         load_model(str(tmp_path), "main", WEAM, OBJECTIVES["simcse"], from_scratch=True)
     else:
-        with pytest.raises(ValueError, match=rf"{tmp_path} has no dropout.*set hidden_dropout_prob"):
+        with pytest.raises(ValueError, match=rf"{tmp_path} has no dropout.*such as hidden_dropout_prob"):
             load_model(str(tmp_path), "main", WEAM, OBJECTIVES["simcse"], from_scratch=True)
 
 
@@ -195,7 +243,7 @@ def test_every_objective_begins_with_the_weights_of_the_checkpoint(objective, tm
     stock = drawn(BertForMaskedLM(small_config()))
     stock.save_pretrained(tmp_path)
     loaded = load_model(str(tmp_path), "main", WEAM, OBJECTIVES[objective])
-    assert type(loaded.model) is OBJECTIVES[objective].model_class
+    assert type(loaded.model) is OBJECTIVES[objective].model_class(FAMILIES["bert"])
     assert loaded.drawn == ()
     expected = stock.state_dict() if OBJECTIVES[objective].predicts else encoder_of(stock)
     assert same(loaded.model.state_dict(), expected)
@@ -342,15 +390,15 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
     if objective == "word-alignment":
         trained.freeze_reference(small_tokenizer())
     trained.save_pretrained(tmp_path / "saved")
-    save_as_stock(tmp_path / "saved", system.stock_class)
+    save_as_stock(tmp_path / "saved", system.auto_class)
 
     config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
-    assert config["architectures"] == [system.stock_class.__name__]
+    assert config["architectures"] == ["BertModel" if system.auto_class is AutoModel else "BertForMaskedLM"]
     assert (config["model_type"], config["dtype"]) == ("bert", "float32")
     assert not {"auto_map", "weam"} & set(config)
     assert {path.name for path in (tmp_path / "saved").iterdir()} == {"config.json", "model.safetensors"}
     encoder = {name.removeprefix("bert."): tensor for name, tensor in encoder_of(trained).items()}
-    if system.stock_class is BertModel:
+    if system.auto_class is AutoModel:
         assert same(load_file(tmp_path / "saved" / "model.safetensors"), encoder)
     else:
         loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved")
@@ -358,7 +406,6 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
 
 
 def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):
-    """Training WEAM registers its class for the Auto classes, for as long as the process lives."""
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
     load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "weam")
     for base, objective in (("stock", "mlm"), ("weam", "mlm"), ("weam", "weam-ranking"), ("weam", "weam-apart")):
@@ -410,6 +457,25 @@ def test_merged_adapters_give_the_same_logits_through_stock_classes(targets, tmp
 
     merged.save_pretrained(tmp_path)
     stock = BertForMaskedLM.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(stock(INPUT).logits, before, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_adapters_without_named_layers_are_on_the_attention_and_merge_exactly(family, tmp_path):
+    torch.manual_seed(1)
+    model = FAMILIES[family].pre_training(config_of(family)).eval()
+    keys = model.state_dict().keys()
+    adapted = add_adapters(model, lora()).eval()
+    adapters = [parameter for name, parameter in adapted.named_parameters() if parameter.requires_grad]
+    assert len(adapters) == {"modernbert": 4}.get(family, 8)  # two matrices for each layer's Wqkv, or query and value
+    with torch.no_grad():
+        for parameter in adapters:
+            parameter.normal_(std=0.3)
+    before = adapted(INPUT).logits
+    merged = merge_adapters(adapted)
+    assert merged.state_dict().keys() == keys
+    merged.save_pretrained(tmp_path)
+    stock = AutoModelForMaskedLM.from_pretrained(tmp_path, trust_remote_code=False).eval()
     torch.testing.assert_close(stock(INPUT).logits, before, atol=1e-5, rtol=0)
 
 

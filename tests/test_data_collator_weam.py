@@ -9,6 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
+from tests.conftest import small_tokenizer
+from tests.support.tokenizers import byte_level_tokenizer, unigram_tokenizer
 
 PAIR = {"id": 1, "source_ids": [10, 11, 12], "target_ids": [20, 21], "links": [[0, 1], [2, 0]]}
 SHORT = {"id": 2, "source_ids": [13], "target_ids": [22], "links": []}
@@ -28,6 +30,39 @@ def test_a_batch_without_masks_written_out(tokenizer):
         "aligned_positions": [[-1, 6, -1, 5, -1, 3, 1, -1], [-1] * 8],
     }
     assert all(value.dtype == torch.int64 for value in batch.values())
+
+
+TOKENIZERS = {"WordPiece": small_tokenizer, "Unigram": unigram_tokenizer, "byte-level BPE": byte_level_tokenizer}
+
+
+@pytest.fixture(params=TOKENIZERS)
+def any_tokenizer(request):
+    """A tokenizer of each kind, with the templates of BERT, XLM-R and ModernBERT."""
+    return TOKENIZERS[request.param]()
+
+
+def test_pairs_are_joined_as_the_tokenizer_joins_them(any_tokenizer):
+    texts = (["the cat sees a dog", "not"], ["die katze sieht", "ein rotes haus"])
+    expected = any_tokenizer(*texts, padding=True, return_tensors="pt")
+    sides = [any_tokenizer(side, add_special_tokens=False)["input_ids"] for side in texts]
+    features = [{"id": n, "source_ids": sides[0][n], "target_ids": sides[1][n], "links": []} for n in (0, 1)]
+    collator = DataCollatorForWordExchange(any_tokenizer, mlm_probability=0.0, return_sequence_ids=True)
+    batch = collator(features)
+    assert set(expected) == {"input_ids", "attention_mask", "token_type_ids"} & set(batch)
+    assert all(torch.equal(batch[name], expected[name]) for name in expected)
+    sequence_ids = [[-1 if x is None else x for x in expected.sequence_ids(row)] for row in (0, 1)]
+    assert batch["sequence_ids"].tolist() == sequence_ids
+    assert collator.template.special_tokens == any_tokenizer.num_special_tokens_to_add(pair=True)
+
+
+def test_links_lead_to_the_aligned_token_whatever_stands_between(any_tokenizer):
+    features = [{"id": 0, "source_ids": [40, 41, 42], "target_ids": [50, 51], "links": [[0, 1], [2, 0]]}]
+    collator = DataCollatorForWordExchange(any_tokenizer, mlm_probability=1.0)
+    batch = collator(features)
+    labels, aligned = batch["labels"][0].tolist(), batch["aligned_positions"][0].tolist()
+    linked = {label: labels[position] for label, position in zip(labels, aligned, strict=True) if position >= 0}
+    assert linked == {40: 51, 51: 40, 42: 50, 50: 42}
+    assert [label for label in labels if label >= 0] == [40, 41, 42, 50, 51]  # special tokens are not masked
 
 
 def test_everything_maskable_is_masked_at_probability_one(tokenizer):

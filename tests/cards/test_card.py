@@ -407,7 +407,7 @@ def test_every_objective_is_introduced_by_its_own_words(objective):
 def test_the_card_promises_code_and_a_head_only_where_they_are(objective):
     text = card(pretraining(objective=objective))
     system = OBJECTIVES[objective]
-    assert ("trust_remote_code" in text) == (system.stock_class is None)
+    assert ("trust_remote_code" in text) == (system.auto_class is None)
     task = "fill-mask" if system.predicts else "feature-extraction"
     read = ModelCard(text).data
     assert {read.pipeline_tag, *(x.task_type for x in read.eval_results)} == {task}

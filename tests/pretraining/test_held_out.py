@@ -9,9 +9,10 @@ import torch
 from datasets import Dataset
 
 from data_collator_weam import DataCollatorForWordExchange
-from tests.conftest import TEXTS, plant_translations, small_config
+from tests.conftest import TEXTS, config_of, plant_translations, small_config
 from tests.support.evaluation_data import pairs
 from weam.alignment.gold import GoldSentence
+from weam.families import FAMILIES
 from weam.pretraining.held_out import (
     BATCH_SIZE,
     HeldOut,
@@ -27,7 +28,7 @@ from weam.pretraining.held_out import (
     to_measurements,
     write_held_out,
 )
-from weam.pretraining.objectives import BertForMonolingualMLM, BertForTranslationRanking, BertForWordAlignment
+from weam.pretraining.objectives import OBJECTIVES
 from weam.results import Measurement
 from weam.sentence_vectors import layer_vectors
 from weam.trainer import mean_losses
@@ -120,20 +121,23 @@ def test_scores_count_pairs_and_sentences_aligned_by_hand(model, collator, bitex
     assert (scores.gold_sentences, scores.alignment_error_rate) == (2, 0.0)  # one word each: nothing else is nearest
 
 
-@pytest.mark.parametrize("kind", [BertForWordAlignment, BertForTranslationRanking])
-def test_a_model_without_a_prediction_head_has_no_losses(kind, collator, held_out):
-    scores = score_held_out(kind(small_config()), collator, held_out)
+@pytest.mark.parametrize("objective", ["word-alignment", "translation-ranking"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_without_a_prediction_head_has_no_losses(objective, family, collator, held_out):
+    model = OBJECTIVES[objective].model_class(FAMILIES[family])(config_of(family))
+    scores = score_held_out(model, collator, held_out)
     assert (scores.multilingual_loss, scores.cross_lingual_loss) == (None, None)
     assert 0 <= scores.retrieval_source_to_target <= 1
 
 
 def test_a_model_that_reads_each_sentence_by_itself_has_no_cross_lingual_loss(model, collator, held_out):
-    alone = BertForMonolingualMLM(small_config())
+    alone = OBJECTIVES["mlm"].model_class(FAMILIES["bert"])(small_config())
+    apart = DataCollatorForWordExchange(collator.tokenizer, 0.5, max_length=32, return_sequence_ids=True)
     alone.load_state_dict(model.state_dict())
-    scores = score_held_out(alone, collator, held_out)
+    scores = score_held_out(alone, apart, held_out)
     together = score_held_out(model, collator, held_out)
     assert scores.cross_lingual_loss is None
-    assert scores.multilingual_loss == held_out_losses(alone.eval(), collator, held_out.features)["multilingual_loss"]
+    assert scores.multilingual_loss == held_out_losses(alone.eval(), apart, held_out.features)["multilingual_loss"]
     assert scores.multilingual_loss != together.multilingual_loss
     assert scores.retrieval_source_to_target == together.retrieval_source_to_target  # one encoder
 

@@ -16,6 +16,7 @@ from transformers import BertForMaskedLM, BertTokenizer, PreTrainedTokenizerFast
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import SPECIAL, WORDS, config_of, small_config, small_tokenizer, stock_model
+from tests.support.tokenizers import byte_level_tokenizer, unigram_tokenizer
 from weam.families import FAMILIES
 from weam.pretraining.objectives import (
     MARGIN,
@@ -345,6 +346,46 @@ def test_without_spaces_every_piece_is_taken_for_a_word(letter):
     pieces = Tokenizer(WordLevel({piece: number for number, piece in enumerate(sentencepiece)}, unk_token="<unk>"))
     beginnings = word_beginnings(PreTrainedTokenizerFast(tokenizer_object=pieces))
     assert beginnings == [False, True, True, True, True, False]
+
+
+SCRIPTS = {
+    "Latin": "the quiet garden was green and old",
+    "Cyrillic": "старый сад был зелёным",
+    "Arabic": "كانت الحديقة هادئة",
+    "Devanagari": "बगीचा हरा और शांत था",
+    "Chinese": "花园很安静",
+    "Thai": "สวนเงียบ",
+}
+UNSPACED_SCRIPTS = ("Chinese", "Thai")
+
+
+def wordpiece_tokenizer(texts):
+    """Train BERT's kind of vocabulary."""
+    tokenizer = BertTokenizer(do_lower_case=False, strip_accents=False)
+    return tokenizer.train_new_from_iterator(texts, 200, show_progress=False)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("kind", [wordpiece_tokenizer, unigram_tokenizer, byte_level_tokenizer])
+def test_words_begin_where_spaces_end_or_with_each_character_of_unspaced_scripts(kind, script):
+    """By the places of the tokens in the text, which the vocabulary does not tell; a sentence's first word aside."""
+    texts = [word for text in SCRIPTS.values() for word in (text, *text.split(), *text)]
+    tokenizer = kind(texts, vocab_size=700) if kind is not wordpiece_tokenizer else kind(texts)
+    begins = word_beginnings(tokenizer)
+    text = SCRIPTS[script]
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    found, expected = [], []
+    previous = 0
+    places = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    for number, (token, (start, end)) in enumerate(places):
+        begins_character = number == 0 or start >= previous
+        after_space = text[start : start + 1] == " " or text[start - 1 : start] == " "
+        previous = end
+        if number and token != tokenizer.unk_token_id:
+            found.append(begins[token])
+            expected.append(begins_character if script in UNSPACED_SCRIPTS else begins_character and after_space)
+    assert found == expected
+    assert len(set(found)) == (1 if script in UNSPACED_SCRIPTS and all(expected) else 2)
 
 
 def word_end_positions(tokenizer, ids):

@@ -1,10 +1,11 @@
 """Tokenizers with other vocabularies than the small one."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from tests.conftest import ROOT
@@ -20,17 +21,43 @@ def mbert_tokenizer() -> PreTrainedTokenizerBase:
     return BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=False)
 
 
-def unigram_tokenizer() -> PreTrainedTokenizerBase:
-    """A Unigram model with XLM-R's special pieces, as multilingual E5 has it: pad is 1, mask is last."""
+def unigram_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 60) -> PreTrainedTokenizerBase:
+    """A Unigram model with XLM-R's special tokens, as multilingual E5 has it: pad is 1, mask is last."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=60, special_tokens=special, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator([side for pair in sentence_pairs() for side in pair], trainer)
+    settings = {"vocab_size": vocab_size, "special_tokens": special, "show_progress": False}
+    tokenizer.train_from_iterator(texts or sides(), trainers.UnigramTrainer(unk_token="<unk>", **settings))
     tokenizer.add_special_tokens(["<mask>"])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>"}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", mask_token="<mask>", **names)
+    names |= {"pad_token": "<pad>", "mask_token": "<mask>"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=["input_ids", "attention_mask"], **names
+    )
+
+
+def byte_level_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 300) -> PreTrainedTokenizerBase:
+    """Byte-level BPE with ModernBERT's special tokens, whose templates give no token types."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    settings = {"vocab_size": vocab_size, "special_tokens": special, "show_progress": False}
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(texts or sides(), trainers.BpeTrainer(initial_alphabet=alphabet, **settings))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=["input_ids", "attention_mask"], unk_token="[UNK]", **names
+    )
+
+
+def sides() -> list[str]:
+    """Return the sentences of all pairs."""
+    return [side for pair in sentence_pairs() for side in pair]
