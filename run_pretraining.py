@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, Trai
 from data_collator_weam import DataCollatorForWordExchange
 from weam.cards.card import write_model_card
 from weam.cards.publish import create_repository, push_model
-from weam.checkpoint import LoadedModel, add_adapters, check_length, check_vocabulary, load_tokenizer, merge_adapters
+from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
 from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
     Arguments,
@@ -78,7 +78,6 @@ def main(argv: list[str] | None = None) -> None:
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
-    check_length(loaded.model, bitext_args.max_length)
     model_args.head_warmup_steps = head_warmup_steps(model_args, loaded)  # results say what it came to
     gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     with args.main_process_first(desc="preparing the bitext"):

@@ -203,6 +203,8 @@ def read_config(name: str, revision: str, num_hidden_layers: int | None = None) 
                 f"--num_hidden_layers is {num_hidden_layers}, and {name} has {config.num_hidden_layers}; give 1 to that"
             )
         config.num_hidden_layers = num_hidden_layers
+        if "layer_types" in config.to_dict():  # of ModernBERT, one for each layer
+            config.layer_types = config.layer_types[:num_hidden_layers]
     return config
 
 

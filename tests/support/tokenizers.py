@@ -25,7 +25,7 @@ def unigram_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 60) 
     """A Unigram model with XLM-R's special tokens, as multilingual E5 has it: pad is 1, mask is last."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     settings = {"vocab_size": vocab_size, "special_tokens": special, "show_progress": False}
     tokenizer.train_from_iterator(texts or sides(), trainers.UnigramTrainer(unk_token="<unk>", **settings))
