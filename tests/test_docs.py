@@ -128,7 +128,8 @@ def run_command(command: str) -> None:
     output = "weam-quickstart" if "quickstart" in arguments[0] else ""  # as its recipe says
     output = arguments[arguments.index("--output_dir") + 1] if "--output_dir" in arguments else output
     if not (output and Path(output).exists()):  # else an earlier snippet has it made
-        main([program, *arguments, *CUT[program], *languages])
+        cut = [] if arguments[0] == "text" else CUT[program]
+        main([program, *arguments, *cut, *languages])
 
 
 @pytest.fixture(scope="module")
