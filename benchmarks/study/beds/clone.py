@@ -77,6 +77,11 @@ def clone(words: Sequence[str]) -> list[str]:
     return [clone_word(word) for word in reversed(words)]
 
 
+def cloned(text: str) -> str:
+    """Write words that are parted by spaces in the clone."""
+    return " ".join(clone(text.split()))
+
+
 def gold_links(length: int) -> Links:
     """Link the words of a sentence to those of its clone.
 
@@ -88,8 +93,13 @@ def gold_links(length: int) -> Links:
 
 def share_of(group: str) -> str:
     """Choose which part of the text a group belongs to, by its hash."""
-    number = int.from_bytes(hashlib.blake2b(group.encode(), digest_size=7).digest(), "big") / 2**56
+    number = hash_share(group)
     return next(name for name, end in SHARES if number < end)
+
+
+def hash_share(text: str) -> float:
+    """Hash a text to [0, 1)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
 
 
 def grouped_text(data_dir: Path) -> Iterator[tuple[str, str]]:
@@ -109,10 +119,10 @@ def grouped_text(data_dir: Path) -> Iterator[tuple[str, str]]:
             yield text, text
 
 
-def parted_text(data_dir: Path) -> dict[str, list[list[str]]]:
-    """Return the words of each text of the three parts, the bitext's cut into sentences; no text comes twice."""
+def parted_text(data_dir: Path) -> dict[str, list[str]]:
+    """Return the texts of the three parts, words between spaces, the bitext's cut into sentences; none comes twice."""
     seen: set[str] = set()
-    parts: dict[str, list[list[str]]] = {name: [] for name, _ in SHARES}
+    parts: dict[str, list[str]] = {name: [] for name, _ in SHARES}
     for group, text in grouped_text(data_dir):
         part = share_of(group)
         pieces, lengths = [text], MONOLINGUAL_WORDS
@@ -123,25 +133,24 @@ def parted_text(data_dir: Path) -> dict[str, list[list[str]]]:
             key = " ".join(words).casefold()
             if key not in seen and len(words) in lengths:
                 seen.add(key)
-                parts[part].append(words)
+                parts[part].append(" ".join(words))
     return parts
 
 
-def in_random_order(texts: Iterable[list[str]]) -> list[list[str]]:
+def in_random_order(texts: Iterable[str]) -> list[str]:
     """Order texts by hash, so that no source comes last."""
-    return sorted(texts, key=lambda words: hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest())
+    return sorted(texts, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def write_text(data_dir: Path, output_dir: Path) -> None:
     """Write the monolingual text of both languages, the bitext and its links."""
     parts = {name: in_random_order(texts) for name, texts in parted_text(data_dir).items()}
-    write_lines(output_dir / "en.txt", (" ".join(words) for words in parts["en"]))
-    write_lines(output_dir / "clone.txt", (" ".join(clone(words)) for words in parts["clone"]))
+    write_lines(output_dir / "en.txt", parts["en"])
+    write_lines(output_dir / "clone.txt", (cloned(text) for text in parts["clone"]))
 
-    sources = [" ".join(words) for words in parts["bitext"]]
-    targets = [" ".join(clone(words)) for words in parts["bitext"]]
+    sources, targets = parts["bitext"], [cloned(text) for text in parts["bitext"]]
     half = len(targets) // 2
-    links = [gold_links(len(words)) for words in parts["bitext"]]
+    links = [gold_links(len(text.split())) for text in sources]
     write_lines(output_dir / "bitext.tsv", map("\t".join, zip(sources, targets, strict=True)))
     write_lines(output_dir / "unpaired.tsv", map("\t".join, zip(sources, targets[half:] + targets[:half], strict=True)))
     write_lines(output_dir / "no-links.txt", ("" for _ in links))
@@ -164,13 +173,13 @@ def write_tags(data_dir: Path, output_dir: Path) -> None:
     write_treebank(output_dir / "udpos" / "test.clone.conllu", cloned)
 
 
-def treebank(path: Path) -> Iterator[list[tuple[str, str]]]:
-    """Yield the sentences of a CoNLL-U file as (word, tag)."""
+def treebank(path: Path, write: Callable[[str], str] = plain) -> Iterator[list[tuple[str, str]]]:
+    """Yield the sentences of a CoNLL-U file as (word, tag), the words in ASCII unless written otherwise."""
     sentence: list[tuple[str, str]] = []
     for line in [*read_lines(path), ""]:
         cells = line.split("\t")
         if cells[0].isdigit():
-            sentence.append((plain(cells[1]).replace(" ", "") or "*", cells[3]))
+            sentence.append((write(cells[1]).replace(" ", "") or "*", cells[3]))
         elif not line.strip() and sentence:
             yield sentence
             sentence = []
