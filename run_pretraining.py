@@ -40,7 +40,9 @@ from weam.pretraining.held_out import (
     write_held_out,
 )
 from weam.pretraining.mixture import mix_language_pairs
-from weam.pretraining.objectives import Objective, WordAlignment
+from weam.pretraining.objectives import Objective
+from weam.pretraining.objectives.systems import WordAlignment
+from weam.pretraining.objectives.words import EmbeddingAlignment, WEAMWithWordContrast, WordContrast
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
 from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
 from weam.runs import (
@@ -52,7 +54,7 @@ from weam.runs import (
     seconds_since_start,
     start_logging,
 )
-from weam.trainer import HeadWarmup, WEAMTrainer, run_training, warm_up_head
+from weam.trainer import HeadWarmup, WEAMTrainer, freeze_layers, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
 LOCATION_SETTINGS = {  # settings that only say where something is
@@ -126,6 +128,8 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     check_vocabulary(loaded.model, tokenizer)
     if isinstance(loaded.model, WordAlignment):
         loaded.model.freeze_reference(tokenizer)
+    if isinstance(loaded.model, WordContrast | WEAMWithWordContrast):
+        loaded.model.choose_layer(args.word_layer)
     return tokenizer, loaded
 
 
@@ -195,6 +199,10 @@ def train(
     if checkpoint is None or model_args.use_lora:
         warmup = HeadWarmup(model_args.head_warmup_steps or 0)
         warm_up_head(model, args, collator, mixture, warmup)
+    if isinstance(model, EmbeddingAlignment):
+        model.learn_dictionary(train_features.values())
+    if model_args.freeze_layers:
+        freeze_layers(model, model_args.freeze_layers)
     if model_args.use_lora:
         model = add_adapters(model, model_args.lora)
     trainer = WEAMTrainer(model, args, collator, mixture, held_out_features)

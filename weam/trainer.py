@@ -266,6 +266,22 @@ def warm_up_head(
     model.base_model.requires_grad_(True)
 
 
+def freeze_layers(model: PreTrainedModel, layers: int) -> None:
+    """Keep the embeddings and the lowest layers as they are, and with tied embeddings the matrix of the head.
+
+    AlignFreeze: Bakos et al. 2025, arXiv 2502.12959.
+
+    Raises:
+        ValueError: no layer would be left to train.
+    """
+    encoder, count = model.base_model, model.config.num_hidden_layers
+    if layers >= count:
+        raise ValueError(f"--freeze_layers is {layers}, and the encoder has {count}; give fewer")
+    stack = next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
+    for part in (encoder.embeddings, *stack[:layers]):
+        part.requires_grad_(False)
+
+
 def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
     """Train, or go on from a checkpoint; one with all steps is only loaded, for the Trainer would take one more.
 

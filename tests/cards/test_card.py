@@ -385,6 +385,11 @@ INTRODUCED = {  # words that stand in the card of one objective only
     "tlm": "trained further across de, en, zh by translation language modelling",
     "weam-ranking": "aligned word in the other language; each sentence had to find\nits translation",
     "weam-apart": "aligned word in the other language; the two sentences\nof a pair were encoded apart.",
+    "word-contrastive": "each word had to\nfind its aligned word among those of the batch ([Wu and Dredze 2020]",
+    "weam-contrastive": "aligned word in the other language; each word had to find\nits aligned word",
+    "pointer": "XLM-Align, Chi et al. 2021",
+    "weam-pointer": "aligned word in the other language; each masked word had to\npoint at its aligned word",
+    "embedding-alignment": "ALIGN-MLM, Deshpande et al. 2022",
 }
 
 

@@ -18,21 +18,22 @@ from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import SPECIAL, WORDS, config_of, small_config, small_tokenizer, stock_model
 from tests.support.tokenizers import byte_level_tokenizer, unigram_tokenizer
 from weam.families import FAMILIES
-from weam.pretraining.objectives import (
-    MARGIN,
-    OBJECTIVES,
-    TEMPERATURE,
-    TranslationRanking,
-    WEAMWithRanking,
-    WordAlignment,
-    contrastive_losses,
+from weam.pretraining.objectives import OBJECTIVES
+from weam.pretraining.objectives.sentences import (
     one_to_one,
     sentence_vectors,
     sentences_apart,
-    translation_ranking,
     word_beginnings,
     word_ends,
 )
+from weam.pretraining.objectives.systems import (
+    MARGIN,
+    TEMPERATURE,
+    WordAlignment,
+    contrastive_losses,
+    translation_ranking,
+)
+from weam.pretraining.objectives.words import EmbeddingAlignment
 
 CLS, SEP = 2, 3
 
@@ -95,6 +96,8 @@ def new_model(kind, dropout=0.1, **changes):
     model = kind(config_of(family, initializer_range=0.2, **dict.fromkeys(DROPOUTS[family], dropout), **changes))
     if isinstance(model, WordAlignment):
         model.freeze_reference(small_tokenizer())
+    if isinstance(model, EmbeddingAlignment):
+        model.dictionary = torch.tensor([[10, 20], [11, 21]])
     return model.eval()
 
 
@@ -689,23 +692,27 @@ def test_vectors_of_sentences_are_averaged_in_float32_under_autocast(batch, dtyp
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)), rtol=1e-6, atol=0)
 
 
+MEANS = {"contrastive_loss": 1, "word_contrastive_loss": 1, "embedding_distance": 10}  # and what they weigh
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_loss_is_summed_in_float32_under_autocast(batch, kind, dtype):
     model = moved(new_model(kind))
     with torch.autocast("cpu", dtype):
         outputs = model(**batch, num_items_in_batch=1)
-    sums = outputs.loss_parts.sum(dim=0).double()
-    expected = sums[0] + (sums[2] if len(sums) > 2 else 0)
-    if issubclass(kind, TranslationRanking):
-        expected = sums[0] / sums[1] * masked_tokens(batch)
-    if issubclass(kind, WEAMWithRanking):
-        expected += sums[4] / sums[5] * masked_tokens(batch)
+    sums = outputs.loss_parts.sum(dim=0).double().view(-1, 2)
+    expected = sum(
+        MEANS[name] * total / count * masked_tokens(batch) if name in MEANS else total
+        for name, (total, count) in zip(model.loss_names, sums, strict=True)
+    )
     assert outputs.loss.dtype == outputs.loss_parts.dtype == torch.float32
     torch.testing.assert_close(outputs.loss.double(), expected, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("kind", of("mlm", "weam-apart", "word-alignment"))
+@pytest.mark.parametrize(
+    "kind", of("mlm", "weam-apart", "word-alignment", "pointer", "weam-pointer", "embedding-alignment")
+)
 def test_halves_of_a_batch_add_up(batch, kind):
     model = moved(new_model(kind))
     halves = [{key: value[part] for key, value in batch.items()} for part in (slice(0, 2), slice(2, 6))]
@@ -714,7 +721,7 @@ def test_halves_of_a_batch_add_up(batch, kind):
 
 
 @pytest.mark.parametrize("items", [None, 0])
-@pytest.mark.parametrize("kind", of("word-alignment", "translation-ranking", "simcse"))
+@pytest.mark.parametrize("kind", of("word-alignment", "translation-ranking", "simcse", "word-contrastive"))
 def test_a_step_without_masked_tokens_has_a_loss_and_gradients(batch, kind, items):
     """In a small step none may be masked, which makes no difference to what is learnt."""
     model = moved(new_model(kind))

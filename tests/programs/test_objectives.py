@@ -36,11 +36,16 @@ PARTS = {  # of the loss, as they are logged
     "simcse": ("contrastive_loss",),
     "weam-ranking": ("multilingual_loss", "cross_lingual_loss", "contrastive_loss"),
     "weam-apart": ("multilingual_loss", "cross_lingual_loss"),
+    "word-contrastive": ("word_contrastive_loss",),
+    "weam-contrastive": ("multilingual_loss", "cross_lingual_loss", "word_contrastive_loss"),
+    "pointer": ("pointer_loss",),
+    "weam-pointer": ("multilingual_loss", "cross_lingual_loss", "pointer_loss"),
+    "embedding-alignment": ("multilingual_loss", "embedding_distance"),
 }
 MEASURED = {  # on held-out pairs, beside retrieval
     **dict.fromkeys(PARTS, {"multilingual_loss", "cross_lingual_loss"}),
-    "mlm": {"multilingual_loss"},
-    **dict.fromkeys(("word-alignment", "translation-ranking", "simcse"), set()),
+    **dict.fromkeys(("mlm", "embedding-alignment"), {"multilingual_loss"}),
+    **dict.fromkeys(("word-alignment", "translation-ranking", "simcse", "word-contrastive", "pointer"), set()),
 }
 STEPS = "--max_steps 6 --save_steps 3 --logging_steps 1 --learning_rate 1e-3 --per_device_train_batch_size 8".split()
 EXACT = "--max_steps 4 --optim sgd --learning_rate 0.01 --lr_scheduler_type constant --logging_steps 1".split()

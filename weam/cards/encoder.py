@@ -40,6 +40,18 @@ find itself under another dropout ([SimCSE, Gao et al. 2021](https://arxiv.org/a
 used.""",
     "weam-apart": WEAM[:-1] + "; the two sentences\nof a pair were encoded apart.",
     "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the batch as well.",
+    "word-contrastive": BASELINE
+    + """each word had to
+find its aligned word among those of the batch ([Wu and Dredze 2020](https://arxiv.org/abs/2010.02537)).""",
+    "weam-contrastive": WEAM[:-1] + "; each word had to find\nits aligned word among those of the batch as well.",
+    "pointer": BASELINE
+    + """each masked word had
+to point at its aligned word in the other sentence ([XLM-Align, Chi et al. 2021](https://arxiv.org/abs/2106.06381)).""",
+    "weam-pointer": WEAM[:-1] + "; each masked word had to\npoint at its aligned word as well.",
+    "embedding-alignment": BASELINE
+    + """each masked word was
+predicted from its own sentence, and the embeddings of words that translate each other were drawn together
+([ALIGN-MLM, Deshpande et al. 2022](https://arxiv.org/abs/2211.08547)).""",
 }
 HELD_OUT = """## Held-out pairs, before and after
 

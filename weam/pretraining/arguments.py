@@ -31,6 +31,8 @@ class ModelArguments(LoraArguments):
         EXCHANGES,
     )
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
+    word_layer: int | None = option(None, "The layer that the word-contrastive loss draws together. None: the last.")
+    freeze_layers: int = option(0, "Keep the embeddings and so many layers, the lowest, as they are.")
     head_warmup_steps: int | None = option(
         None,
         "First train the prediction head alone for so many steps. "
@@ -47,6 +49,10 @@ class ModelArguments(LoraArguments):
             raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
         if self.use_lora and self.objective == "word-alignment":
             raise ValueError("--objective word-alignment keeps a copy of the encoder; leave --use_lora out")
+        if self.word_layer is not None and not self.objective.endswith("contrastive"):
+            raise ValueError(f"--objective {self.objective} contrasts no words; leave --word_layer out")
+        if self.freeze_layers < 0:
+            raise ValueError(f"--freeze_layers is {self.freeze_layers}; give the number of layers, 0 or more")
         if not self.objective.startswith("weam") and self.cross_lingual_weight != 1.0:
             raise ValueError(
                 f"--objective {self.objective} has no cross-lingual prediction; leave --cross_lingual_weight out"

@@ -10,7 +10,8 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from weam.checkpoint import LoadedModel, load_weights, read_config, weights_fingerprint
 from weam.families import family_of
-from weam.pretraining.objectives import OBJECTIVES, Objective, SimCSE
+from weam.pretraining.objectives import OBJECTIVES, Objective
+from weam.pretraining.objectives.systems import SimCSE
 
 
 def load_model(

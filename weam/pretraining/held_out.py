@@ -94,7 +94,7 @@ def score_held_out(model: PreTrainedModel, collator: DataCollatorForWordExchange
     """Score a model on held-out pairs; leaves its training mode as it was.
 
     Args:
-        model: WEAM or one of `weam/pretraining/objectives.py`; its encoder is a `WordAlignmentMixin`.
+        model: of one of `weam/pretraining/objectives`; its encoder is a `WordAlignmentMixin`.
         collator: the one that it is trained with.
         held_out: the pairs.
     """

@@ -1,0 +1,380 @@
+"""Objectives that draw linked words together, beside or instead of the exchange: batch -> losses.
+
+Siblings of those in `systems.py`: the same batches, the same output, divided by the masked tokens of the optimiser
+step. A word here is a subword token, as the links are; a batch has one link of each, of which those that lead back are
+used. Each class says which paper its formula comes from.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.distributed import nn as distributed
+from torch.nn import functional
+from transformers import PretrainedConfig, PreTrainedModel
+
+from modeling_weam import IGNORED, WEAMPreTrainingMixin, WEAMPreTrainingOutput, items_of_step
+from weam.pretraining.objectives.sentences import Sentences, in_parallel, one_to_one, row_sums, sentences_apart
+from weam.pretraining.objectives.systems import EncoderObjective, MonolingualMLM
+
+WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
+
+
+class LinkedWords(NamedTuple):
+    """The linked words of a batch, K pairs of them.
+
+    Attributes:
+        source: (K, H) float, a vector for each.
+        target: (K, H) float, those of the words that they are linked to.
+        rows: (K,) int64, the sentence pair that each is of.
+    """
+
+    source: torch.Tensor
+    target: torch.Tensor
+    rows: torch.Tensor
+
+
+def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) -> LinkedWords:
+    """Encode unmasked sentences, each by itself, and take the vectors of linked words at one layer.
+
+    Args:
+        encoder: of the model that is trained.
+        sides: of a batch of B pairs.
+        layer: 1 (first) to `num_hidden_layers`; None: the last.
+    """
+    states = encoder(sides.originals, attention_mask=sides.attention_mask, output_hidden_states=True).hidden_states
+    hidden = states[-1 if layer is None else layer]  # (2B, L, H)
+    pairs = len(hidden) // 2
+    rows, i = one_to_one(sides.aligned_positions).nonzero(as_tuple=True)  # (K,), (K,)
+    j = sides.aligned_positions[rows, i]  # (K,)
+    return LinkedWords(hidden[rows, i], hidden[pairs + rows, j], rows)
+
+
+def checked_layer(layer: int | None, layers: int) -> int | None:
+    """Return the layer.
+
+    Raises:
+        ValueError: the encoder has no such layer.
+    """
+    if layer is not None and not 1 <= layer <= layers:
+        raise ValueError(f"--word_layer is {layer}; the layers of this encoder are 1 to {layers}")
+    return layer
+
+
+def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return (K,) the loss of each pair of linked words, the mean of both directions, in nats.
+
+    Wu & Dredze 2020, "Do Explicit Alignments Robustly Improve Multilingual Encoders?", arXiv 2010.02537, with strong
+    alignment: with unit vectors z of all linked words of the batch, of both languages and of all processes, a word u
+    and v its linked one
+
+        -log[ e^(u.v / t) / sum over z other than u of e^(u.z / t) ]
+
+    Args:
+        source: (K, H) float, the words of one language.
+        target: (K, H) float, those that they are linked to.
+    """
+    with torch.autocast(source.device.type, enabled=False):  # it would round cosines to steps of 1/256 near 1
+        sides = [functional.normalize(side.float(), dim=-1) for side in (source, target)]
+        candidates, own = gather_words(torch.stack(sides, dim=1))  # (N, 2, H)
+        everything = candidates.flatten(0, 1)  # (2N, H), each word beside its linked one
+        losses = []
+        for side, words in enumerate(sides):
+            scores = words @ everything.T / WORD_TEMPERATURE  # (K, 2N)
+            scores = scores.scatter(1, (2 * own + side)[:, None], float("-inf"))  # a word is no negative of itself
+            losses.append(functional.cross_entropy(scores, 2 * own + 1 - side, reduction="none"))
+    return torch.stack(losses).mean(dim=0)
+
+
+def gather_words(words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the words of all processes, with gradients to all of them, and where among them this one's are.
+
+    Args:
+        words: (K, ...) float; K may differ between processes.
+
+    Returns:
+        (N, ...) and (K,) int64.
+    """
+    own = torch.arange(len(words), device=words.device)
+    if not in_parallel():
+        return words, own
+    counts = [torch.zeros(1, dtype=torch.int64, device=words.device) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(counts, torch.tensor([len(words)], device=words.device))
+    widest = max(1, *(int(count) for count in counts))
+    padding = words.new_zeros(widest - len(words), *words.shape[1:])
+    parts = distributed.all_gather(torch.cat([words, padding]))
+    before = sum(int(count) for count in counts[: torch.distributed.get_rank()])
+    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)]), own + before
+
+
+def share_of_step(labels: torch.Tensor, count: int, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
+    """Return () what one of `count` losses counts.
+
+    Over all processes the losses of a batch add up to their mean, times the batch's share of the step's masked tokens.
+    """
+    masked_and_count = torch.stack([(labels != IGNORED).sum(), torch.tensor(count, device=labels.device)])
+    if in_parallel():
+        torch.distributed.all_reduce(masked_and_count)
+    masked, total = masked_and_count
+    return masked.clamp(min=1) / total.clamp(min=1) / items_of_step(labels, num_items_in_batch)
+
+
+def contrast_of_batch(
+    words: LinkedWords, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return () the mean contrastive loss of the words, as it counts in the step, and (B, 2) its sums and counts."""
+    losses = word_contrast(words.source, words.target)  # (K,)
+    loss = losses.sum() * share_of_step(labels, len(losses), num_items_in_batch)
+    return loss, torch.stack(row_sums(losses, words.rows, len(labels)), dim=1)
+
+
+class WordContrast(EncoderObjective):
+    """Word contrastive: among all linked words of a batch each must find the one that it is linked to.
+
+    `word_contrast` has the formula; sentences are encoded apart and unmasked. Gaschi et al. 2023, arXiv 2306.02790,
+    have it as realignment. `layer` chooses which hidden states are drawn together, None the last.
+    """
+
+    loss_names = ("word_contrastive_loss",)
+    layer: int | None = None
+
+    def choose_layer(self, layer: int | None) -> None:
+        """Draw together the hidden states of a layer, 1 to `num_hidden_layers`; None: of the last.
+
+        Raises:
+            ValueError: the encoder has no such layer.
+        """
+        self.layer = checked_layer(layer, self.config.num_hidden_layers)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Contrast the linked words of a batch, whose keys `DataCollatorForWordExchange` explains.
+
+        `loss_parts` (B, 2): the summed loss of each pair's linked words in nats, and their number.
+        """
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
+        loss, parts = contrast_of_batch(linked_words(self.base_model, sides, self.layer), labels, num_items_in_batch)
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+
+
+class WEAMWithWordContrast(WEAMPreTrainingMixin):
+    """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words."""
+
+    _auto_class = None  # is saved as a stock model
+
+    loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
+    layer: int | None = None
+    choose_layer = WordContrast.choose_layer
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens and contrast the linked words; `DataCollatorForWordExchange` has the keys.
+
+        `loss_parts` (B, 6): those of WEAM, then those of `WordContrast`.
+        """
+        weam = super().forward(input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch)
+        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
+        loss, parts = contrast_of_batch(linked_words(self.base_model, sides, self.layer), labels, num_items_in_batch)
+        return WEAMPreTrainingOutput(loss=weam["loss"] + loss, loss_parts=torch.cat([weam["loss_parts"], parts], dim=1))
+
+
+class Pointer(nn.Module):
+    """Points from a position at one of the other sentence's: softmax of q(h_i) . k(h_p) / sqrt(H) over its tokens p.
+
+    Chi et al. 2021, "Improving Pretrained Cross-Lingual Language Models via Self-Labeled Word Alignment" (XLM-Align),
+    arXiv 2106.06381: denoising word alignment. Both projections are drawn at random and are not published.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        """Draw the two projections."""
+        super().__init__()
+        self.query = nn.Linear(hidden_size, hidden_size)
+        self.key = nn.Linear(hidden_size, hidden_size)
+
+    def forward(
+        self, hidden: torch.Tensor, sequence_ids: torch.Tensor, places: tuple[torch.Tensor, ...]
+    ) -> torch.Tensor:
+        """Return (K,) -log of the probability of the linked position, in nats.
+
+        Args:
+            hidden: (B, L, H), of pairs read together.
+            sequence_ids: (B, L) int64, 0 in the source, 1 in the target, -1 elsewhere.
+            places: rows, positions and their linked positions, (K,) int64 each.
+        """
+        rows, i, j = places
+        keys = self.key(hidden)[rows]  # (K, L, H)
+        scores = (keys @ self.query(hidden[rows, i])[..., None])[..., 0].float() / hidden.shape[-1] ** 0.5  # (K, L)
+        other_side = sequence_ids[rows] == 1 - sequence_ids[rows, i][:, None]  # (K, L)
+        return functional.cross_entropy(scores.masked_fill(~other_side, float("-inf")), j, reduction="none")
+
+    def of_batch(
+        self,
+        hidden: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return () the loss of the masked tokens that are linked, and (B, 2) its sums and counts."""
+        rows, i = ((labels != IGNORED) & (aligned_positions >= 0)).nonzero(as_tuple=True)  # (K,), (K,)
+        losses = self(hidden, sequence_ids, (rows, i, aligned_positions[rows, i]))  # (K,)
+        parts = torch.stack(row_sums(losses, rows, len(labels)), dim=1)
+        return losses.sum() / items_of_step(labels, num_items_in_batch), parts
+
+
+class PointerAlone(EncoderObjective):
+    """Denoising word alignment alone: each masked token that is linked points at its linked token.
+
+    loss = sum over masked, linked i of -log p(aligned(i) | i) / number of masked tokens; `Pointer` has p.
+    """
+
+    loss_names = ("pointer_loss",)
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        """Build the encoder and the pointer."""
+        super().__init__(config)
+        self.pointer = Pointer(config.hidden_size)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Point from the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains.
+
+        `loss_parts` (B, 2): the summed loss of each pair's masked, linked tokens in nats, and their number.
+        """
+        has_segments = self.config.to_dict().get("type_vocab_size", 1) > 1
+        segments = {"token_type_ids": token_type_ids} if has_segments else {}
+        hidden = self.base_model(input_ids, attention_mask=attention_mask, **segments).last_hidden_state  # (B, L, H)
+        loss, parts = self.pointer.of_batch(hidden, sequence_ids, labels, aligned_positions, num_items_in_batch)
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+
+
+class WEAMWithPointer(WEAMPreTrainingMixin):
+    """WEAM and the pointer together, on the same hidden states: loss = WEAM's + that of `PointerAlone`."""
+
+    _auto_class = None  # is saved as a stock model
+
+    loss_names = (*WEAMPreTrainingMixin.loss_names, *PointerAlone.loss_names)
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        """Build WEAM's model and the pointer."""
+        super().__init__(config)  # type: ignore[call-arg]  # that of the family
+        self.pointer = Pointer(config.hidden_size)
+        self.post_init()
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens of a batch and point from them; `DataCollatorForWordExchange` has its keys.
+
+        `loss_parts` (B, 6): those of WEAM, then those of `PointerAlone`.
+        """
+        batch = (input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch)
+        weam = super().forward(*batch, output_hidden_states=True)
+        loss, parts = self.pointer.of_batch(
+            weam["hidden_states"][-1], sequence_ids, labels, aligned_positions, num_items_in_batch
+        )
+        return WEAMPreTrainingOutput(loss=weam["loss"] + loss, loss_parts=torch.cat([weam["loss_parts"], parts], dim=1))
+
+
+class EmbeddingAlignment(MonolingualMLM):
+    """Masked language modelling of each sentence by itself, and like embeddings for the words of a dictionary.
+
+    Deshpande et al. 2022, "ALIGN-MLM: Word Embedding Alignment is Crucial for Multilingual Pre-training", arXiv
+    2211.08547. With E the word embeddings and D a dictionary of word pairs
+
+        loss = MLM's + dictionary_weight * mean over (s, t) in D of (1 - cos(E(s), E(t)))
+
+    For the second no sentence is encoded. `learn_dictionary` must be called once before training.
+    """
+
+    loss_names = (*MonolingualMLM.loss_names, "embedding_distance")
+    dictionary_weight: float = 10.0
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        """Build the masked language model; the dictionary is empty."""
+        super().__init__(config)  # type: ignore[call-arg]  # that of the family
+        self.register_buffer("dictionary", torch.zeros(0, 2, dtype=torch.int64), persistent=False)
+
+    def learn_dictionary(self, data_sets: Iterable[Iterable[dict[str, list[int]]]]) -> None:
+        """Count the links of the training pairs of each language pair, as `dictionary_of_links` does."""
+        pairs = [words for features in data_sets for words in dictionary_of_links(features)]
+        self.dictionary = torch.tensor(pairs, dtype=torch.int64, device=self.device).view(-1, 2)
+
+    def forward(  # type: ignore[override]  # labels are required
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Score the masked tokens of a batch and measure the dictionary.
+
+        `loss_parts` (B, 6): those of `MonolingualMLM`, then the mean distance of the dictionary and 1.
+        """
+        mlm = super().forward(
+            input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch
+        )
+        embeddings = self.get_input_embeddings().weight  # (V, H)
+        source, target = embeddings[self.dictionary].unbind(dim=1)  # (D, H), (D, H)
+        distances = 1 - functional.cosine_similarity(source.float(), target.float(), dim=-1)  # (D,)
+        distance = distances.sum() / max(1, len(distances))
+        masked = (labels != IGNORED).sum()
+        share = masked / items_of_step(labels, num_items_in_batch)  # over accumulation and processes they add up to 1
+        parts = torch.stack([distance.detach().expand(len(labels)), torch.ones_like(mlm["loss_parts"][:, 0])], dim=1)
+        loss = mlm["loss"] + self.dictionary_weight * distance * share
+        return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.cat([mlm["loss_parts"], parts], dim=1))
+
+
+def dictionary_of_links(features: Iterable[dict[str, list[int]]]) -> list[tuple[int, int]]:
+    """Return the pairs of tokens that are each other's most frequent link; of equally frequent ones the lower token.
+
+    >>> pairs = [{"source_ids": [7, 8], "target_ids": [20, 21], "links": [[0, 0], [1, 1]]}] * 2
+    >>> pairs += [{"source_ids": [7], "target_ids": [21], "links": [[0, 0]]}]
+    >>> dictionary_of_links(pairs)
+    [(7, 20), (8, 21)]
+    """
+    counts: Counter[tuple[int, int]] = Counter()
+    for pair in features:
+        source, target = pair["source_ids"], pair["target_ids"]
+        counts.update((source[i], target[j]) for i, j in pair["links"])
+    ranked = sorted(counts, key=lambda words: (-counts[words], words))
+    best_target = {source: target for source, target in reversed(ranked)}
+    best_source = {target: source for source, target in reversed(ranked)}
+    return sorted((source, target) for source, target in best_target.items() if best_source[target] == source)
