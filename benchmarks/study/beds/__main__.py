@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from benchmarks.study.beds.arms import Bed, slug, train_arm
+from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
 from benchmarks.study.beds.clone import write_bed
 from benchmarks.study.beds.plan import ARMS, Alignment, Arm, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
@@ -58,7 +59,7 @@ def main() -> None:
         for arm in ARMS:
             for seed in arguments.seeds:
                 if not arguments.arms or arm.name in arguments.arms:
-                    measure(arm, bed, seed, arguments.tasks)
+                    run_in_child(partial(measure, arm, bed, seed, arguments.tasks))
 
 
 def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:

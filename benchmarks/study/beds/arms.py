@@ -98,8 +98,8 @@ def train_arm(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> Path:
     return folder
 
 
-def run_in_child(program: Callable[[], None], argv: Sequence[str]) -> None:
-    """Run a program with these arguments in a child process.
+def run_in_child(program: Callable[[], None], argv: Sequence[str] = ()) -> None:
+    """Run a program with these arguments in a child process, whose memory is free again when it ends.
 
     Raises:
         RuntimeError: it failed; its own message stands above.
@@ -108,10 +108,10 @@ def run_in_child(program: Callable[[], None], argv: Sequence[str]) -> None:
     child.start()
     child.join()
     if child.exitcode != 0:
-        raise RuntimeError(f"{' '.join(argv)} ended with exit code {child.exitcode}")
+        raise RuntimeError(f"{' '.join(argv) or program} ended with exit code {child.exitcode}")
 
 
 def _run(program: Callable[[], None], argv: list[str]) -> None:
-    sys.argv = argv
+    sys.argv = argv or sys.argv
     runs.STARTED = time.monotonic()  # counted from here, not from the parent's start
     program()
