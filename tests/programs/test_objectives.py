@@ -215,7 +215,7 @@ def check_same_steps(objective: str, one: Path, other: Path, start: Path) -> Non
     assert moved > 1e-3, "nothing was learned, so nothing was compared"
 
 
-@pytest.mark.parametrize("objective", ["mlm", "weam-apart", "word-alignment"])
+@pytest.mark.parametrize("objective", ["mlm", "weam-apart", "word-alignment", "pointer", "embedding-alignment"])
 def test_accumulation_changes_nothing(
     exact_workspace: Workspace, batch_of_eight: dict[str, Path], objective: str
 ) -> None:
