@@ -27,9 +27,9 @@ class QuestionArguments:
     """What is particular to questions and contexts."""
 
     benchmark: str = option("mlqa", "What to test on; mlqa-dev is MLQA's dev set.", tuple(BENCHMARKS))
-    max_length: int = option(384, "Pieces of a question and a window of its context, special ones included.")
-    doc_stride: int = option(128, "Pieces that neighbouring windows share.")
-    max_answer_length: int = option(30, "Pieces of an answer.")
+    max_length: int = option(384, "Tokens of a question and a window of its context, special ones included.")
+    doc_stride: int = option(128, "Tokens that neighbouring windows share.")
+    max_answer_length: int = option(30, "Tokens of an answer.")
 
 
 CONCERNS = (CheckpointArguments, TransferArguments, QuestionArguments, FineTuningArguments)

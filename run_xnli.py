@@ -21,7 +21,7 @@ from weam.transfer.zero_shot import evaluate_transfer
 class XNLIArguments:
     """What is particular to text pairs."""
 
-    max_length: int = option(128, "Pieces of a premise and a hypothesis together, special ones included.")
+    max_length: int = option(128, "Tokens of a premise and a hypothesis together, special ones included.")
 
 
 CONCERNS = (CheckpointArguments, TransferArguments, XNLIArguments, FineTuningArguments)

@@ -31,7 +31,7 @@ class TaskArguments:
     """Which task, and what is particular to it."""
 
     task: str = option("udpos", "What to train and test on.", (*TASKS, TATOEBA))
-    max_length: int = option(128, "Pieces of an input, special ones included.")
+    max_length: int = option(128, "Tokens of an input, special ones included.")
     layer: int | None = option(None, "tatoeba: layer of the vectors. None: chosen on --dev_file.")
 
 

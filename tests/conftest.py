@@ -1,4 +1,4 @@
-"""What the tests share: a tokenizer of 29 pieces, a BERT of 2 layers, sentence pairs, and where research data lies."""
+"""What the tests share: a tokenizer of 29 tokens, a BERT of 2 layers, sentence pairs, and where research data lies."""
 
 import atexit
 import os
@@ -44,7 +44,7 @@ TEXTS = [
 
 
 def small_tokenizer() -> PreTrainedTokenizerBase:
-    return BertTokenizer(vocab={piece: number for number, piece in enumerate(SPECIAL + WORDS)}, do_lower_case=False)
+    return BertTokenizer(vocab={token: number for number, token in enumerate(SPECIAL + WORDS)}, do_lower_case=False)
 
 
 FAMILIES = {

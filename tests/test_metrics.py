@@ -190,13 +190,13 @@ ARTICLES = {
     "vi": "của là cái chiếc những",
     "zh": "",
 }
-PIECES = [
+TOKENS = [
     *" ".join(ARTICLES.values()).split(),
     *(" ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\x1f", "_", "-", "$", "€", "¿", "।", "，", "＄", "ـ", "،"),
     *(COMBINING_GRAVE, COMBINING_ACUTE, FATHA, "ि", "्", "ا", "ل", "ال", "ك", "न", "一", "国", "龥", "龦", "㐀", "𠀀"),
     *("x", "X", "I", "İ", "ß", "é", "Δ", "ж", "5", "२", "٣", "Ａ", "カ", "한", "😀"),
 ]
-texts = st.lists(st.sampled_from(PIECES) | st.characters(codec="utf-8"), max_size=8).map("".join)
+texts = st.lists(st.sampled_from(TOKENS) | st.characters(codec="utf-8"), max_size=8).map("".join)
 
 
 def is_punctuation(character: str) -> bool:

@@ -132,8 +132,8 @@ def test_the_tokenizer_knows_every_sentence(training, gold, tokenizer):
     texts += [spelled(sentence.target, language) for language in LANGUAGES for sentence in gold[language]]
     seen = {number for ids in tokenizer(texts)["input_ids"] for number in ids}
     assert tokenizer.unk_token_id not in seen and tokenizer.mask_token_id not in seen
-    pieces = tokenizer.convert_ids_to_tokens(sorted(seen))
-    assert "Lehrerin" in pieces and sum(piece.startswith("##") for piece in pieces) > 50
+    tokens = tokenizer.convert_ids_to_tokens(sorted(seen))
+    assert "Lehrerin" in tokens and sum(token.startswith("##") for token in tokens) > 50
     assert tokenizer.decode(tokenizer("Él está aquí.")["input_ids"], skip_special_tokens=True).startswith("Él está")
 
 

@@ -104,7 +104,7 @@ class Training:
         name: its folder below `runs/`; empty for pre-training, which has one.
         seed: what it began with.
         steps: optimiser steps.
-        tokens: non-padding pieces seen.
+        tokens: non-padding tokens seen.
         seconds: wall time.
         log: the Trainer's log, one record a line of it.
     """

@@ -1,4 +1,4 @@
-"""Sentences -> vectors, at every layer of an encoder: the mean of a sentence's pieces."""
+"""Sentences -> vectors, at every layer of an encoder: the mean hidden state of a sentence's tokens."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 def layer_vectors(
     encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], batch_size: int = 32
 ) -> np.ndarray:
-    """Return (layers, sentences, H) float32: mean piece vectors, special pieces included; layer 1 comes first.
+    """Return (layers, sentences, H) float32: means of hidden states, special tokens included; layer 1 comes first.
 
     Args:
         encoder: in evaluation mode.

@@ -59,10 +59,10 @@ def word_vectors(
         encoded = tokenizer(batch, is_split_into_words=True, padding=True, return_tensors="pt")
         states = torch.stack(encoder(**encoded, output_hidden_states=True).hidden_states[1:])  # (layers, B, L, H)
         for row, sentence in enumerate(batch):
-            of_pieces = encoded.word_ids(row)
+            of_tokens = encoded.word_ids(row)
             mean = np.zeros((len(states), len(sentence), states.shape[-1]), dtype=np.float32)
             for word in range(len(sentence)):
-                pieces = [position for position, number in enumerate(of_pieces) if number == word]
+                pieces = [position for position, number in enumerate(of_tokens) if number == word]
                 if pieces:  # a word may leave none, such as a lone control character
                     mean[:, word] = states[:, row, pieces].mean(dim=1).numpy()
             vectors.append(mean)

@@ -1,6 +1,6 @@
 """Makes the quick start's tokenizer and model configuration from its training text, always the same files.
 
-A vocabulary of every letter, the endings that most words share, and the most frequent words; a trainer of word pieces
+A vocabulary of every letter, the endings that most words share, and the most frequent words; a trainer of subwords
 would break ties differently from run to run. Run it after `grammar.py`:
 
     python recipes/quickstart/build_tokenizer.py
@@ -15,7 +15,7 @@ from transformers import BertConfig, BertTokenizerFast
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LARGEST = 1600
-RAREST = 4  # a word seen less often is written in pieces
+RAREST = 4  # a word seen less often is written in subwords
 ENDINGS = 60
 LONGEST_TEXT = 128
 
@@ -33,15 +33,15 @@ def count_words(folder: Path) -> Counter[str]:
 
 
 def build_vocabulary(counts: Counter[str]) -> list[str]:
-    """Choose the pieces: all letters at both places, endings of many words, frequent words."""
+    """Choose the tokens: all letters at both places, endings of many words, frequent words."""
     letters = sorted({letter for word in counts for letter in word})
     inside = sorted({letter for word in counts for letter in word[1:]})
     endings = Counter(word[-size:] for word in sorted(counts) for size in (2, 3) if len(word) > size + 1)
     shared = sorted(endings, key=lambda ending: (-endings[ending], ending))[:ENDINGS]
-    pieces = SPECIAL + letters + [f"##{part}" for part in inside + shared]
+    tokens = SPECIAL + letters + [f"##{part}" for part in inside + shared]
     frequent = [word for word in counts if len(word) > 1 and counts[word] >= RAREST]
     frequent.sort(key=lambda word: (-counts[word], word))
-    return (pieces + frequent)[:LARGEST]
+    return (tokens + frequent)[:LARGEST]
 
 
 def write_model(folder: Path, target: Path) -> None:
@@ -51,7 +51,7 @@ def write_model(folder: Path, target: Path) -> None:
         folder: where the training text is.
         target: the folder to write to.
     """
-    vocabulary = {piece: number for number, piece in enumerate(build_vocabulary(count_words(folder)))}
+    vocabulary = {token: number for number, token in enumerate(build_vocabulary(count_words(folder)))}
     tokenizer = BertTokenizerFast(
         vocab=vocabulary,
         do_lower_case=False,

@@ -14,15 +14,15 @@ REFERENCE_PAIRS = ("en-fr", "zh-en", "de-en")
 
 
 class Reference:
-    """What the original program answers for one set: pieces, and links by direction or heuristic."""
+    """What the original program answers for one set: tokens, and links by direction or heuristic."""
 
     def __init__(self, path: Path) -> None:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
             header, *rows = (line.rstrip("\n").split("\t") for line in file)
         columns = dict(zip(header, zip(*rows, strict=True), strict=True))
         self.pairs: list[SentencePair] = []
-        for pieces in columns.pop("pieces"):
-            source, target = pieces.split(" ||| ")
+        for tokens in columns.pop("pieces"):
+            source, target = tokens.split(" ||| ")
             self.pairs.append((source.split(" "), target.split(" ")))
         self.links = {name: [parse_pharaoh(line) for line in lines] for name, lines in columns.items()}
 

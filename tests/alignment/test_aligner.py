@@ -41,10 +41,10 @@ def link_f1(found: list[Links], expected: list[Links]) -> float:
 
 
 def cut_words(words: tuple[str, ...], tokenizer: PreTrainedTokenizerBase) -> tuple[list[str], list[int]]:
-    """Cut words into pieces; also return for each piece the number of its word."""
-    pieces = [tokenizer.tokenize(word) for word in words]
-    numbers = [number for number, word_pieces in enumerate(pieces) for _ in word_pieces]
-    return [piece for word_pieces in pieces for piece in word_pieces], numbers
+    """Cut words into tokens; also return for each token the number of its word."""
+    tokens = [tokenizer.tokenize(word) for word in words]
+    numbers = [number for number, word_tokens in enumerate(tokens) for _ in word_tokens]
+    return [token for word_tokens in tokens for token in word_tokens], numbers
 
 
 def score_words(links: list[Links], words: list[list[list[int]]], gold: list[GoldSentence]) -> AlignmentScores:
@@ -66,8 +66,8 @@ def test_gold_sentences_are_the_first_rows_of_the_reference(
     reference: Reference, gold: list[GoldSentence], mbert_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     for sentence, pair in zip(gold, reference.pairs, strict=False):
-        pieces = tuple(cut_words(words, mbert_tokenizer)[0] for words in (sentence.source, sentence.target))
-        assert pieces == pair
+        tokens = tuple(cut_words(words, mbert_tokenizer)[0] for words in (sentence.source, sentence.target))
+        assert tokens == pair
 
 
 def test_error_rate_is_the_originals(

@@ -12,12 +12,12 @@ from transformers import BertTokenizer, PreTrainedTokenizerBase
 from tests.conftest import SPECIAL, WORDS
 from tests.support.command_line import sentence_pairs
 from weam.alignment.aligner import SentencePair, WordAligner
-from weam.alignment.links import AlignerSettings, PiecePairs, align_bitext, import_links, word_numbers
+from weam.alignment.links import AlignerSettings, TokenPairs, align_bitext, import_links, word_numbers
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext, Row, cache_bitext
 
 SETTINGS = AlignerSettings("fast_align", "intersect", seed=42)
-ROWS = [  # pieces of `the cats .`: the cat ##s .
+ROWS = [  # tokens of `the cats .`: the cat ##s .
     Row("the cats .", "die katze ."),
     Row("", ""),
     Row("a cat", "ein hund"),
@@ -30,7 +30,7 @@ USED_ROWS = [0, 2, 4]
 @pytest.fixture(scope="module")
 def chinese_tokenizer() -> PreTrainedTokenizerBase:
     vocabulary = [*SPECIAL, *WORDS, *"我看见一只红猫。"]
-    return BertTokenizer(vocab={piece: number for number, piece in enumerate(vocabulary)}, do_lower_case=False)
+    return BertTokenizer(vocab={token: number for number, token in enumerate(vocabulary)}, do_lower_case=False)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def make_bitext(rows: list[Row], tokenizer: PreTrainedTokenizerBase, folder: Pat
 
 
 class LastToFirst:
-    """In place of an aligner: links the last piece of the source to the first of the target."""
+    """In place of an aligner: links the last token of the source to the first of the target."""
 
     def align(self, pairs: Iterable[SentencePair], heuristic: str) -> Iterator[Links]:
         assert heuristic == "intersect"
@@ -66,7 +66,7 @@ def count_trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """Replace the aligner; return the settings of each training, as they come."""
     trainings: list[dict] = []
 
-    def train(pairs: PiecePairs, **settings: object) -> LastToFirst:
+    def train(pairs: TokenPairs, **settings: object) -> LastToFirst:
         trainings.append(settings)
         return LastToFirst()
 
@@ -81,10 +81,10 @@ def test_the_test_uses_three_of_five_lines(bitext: Bitext) -> None:
     assert bitext.pairs["row"][:] == USED_ROWS
 
 
-def test_pieces_are_read_row_by_row_and_in_order(bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> None:
-    pairs = PiecePairs(bitext.pairs)
-    pieces = [tuple(tokenizer.convert_ids_to_tokens(side) for side in pair) for pair in pairs]
-    assert pieces == [
+def test_tokens_are_read_row_by_row_and_in_order(bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> None:
+    pairs = TokenPairs(bitext.pairs)
+    tokens = [tuple(tokenizer.convert_ids_to_tokens(side) for side in pair) for pair in pairs]
+    assert tokens == [
         (["the", "cat", "##s", "."], ["die", "katze", "."]),
         (["a", "cat"], ["ein", "hund"]),
         (["the", "dog", "eats"], ["hund", "isst"]),
@@ -146,21 +146,21 @@ def test_another_bitext_is_cached_apart(
 # Links made elsewhere
 
 
-def test_links_between_words_become_links_between_their_pieces(importing: Callable) -> None:
+def test_links_between_words_become_links_between_their_tokens(importing: Callable) -> None:
     """Lines 2 and 4 belong to lines of the bitext that were dropped, and are skipped."""
     assert importing("0-0 1-1 2-2\n9-9\n1-1\nno links\n1-0 2-1\n") == [
-        [(0, 0), (1, 1), (2, 1), (3, 2)],  # `cats` is two pieces
+        [(0, 0), (1, 1), (2, 1), (3, 2)],  # `cats` is two tokens
         [(1, 1)],
         [(1, 0), (2, 1)],
     ]
 
 
-def test_links_between_pieces_are_taken_as_they_are(importing: Callable) -> None:
+def test_links_between_tokens_are_taken_as_they_are(importing: Callable) -> None:
     assert importing("3-2 0-0 2-1\n9-9\n\nno links\n2-1\n", "subword") == [[(0, 0), (2, 1), (3, 2)], [], [(2, 1)]]
 
 
 def test_chinese_without_spaces(chinese_tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
-    """A link file counts words between spaces: a sentence without is one word, of a piece for each character."""
+    """A link file counts words between spaces: a sentence without is one word, of a token for each character."""
     rows = [Row("a red cat .", "一只 红猫 。"), Row("not a cat", "我看见猫")]
     bitext = make_bitext(rows, chinese_tokenizer, tmp_path)
     path = tmp_path / "links.txt"
@@ -170,11 +170,11 @@ def test_chinese_without_spaces(chinese_tokenizer: PreTrainedTokenizerBase, tmp_
     assert by_word == [[(1, 2), (1, 3), (2, 2), (2, 3), (3, 4)], [(2, 0), (2, 1), (2, 2), (2, 3)]]
 
     path.write_text("1-2 2-3 3-4\n2-3\n")
-    by_piece = list(import_links(path, "subword", bitext, chinese_tokenizer, tmp_path))
-    assert by_piece == [[(1, 2), (2, 3), (3, 4)], [(2, 3)]]
+    by_token = list(import_links(path, "subword", bitext, chinese_tokenizer, tmp_path))
+    assert by_token == [[(1, 2), (2, 3), (3, 4)], [(2, 3)]]
 
 
-def test_a_word_without_pieces_can_be_linked(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+def test_a_word_without_tokens_can_be_linked(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
     """U+200B is a word to an aligner and nothing to the tokenizer."""
     bitext = make_bitext([Row("the cat \u200b", "die katze")], tokenizer, tmp_path)
     (tmp_path / "links.txt").write_text("1-1 2-1\n")
@@ -238,11 +238,11 @@ def test_a_refused_file_is_read_anew_once_it_is_mended(importing: Callable) -> N
     assert importing("2-2\n\n\n\n\n") == [[(3, 2)], [], []]
 
 
-# Pieces and words
+# Tokens and words
 
 
 @pytest.mark.parametrize(
-    ("text", "pieces", "numbers"),
+    ("text", "tokens", "numbers"),
     [
         ("the cats .", ["the", "cat", "##s", "."], [0, 1, 1, 2]),
         ("the cats.", ["the", "cat", "##s", "."], [0, 1, 1, 1]),
@@ -256,8 +256,8 @@ def test_a_refused_file_is_read_anew_once_it_is_mended(importing: Callable) -> N
         (" ", [], []),
     ],
 )
-def test_the_word_of_each_piece(
-    chinese_tokenizer: PreTrainedTokenizerBase, text: str, pieces: list[str], numbers: list[int]
+def test_the_word_of_each_token(
+    chinese_tokenizer: PreTrainedTokenizerBase, text: str, tokens: list[str], numbers: list[int]
 ) -> None:
-    assert chinese_tokenizer.tokenize(text) == pieces
+    assert chinese_tokenizer.tokenize(text) == tokens
     assert word_numbers(text, chinese_tokenizer) == numbers

@@ -102,8 +102,8 @@ def test_training_reads_the_shards_as_what_it_would_have_aligned_itself(
     imported = list(import_links(tmp_path / "links.txt", "subword", bitext, tokenizer, tmp_path))
 
     saved = WordAligner.load(workspace.folder / "aligner")
-    pieces = list(zip(bitext.pairs["source_ids"], bitext.pairs["target_ids"], strict=True))
-    assert imported == list(saved.align(pieces, "intersect", progress=False))
+    tokens = list(zip(bitext.pairs["source_ids"], bitext.pairs["target_ids"], strict=True))
+    assert imported == list(saved.align(tokens, "intersect", progress=False))
     assert imported == list(align_bitext(bitext, AlignerSettings("fast_align", "intersect", 42), tmp_path))
 
 

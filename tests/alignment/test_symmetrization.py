@@ -1,4 +1,4 @@
-"""Symmetrised links are those of `atools`, and links of words and pieces lead to each other."""
+"""Symmetrised links are those of `atools`, and links of words and tokens lead to each other."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.alignment.conftest import Reference
 from weam.alignment.formats import format_pharaoh, parse_pharaoh
-from weam.alignment.symmetrization import HEURISTICS, Links, piece_links, symmetrize, word_links
+from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, token_links, word_links
 
 links_strategy = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12).map(lambda x: sorted(set(x)))
 
@@ -43,12 +43,12 @@ def test_symmetrised_links_lie_between_intersection_and_union(forward: Links, re
 
 
 @given(links_strategy)
-def test_word_links_of_one_piece_words_are_the_links(links: Links) -> None:
+def test_word_links_of_one_token_words_are_the_links(links: Links) -> None:
     positions = list(range(9))
-    assert word_links(links, positions, positions) == links == piece_links(links, positions, positions)
+    assert word_links(links, positions, positions) == links == token_links(links, positions, positions)
 
 
 @given(links_strategy)
-def test_piece_links_lead_back_to_the_word_links(links: Links) -> None:
+def test_token_links_lead_back_to_the_word_links(links: Links) -> None:
     words = [n // 2 for n in range(18)]
-    assert word_links(piece_links(links, words, words), words, words) == links
+    assert word_links(token_links(links, words, words), words, words) == links

@@ -124,11 +124,11 @@ def test_what_is_dropped_is_counted_by_reason(tokenizer):
         "with an empty side": 1,
         "duplicate": 1,
         "over 9 times longer on one side": 1,
-        "over 200 pieces": 1,
+        "over 200 tokens": 1,
     }
 
 
-def test_markup_in_the_text_never_becomes_a_special_piece(tokenizer):
+def test_markup_in_the_text_never_becomes_a_special_token(tokenizer):
     pairs = list(check_pairs([Row("the [SEP] cat [MASK]", "die [PAD] katze")], PAIR, tokenizer, Counter()))
     assert set(pairs[0].source_ids + pairs[0].target_ids).isdisjoint({0, 2, 3, 4})
 
@@ -199,7 +199,7 @@ def test_what_names_no_bitext_is_refused(tmp_path):
 def test_mbert_and_unigram_vocabularies_cut_real_text(research_data, tmp_path):
     """Real lines through mBERT's WordPiece vocabulary; the Unigram backbone is tested in test_checkpoint.py."""
     words = list(read_lines(research_data / "tokenizer" / "mbert-vocab.txt"))
-    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(words)}, do_lower_case=False)
+    tokenizer = BertTokenizer(vocab={token: number for number, token in enumerate(words)}, do_lower_case=False)
     lines = list(read_lines(research_data / "bitext" / "en-zh.tatoeba.tsv.gz"))[:500]
     bitext = cache_bitext((Row(*line.split("\t")) for line in lines), ("en", "zh"), tokenizer, tmp_path, ["test"])
     assert bitext.report.read == 500

@@ -153,7 +153,7 @@ def test_pairs_without_links_have_no_cross_lingual_loss(model, collator, bitext)
 # Retrieval and word alignment
 
 
-def test_a_sentence_vector_is_the_mean_of_the_piece_vectors(model, tokenizer):
+def test_a_sentence_vector_is_the_mean_of_the_token_vectors(model, tokenizer):
     encoder = model.bert.eval()
     encoded = tokenizer("the cats see", return_tensors="pt")
     for layer in (1, 2):
@@ -183,7 +183,7 @@ def test_a_text_retrieves_itself(model, collator, tokenizer):
     numbers = range(len(SENTENCES))
     ids = [tokenizer(sentence, add_special_tokens=False)["input_ids"] for sentence in SENTENCES]
     columns = {"id": list(numbers), "source_ids": ids, "target_ids": ids, "links": [[[0, 0]] for _ in numbers]}
-    features = Dataset.from_dict({**columns, "length": [2 * len(pieces) + 3 for pieces in ids]})
+    features = Dataset.from_dict({**columns, "length": [2 * len(tokens) + 3 for tokens in ids]})
     scores = score_held_out(model, collator, of_rows((pairs(SENTENCES, SENTENCES), features), numbers))
     assert (scores.retrieval_source_to_target, scores.retrieval_target_to_source) == (1.0, 1.0)
 

@@ -128,7 +128,7 @@ def test_a_json_file_without_translations_names_the_row(prepare, tmp_path):
 # Alignments made elsewhere
 
 
-def test_links_between_words_become_links_between_their_pieces(prepare, tmp_path):
+def test_links_between_words_become_links_between_their_tokens(prepare, tmp_path):
     known = ("the cats eats a house", "haus isst katzen ein die")  # cat ##s, katze ##n
     path = write_tsv(tmp_path / "a.tsv", [*EN_DE, known])
     (tmp_path / "links").write_text("0-0\n" * 72 + "0-4 1-2 2-1 3-3 4-0\n", encoding="utf-8")

@@ -165,7 +165,7 @@ def test_the_card_shows_the_figures_of_the_results(pushed):
         scores = {row["metric"]: row["value"] for row in results["measurements"] if row["steps"] == steps}
         losses = f"{scores['multilingual_loss']:.2f} | {scores['cross_lingual_loss']:.2f}"
         assert f"| en-de | {when} | {losses} | " in pushed.card
-    assert f"2 steps, {results['trainings'][0]['tokens']:,} pieces" in pushed.card
+    assert f"2 steps, {results['trainings'][0]['tokens']:,} tokens" in pushed.card
 
 
 def test_the_hub_reads_the_figures_of_the_card(pushed, tmp_path):

@@ -109,7 +109,7 @@ def broken(path: Path, **changes: object) -> str:
             "question dev-1: the answer 'red house' should be",
         ),
         ({"question": " "}, "question dev-1: the question is empty"),
-        ({"question": "the cat " * 10}, "question dev-1: its 20 pieces leave 1 of 24 for the context"),
+        ({"question": "the cat " * 10}, "question dev-1: its 20 tokens leave 1 of 24 for the context"),
     ],
 )
 @pytest.mark.parametrize("split", ["train", "dev", "test"])

@@ -27,7 +27,7 @@ TAGS = {
     "PUNCT": ". , ?",
 }
 TAG_OF = {word: tag for tag, words in TAGS.items() for word in words.split()}
-INNER = {"cat": "cats", "dog": "dogs", "katze": "katzen", "hund": "hunde"}  # words of two pieces
+INNER = {"cat": "cats", "dog": "dogs", "katze": "katzen", "hund": "hunde"}  # words of two tokens
 
 
 def sentences(split: str, language: str, count: int) -> list[str]:
@@ -107,7 +107,7 @@ def write_mlqa(folder: Path) -> Path:
 
 
 def tagged_sentences(split: str, language: str, count: int) -> list[list[tuple[str, str]]]:
-    """Return sentences of (word, part of speech), every second one with words of two pieces."""
+    """Return sentences of (word, part of speech), every second one with words of two tokens."""
     tagged = []
     for number, sentence in enumerate(sentences(split, language, count)):
         words = [INNER.get(word, word) if number % 2 else word for word in sentence.split()]

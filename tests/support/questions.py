@@ -16,7 +16,7 @@ def ask(context: str, answer: str, number: int = 0, question: str = "the cat ?")
 
 
 def ask_words(first: int, last: int, number: int = 0) -> Question:
-    """Ask for words first..last of the long context, each of which is one piece."""
+    """Ask for words first..last of the long context, each of which is one token."""
     words = LONG_CONTEXT.split()
     start = len(" ".join(words[:first])) + (first > 0)
     return Question(f"q{number}", "the cat ?", LONG_CONTEXT, (" ".join(words[first : last + 1]),), (start,))

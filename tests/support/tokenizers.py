@@ -17,8 +17,8 @@ def mbert_tokenizer() -> PreTrainedTokenizerBase:
     path = Path(os.environ.get("WEAM_DATA", ROOT.parent / "shared" / "data")) / "tokenizer" / "mbert-vocab.txt"
     if not path.is_file():
         pytest.skip(f"no vocabulary of mBERT at {path}; set WEAM_DATA")
-    pieces = path.read_text(encoding="utf-8").splitlines()
-    return BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=False)
+    tokens = path.read_text(encoding="utf-8").splitlines()
+    return BertTokenizer(vocab={token: number for number, token in enumerate(tokens)}, do_lower_case=False)
 
 
 def unigram_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 60) -> PreTrainedTokenizerBase:

@@ -1,7 +1,7 @@
 """Stage 2: sentence pairs -> alignment links.
 
 Trains a statistical aligner on the pairs themselves, in both directions, and aligns with it. It does not tokenize: a
-token is what the caller says it is, normally a piece id. It does not cache (`links.py` does).
+token is what the caller says it is, normally a token id. It does not cache (`links.py` does).
 """
 
 import json

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from weam.alignment.aligner import WordAligner, aligner_version
 from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
-from weam.alignment.symmetrization import Links, piece_links
+from weam.alignment.symmetrization import Links, token_links
 from weam.bitext.reading import Bitext
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows
 
@@ -31,7 +31,7 @@ class AlignerSettings:
 
 @dataclass(frozen=True)
 class BitextLinks:
-    """Links between the pieces of every pair of a bitext, in its order, with the key that determines them."""
+    """Links between the tokens of every pair of a bitext, in its order, with the key that determines them."""
 
     path: Path
     key: dict[str, Any]
@@ -41,11 +41,11 @@ class BitextLinks:
         return read_pharaoh(self.path)
 
 
-class PiecePairs:
-    """The pieces of a bitext's pairs as the aligner reads them, straight from disk."""
+class TokenPairs:
+    """The tokens of a bitext's pairs as the aligner reads them, straight from disk."""
 
     def __init__(self, pairs: Dataset) -> None:
-        """Look at the two columns of pieces."""
+        """Look at the two columns of tokens."""
         self.pairs = pairs
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ def align_bitext(
     key = {"stage": "links 1", "bitext": bitext.key, **asdict(settings), "version": aligner_version()}
 
     def build(folder: Path) -> None:
-        pairs = PiecePairs(bitext.pairs)
+        pairs = TokenPairs(bitext.pairs)
         aligner = WordAligner.train(pairs, aligner=settings.aligner, seed=settings.seed)
         _write_links(folder, aligner.align(pairs, settings.symmetrization))
 
@@ -86,7 +86,7 @@ def import_links(
         path: lines like `0-0 1-2`, source-target, counted from 0.
         unit: "word" where the file links words between spaces, "subword" where it links subword tokens.
         bitext: its pairs remember which line they were.
-        tokenizer: cuts words into pieces; the bitext's.
+        tokenizer: cuts words into tokens; the bitext's.
         cache_dir: where the result is kept.
 
     Raises:
@@ -123,25 +123,25 @@ def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokeni
         line = next(line for number, line in lines if number == row)
         source, target = (_units(side, tokenizer) for side in pair)
         links = read_links(line, f"{path}:{row + 1}", (source.size, target.size), unit)
-        yield piece_links(links, source.of_pieces, target.of_pieces)
+        yield token_links(links, source.of_tokens, target.of_tokens)
 
 
 class Units(NamedTuple):
-    """What a link file counts in one sentence: how many there are, and the number of each piece's."""
+    """What a link file counts in one sentence: how many there are, and the number of each token's."""
 
     size: int
-    of_pieces: list[int]
+    of_tokens: list[int]
 
 
 def _units(side: list[int] | str, tokenizer: PreTrainedTokenizerBase) -> Units:
-    """Count pieces where the side is given as pieces, words where it is given as text."""
+    """Count tokens where the side is given as tokens, words where it is given as text."""
     if isinstance(side, list):
         return Units(len(side), list(range(len(side))))
     return Units(len(split_words(side)), word_numbers(side, tokenizer))
 
 
 def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return for each piece of a text the number of the space-separated word that it ends in."""
+    """Return for each token of a text the number of the space-separated word that it ends in."""
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     ends = [end for _, end in encoded["offset_mapping"]]
     return [max(len(split_words(text[:end])) - 1, 0) for end in ends]

@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from weam.alignment.aligner import ALIGNERS, WordAligner, shard
 from weam.alignment.arguments import AlignmentArguments
 from weam.alignment.formats import format_pharaoh
-from weam.alignment.links import PiecePairs
+from weam.alignment.links import TokenPairs
 from weam.alignment.symmetrization import HEURISTICS, Links
 from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
@@ -95,7 +95,7 @@ def train(arguments: argparse.Namespace) -> None:
     """
     refuse_existing(arguments.aligner_dir)
     bitext = load_bitext(arguments)
-    sample = PiecePairs(draw_pairs(bitext.pairs, arguments.max_pairs))
+    sample = TokenPairs(draw_pairs(bitext.pairs, arguments.max_pairs))
     reading = tqdm(sample, desc="reading for the aligner", unit=" pairs")
     aligner = WordAligner.train(reading, arguments.aligner, arguments.seed)
     (aligner.folder / TRAINED_FOR_FILE).write_text(json.dumps(trained_for(bitext), indent=1), encoding="utf-8")
@@ -118,7 +118,7 @@ def apply(arguments: argparse.Namespace) -> None:
     lines = shard(bitext.report.read, *arguments.shard)
     rows = whole_column(bitext.pairs, "row")  # (pairs,), ascending: the line of each pair
     first, last = np.searchsorted(rows, [lines.start, lines.stop])
-    links = aligner.align(PiecePairs(bitext.pairs.select(range(first, last))), arguments.symmetrization)
+    links = aligner.align(TokenPairs(bitext.pairs.select(range(first, last))), arguments.symmetrization)
     write_whole(pharaoh_lines(lines, rows[first:last], links), arguments.output)
     logger.info("wrote the links of %s pairs, %s lines, to %s", last - first, len(lines), arguments.output)
 
@@ -141,12 +141,12 @@ def load_bitext(arguments: argparse.Namespace) -> Bitext:
 
 
 def trained_for(bitext: Bitext) -> dict[str, str]:
-    """Name what an aligner's vocabulary depends on: with other pieces it would find links, and all of them wrong."""
+    """Name what an aligner's vocabulary depends on: with other tokens it would find links, and all of them wrong."""
     return {"language_pair": bitext.language_pair, "tokenizer": bitext.key["tokenizer"]}
 
 
 def check_trained_for(folder: Path, bitext: Bitext) -> None:
-    """Refuse an aligner that does not know this bitext's languages or pieces."""
+    """Refuse an aligner that does not know this bitext's languages or tokens."""
     path = folder / TRAINED_FOR_FILE
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for name, value in trained_for(bitext).items():

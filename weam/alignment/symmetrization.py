@@ -1,4 +1,4 @@
-"""Two directions -> one set of links; links between words <-> links between pieces."""
+"""Two directions -> one set of links; links between words <-> links between tokens."""
 
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -90,12 +90,12 @@ def _add_unaligned(links: _LinkSet, candidates: Links, both_sides: bool) -> None
 
 
 def word_links(links: Links, source_words: Sequence[int], target_words: Sequence[int]) -> Links:
-    """Turn links between pieces into links between words: two words are linked if any of their pieces are.
+    """Turn links between tokens into links between words: two words are linked if any of their tokens are.
 
     Args:
-        links: between pieces.
-        source_words: for each source piece the number of its word.
-        target_words: for each target piece the number of its word.
+        links: between tokens.
+        source_words: for each source token the number of its word.
+        target_words: for each target token the number of its word.
 
     >>> word_links([(0, 0), (1, 0), (2, 2)], [0, 0, 1], [0, 1, 1])
     [(0, 0), (1, 1)]
@@ -103,28 +103,28 @@ def word_links(links: Links, source_words: Sequence[int], target_words: Sequence
     return sorted({(source_words[i], target_words[j]) for i, j in links})
 
 
-def piece_links(links: Links, source_words: Sequence[int], target_words: Sequence[int]) -> Links:
-    """Turn links between words into links between all pieces of the one and all pieces of the other.
+def token_links(links: Links, source_words: Sequence[int], target_words: Sequence[int]) -> Links:
+    """Turn links between words into links between all tokens of the one and all tokens of the other.
 
     Args:
         links: between words.
-        source_words: for each source piece the number of its word.
-        target_words: for each target piece the number of its word.
+        source_words: for each source token the number of its word.
+        target_words: for each target token the number of its word.
 
-    >>> piece_links([(0, 0), (1, 1)], [0, 0, 1], [0, 1, 1])
+    >>> token_links([(0, 0), (1, 1)], [0, 0, 1], [0, 1, 1])
     [(0, 0), (1, 0), (2, 1), (2, 2)]
     """
-    source_pieces, target_pieces = _pieces_of_words(source_words), _pieces_of_words(target_words)
-    pieces = {pair for i, j in links for pair in product(source_pieces.get(i, ()), target_pieces.get(j, ()))}
-    return sorted(pieces)
+    source_tokens, target_tokens = _tokens_of_words(source_words), _tokens_of_words(target_words)
+    tokens = {pair for i, j in links for pair in product(source_tokens.get(i, ()), target_tokens.get(j, ()))}
+    return sorted(tokens)
 
 
-def _pieces_of_words(words: Sequence[int]) -> dict[int, list[int]]:
-    """Gather the pieces of each word."""
-    pieces: dict[int, list[int]] = {}
-    for piece, word in enumerate(words):
-        pieces.setdefault(word, []).append(piece)
-    return pieces
+def _tokens_of_words(words: Sequence[int]) -> dict[int, list[int]]:
+    """Gather the tokens of each word."""
+    tokens: dict[int, list[int]] = {}
+    for token, word in enumerate(words):
+        tokens.setdefault(word, []).append(token)
+    return tokens
 
 
 def check_choice(value: str, allowed: Sequence[str], noun: str) -> None:

@@ -20,8 +20,8 @@ class BitextArguments:
     max_eval_pairs: int = option(1000, "Evaluate on at most so many held-out pairs of each language pair.")
     sampling_alpha: float = option(1.0, "Sample language pairs by size to this power: 1 natural, 0 uniform.")
     sampling_ratios: list[str] = option([], "Explicit ratios instead, like en-de=3 en-sw=1.")
-    max_length: int = option(128, "Pieces of a pair, special ones included.")
-    mlm_probability: float = option(0.3, "Share of pieces to mask.")
+    max_length: int = option(128, "Tokens of a pair, special ones included.")
+    mlm_probability: float = option(0.3, "Share of tokens to mask.")
     pad_to_multiple_of: int | None = option(None, "Round batch lengths up; 8 suits tensor cores.")
     cache_dir: str = option(str(CACHE_DIR), "Where prepared data is kept.")
 

@@ -1,4 +1,4 @@
-"""Stage 1: parallel text -> sentence pairs, checked and cut into pieces.
+"""Stage 1: parallel text -> sentence pairs, checked and cut into tokens.
 
 Reads TSV, JSONL, two Moses files or a Hub data set, drops what cannot be used and says how much and why. It does not
 align (`weam/alignment/`) and does not truncate (`weam/pretraining/features.py`).
@@ -29,10 +29,10 @@ from weam.storage import (
     tokenizer_fingerprint,
 )
 
-MAX_PIECES = 200  # per side
+MAX_TOKENS = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
 WRITTEN_AT_ONCE = 10_000  # pairs
-MAX_LENGTH_RATIO = 9  # longer side to shorter side, in pieces
+MAX_LENGTH_RATIO = 9  # longer side to shorter side, in tokens
 FEATURES = Features(
     {
         "id": Value("int64"),
@@ -44,9 +44,9 @@ FEATURES = Features(
     }
 )
 MISSING, DUPLICATE = "with an empty side", "duplicate"
-TOO_LONG, UNEQUAL = f"over {MAX_PIECES} pieces", f"over {MAX_LENGTH_RATIO} times longer on one side"
+TOO_LONG, UNEQUAL = f"over {MAX_TOKENS} tokens", f"over {MAX_LENGTH_RATIO} times longer on one side"
 BLANKS = " \t\r\n"  # what ends a word for word aligners; other spaces of Unicode are part of one
-MARKUP = "with text that reads as a special piece"
+MARKUP = "with text that reads as a special token"
 
 
 class Row(NamedTuple):
@@ -205,13 +205,13 @@ def read_hub_bitext(dataset: Dataset, languages: tuple[str, str], name: str) -> 
 def check_pairs(
     rows: Iterable[Row], languages: tuple[str, str], tokenizer: PreTrainedTokenizerBase, dropped: Counter[str]
 ) -> Iterator[Pair]:
-    """Yield the usable pairs cut into pieces; count the others in `dropped` by reason."""
+    """Yield the usable pairs cut into tokens; count the others in `dropped` by reason."""
     seen: set[int] = set()
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     numbered = enumerate(rows)
     while batch := list(islice(numbered, TOKENIZED_AT_ONCE)):
         texts = [side for _, row in batch for side in row]
-        # Text that looks like markup, "[SEP]", is text and must not become a special piece; some vocabularies make
+        # Text that looks like markup, "[SEP]", is text and must not become a special token; some vocabularies make
         # one of it all the same.
         encoded = tokenizer(
             texts,
@@ -220,8 +220,8 @@ def check_pairs(
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        pieces = encoded["input_ids"]
-        for (number, row), source_ids, target_ids in zip(batch, pieces[::2], pieces[1::2], strict=True):
+        tokens = encoded["input_ids"]
+        for (number, row), source_ids, target_ids in zip(batch, tokens[::2], tokens[1::2], strict=True):
             reason = _unusable(source_ids, target_ids)
             identity = pair_id(languages, *row)
             if reason is None and not special.isdisjoint(source_ids + target_ids):
@@ -239,7 +239,7 @@ def _unusable(source_ids: list[int], target_ids: list[int]) -> str | None:
     shorter, longer = sorted((len(source_ids), len(target_ids)))
     if shorter == 0:
         return MISSING
-    if longer > MAX_PIECES:
+    if longer > MAX_TOKENS:
         return TOO_LONG
     return UNEQUAL if longer / shorter > MAX_LENGTH_RATIO else None
 
@@ -257,7 +257,7 @@ def cache_bitext(
     cache_dir: Path,
     origin: list[str],
 ) -> Bitext:
-    """Check `rows`, cut them into pieces and keep the result on disk.
+    """Check `rows`, cut them into tokens and keep the result on disk.
 
     Args:
         rows: all lines of one language pair.
@@ -274,7 +274,7 @@ def cache_bitext(
         "languages": languages,
         "origin": origin,
         "tokenizer": tokenizer_fingerprint(tokenizer),
-        "limits": [MAX_PIECES, MAX_LENGTH_RATIO],
+        "limits": [MAX_TOKENS, MAX_LENGTH_RATIO],
     }
 
     def build(folder: Path) -> None:

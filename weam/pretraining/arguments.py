@@ -101,7 +101,7 @@ class PreTrainingArguments(TrainingArguments):
     remove_unused_columns: bool = option(False, "Must stay off: the collator reads columns that forward() does not.")
     label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
     include_num_input_tokens_seen: str = option(
-        "non_padding", "Which pieces the log counts.", ("non_padding", "all", "no")
+        "non_padding", "Which tokens the log counts.", ("non_padding", "all", "no")
     )
 
     def __post_init__(self) -> None:

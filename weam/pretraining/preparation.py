@@ -40,7 +40,7 @@ class LanguagePair:
 
     @property
     def prepared(self) -> str:
-        """The name of the folder of its features in the cache: another one for other text, pieces or links."""
+        """The name of the folder of its features in the cache: another one for other text, tokens or links."""
         return Path(self.train.cache_files[0]["filename"]).parent.name
 
 

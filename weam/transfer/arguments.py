@@ -85,7 +85,7 @@ class FineTuningArguments(TrainingArguments):
     remove_unused_columns: bool = option(False, "Must stay off: batches are made by our collator.")
     label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
     include_num_input_tokens_seen: str = option(
-        "non_padding", "Which pieces the log counts.", ("non_padding", "all", "no")
+        "non_padding", "Which tokens the log counts.", ("non_padding", "all", "no")
     )
 
     def __post_init__(self) -> None:

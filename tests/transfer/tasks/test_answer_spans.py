@@ -57,7 +57,7 @@ TEXTS = {
         ["दिल्ली", "एडविन लुटियंस", "राष्ट्रपति भवन", "सत्रह वर्षों"],
     ),
 }
-XQUAD_INEXACT = {"en": 1, "de": 0, "es": 1, "zh": 0, "ar": 3, "hi": 2}  # answers that begin or end inside a piece
+XQUAD_INEXACT = {"en": 1, "de": 0, "es": 1, "zh": 0, "ar": 3, "hi": 2}  # answers that begin or end inside a token
 
 
 def questions_of(language: str) -> list[Question]:
@@ -76,7 +76,7 @@ def round_trip(questions: list[Question], tokenizer: PreTrainedTokenizerBase, wi
 
 
 def reached(question: Question, tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the text of all pieces that share a character with the answer."""
+    """Return the text of all tokens that share a character with the answer."""
     spans = tokenizer(question.context, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
     start, end = question.answer_starts[0], question.answer_starts[0] + len(question.answers[0])
     touched = [(first, last) for first, last in spans if first < end and last > start]
@@ -106,14 +106,14 @@ def test_mbert_gives_every_answer_back_exactly(language: str, windows: Windows, 
 
 
 @pytest.mark.parametrize("language", TEXTS)
-def test_unigram_gives_back_the_answer_s_pieces(language: str, unigram: PreTrainedTokenizerBase) -> None:
+def test_unigram_gives_back_the_answer_s_tokens(language: str, unigram: PreTrainedTokenizerBase) -> None:
     questions = questions_of(language)
     texts = round_trip(questions, unigram, Windows(max_answer_length=60))
     assert texts == [reached(question, unigram) for question in questions]
     assert all(question.answers[0] in text for question, text in zip(questions, texts, strict=True))
 
 
-def test_small_tokenizer_gives_answers_back_and_whole_pieces_where_they_are_parts(
+def test_small_tokenizer_gives_answers_back_and_whole_tokens_where_they_are_parts(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
     context = "the cat sees a red house , not a dogs ."
@@ -204,7 +204,7 @@ def test_blanks_before_a_question_take_no_room(unigram: PreTrainedTokenizerBase)
     )
 
 
-def test_text_that_looks_like_a_special_piece_is_text(mbert: PreTrainedTokenizerBase) -> None:
+def test_text_that_looks_like_a_special_token_is_text(mbert: PreTrainedTokenizerBase) -> None:
     question = ask("What BERT calls [SEP] ends a sentence, [CLS] begins one.", "[SEP]")
     encoded = encode_windows([question], mbert, Windows())
     assert encoded["input_ids"][0].count(mbert.sep_token_id) == 2
@@ -212,10 +212,10 @@ def test_text_that_looks_like_a_special_piece_is_text(mbert: PreTrainedTokenizer
 
 
 def test_a_question_without_room_for_its_context_is_named(tokenizer: PreTrainedTokenizerBase) -> None:
-    fits = ask(LONG_CONTEXT, "hund", question="cat " * 11)  # 3 special pieces, 6 left
+    fits = ask(LONG_CONTEXT, "hund", question="cat " * 11)  # 3 special tokens, 6 left
     assert max(encode_windows([fits], tokenizer, NARROW)["length"][:]) == 20
     message = (
-        r"question q1: its 12 pieces leave 5 of 20 for the context, which needs more than the stride of 5; "
+        r"question q1: its 12 tokens leave 5 of 20 for the context, which needs more than the stride of 5; "
         r"shorten the question, raise max_length or lower stride"
     )
     with pytest.raises(ValueError, match=message):
@@ -262,8 +262,8 @@ def test_of_equal_spans_the_first_and_shortest_is_taken(tokenizer: PreTrainedTok
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_padding_question_and_special_pieces_never_win(dtype: str, tokenizer: PreTrainedTokenizerBase) -> None:
-    question = ask("the cat sees a dog .", "a dog")  # 5 pieces before it, 6 of its own, [SEP]
+def test_padding_question_and_special_tokens_never_win(dtype: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    question = ask("the cat sees a dog .", "a dog")  # 5 tokens before it, 6 of its own, [SEP]
     encoded = encode_windows([question], tokenizer, Windows())
     logits = np.full((2, 1, 16), -300, dtype=dtype)  # worse than padding
     logits[:, :, 12:] = -100
@@ -272,7 +272,7 @@ def test_padding_question_and_special_pieces_never_win(dtype: str, tokenizer: Pr
     assert best_spans(*logits, encoded, [question], Windows()) == ["a dog"]
 
 
-def test_blank_pieces_are_no_answer(unigram: PreTrainedTokenizerBase) -> None:
+def test_blank_tokens_are_no_answer(unigram: PreTrainedTokenizerBase) -> None:
     question = ask("die Bürgermeisterin   zog nach Lübeck", "Lübeck")
     encoded = encode_windows([question], unigram, Windows())
     blank = [n for n, (start, end) in enumerate(encoded["offsets"][0]) if question.context[start:end].isspace()]
@@ -286,7 +286,7 @@ def test_answers_are_no_longer_than_allowed(tokenizer: PreTrainedTokenizerBase) 
     question = ask_words(2, 8)
     encoded = encode_windows([question], tokenizer, NARROW)
     logits = label_logits(encoded)
-    logits[1][0, 5 + 5] = 9  # word 5 is the best end within 4 pieces of word 2
+    logits[1][0, 5 + 5] = 9  # word 5 is the best end within 4 tokens of word 2
     assert best_spans(*logits, encoded, [question], NARROW) == [" ".join(LONG_CONTEXT.split()[2:6])]
     longer = replace(NARROW, max_answer_length=7)
     assert best_spans(*logits, encoded, [question], longer) == list(question.answers)

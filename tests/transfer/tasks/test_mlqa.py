@@ -134,7 +134,7 @@ def test_scores_are_means_over_questions_and_their_best_answers(tokenizer: PreTr
         ask(CONTEXT, "the cat sees", 1),
     ]
     task = XQuAD(DataFiles(), Windows())
-    encoded = task.encode(questions, tokenizer)  # 5 pieces, then the context
+    encoded = task.encode(questions, tokenizer)  # 5 tokens, then the context
     logits = np.zeros((2, 2, encoded["length"][0]))
     logits[0, 0, 5 + 3] = logits[1, 0, 5 + 5] = 1  # a red house: equals the second answer but for a comma
     logits[0, 1, 5 + 1] = logits[1, 1, 5 + 1] = 1  # cat: half of `cat sees`, whose article does not count
@@ -149,14 +149,14 @@ def test_scores_are_means_over_questions_and_their_best_answers(tokenizer: PreTr
 
 
 def test_answers_that_no_window_holds_are_reported(tokenizer: PreTrainedTokenizerBase) -> None:
-    questions = [*TWO, ask_words(0, 20, 2)]  # 21 pieces for windows of 15
+    questions = [*TWO, ask_words(0, 20, 2)]  # 21 tokens for windows of 15
     task = MLQA(DataFiles(), NARROW)
     assert task.check(encode_examples(task, questions, tokenizer)) == [{"answers outside every window": 1, "of": 3}]
     assert task.check(encode_examples(task, TWO, tokenizer)) == []
 
 
 def test_questions_too_long_are_refused(tokenizer: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(ValueError, match="question q0: its 13 pieces leave 4 of 20 for the context"):
+    with pytest.raises(ValueError, match="question q0: its 13 tokens leave 4 of 20 for the context"):
         MLQA(DataFiles(), NARROW).encode([ask(CONTEXT, "a red house", question="cat " * 13)], tokenizer)
 
 
@@ -167,7 +167,7 @@ def test_the_windows_are_settings() -> None:
 
 # The loss
 
-ROWS_ALIKE = [ask("the cat sees", "cat", question="dog"), ask(CONTEXT, "a red house", 1)]  # 7 and 17 pieces
+ROWS_ALIKE = [ask("the cat sees", "cat", question="dog"), ask(CONTEXT, "a red house", 1)]  # 7 and 17 tokens
 
 
 @pytest.fixture

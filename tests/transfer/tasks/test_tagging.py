@@ -1,4 +1,4 @@
-"""UDPOS and PAN-X: CoNLL-U and JSON lines -> words and tags -> pieces, and back to scores of words and entities."""
+"""UDPOS and PAN-X: CoNLL-U and JSON lines -> words and tags -> tokens, and back to scores of words and entities."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ def panx_line(tokens: object, tags: object) -> str:
 
 
 def label_logits(encoded: Dataset, classes: int) -> np.ndarray:
-    """Return (rows, L, C) logits that are right at every labelled piece and favour class 1 elsewhere; 3 too many."""
+    """Return (rows, L, C) logits that are right at every labelled token and favour class 1 elsewhere; 3 too many."""
     logits = np.zeros((len(encoded), max(encoded["length"]) + 3, classes))
     logits[:, :, 1] = 1
     for row, labels in enumerate(encoded["labels"]):
@@ -170,10 +170,10 @@ def test_an_empty_file_of_panx_is_named(tmp_path: Path) -> None:
         PANX(DataFiles()).read_custom(str(write_lines(tmp_path / "a.jsonl")))
 
 
-# Words and pieces
+# Words and tokens
 
 
-def test_a_word_is_labelled_at_its_first_piece(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_a_word_is_labelled_at_its_first_token(tokenizer: PreTrainedTokenizerBase) -> None:
     assert udpos().encode(SENTENCES[:1], tokenizer).to_list() == [
         {
             "input_ids": [2, 5, 7, 23, 9, 3],  # [CLS] the dog ##s eats [SEP]
@@ -191,7 +191,7 @@ def test_a_word_is_labelled_at_its_first_piece(tokenizer: PreTrainedTokenizerBas
 def test_a_long_sentence_loses_no_word(max_length: int, tokenizer: PreTrainedTokenizerBase) -> None:
     task = udpos(max_length)
     encoded = task.encode(SENTENCES, tokenizer)
-    pieces = [tokenizer(list(s.words), is_split_into_words=True, add_special_tokens=False) for s in SENTENCES]
+    tokens = [tokenizer(list(s.words), is_split_into_words=True, add_special_tokens=False) for s in SENTENCES]
     labelled: Counter[tuple[int, int]] = Counter()
     found: dict[int, list[int]] = {number: [] for number in range(len(SENTENCES))}
     for row in encoded:
@@ -201,12 +201,12 @@ def test_a_long_sentence_loses_no_word(max_length: int, tokenizer: PreTrainedTok
             expected = -100 if number < 0 else task.labels.index(SENTENCES[row["sentence"]].tags[number])
             assert label == expected
             labelled[row["sentence"], number] += number >= 0
-    assert list(found.values()) == [sentence["input_ids"] for sentence in pieces]
+    assert list(found.values()) == [sentence["input_ids"] for sentence in tokens]
     assert +labelled == Counter([(0, 0), (0, 1), (0, 2), *((1, number) for number in range(33)), (2, 1)])
 
 
 @pytest.mark.parametrize("max_length", [3, 7, 128])
-def test_tags_come_back_and_words_without_a_piece_are_untagged(
+def test_tags_come_back_and_words_without_a_token_are_untagged(
     max_length: int, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     task = udpos(max_length)
@@ -220,7 +220,7 @@ def test_tags_come_back_and_words_without_a_piece_are_untagged(
 
 def test_accuracy_of_udpos_is_the_share_of_right_words(tokenizer: PreTrainedTokenizerBase) -> None:
     gold = [SENTENCES[0], SENTENCES[2]]
-    predicted = [["DET", "VERB", "VERB"], ["X", "ADJ", "X"]]  # 2 of 3 and, words without a piece counted, 1 of 3
+    predicted = [["DET", "VERB", "VERB"], ["X", "ADJ", "X"]]  # 2 of 3 and, words without a token counted, 1 of 3
     scored = score_tags(udpos(), predicted, gold, tokenizer)
     assert scored.predictions == predicted
     assert list(scored.metrics) == ["accuracy"]

@@ -47,7 +47,7 @@ def test_a_class_for_each_row_is_stacked(tokenizer: PreTrainedTokenizerBase) -> 
     assert batch_of(rows, tokenizer) == {**INPUTS, "labels": [2, 0]}
 
 
-def test_labels_for_each_piece_are_padded_with_the_ignored_one(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_labels_for_each_token_are_padded_with_the_ignored_one(tokenizer: PreTrainedTokenizerBase) -> None:
     rows = [{**row, "labels": labels} for row, labels in zip(ROWS, ([-100, 1, -100], [-100, 4]), strict=True)]
     assert batch_of(rows, tokenizer) == {**INPUTS, "labels": [[-100, 1, -100], [-100, 4, -100]]}
 
@@ -71,7 +71,7 @@ def slow_sum(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 @pytest.fixture
 def step() -> tuple[torch.Tensor, torch.Tensor]:
-    """Eight rows of logits for three classes at four pieces, and labels, 21 of which count."""
+    """Eight rows of logits for three classes at four tokens, and labels, 21 of which count."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(3, (8, 4), generator=generator)
     labels[0] = -100

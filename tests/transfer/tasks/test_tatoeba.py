@@ -24,7 +24,7 @@ ONE_WAY = {"cat": [2.0, 0.0], "dog": [0.0, 3.0], "katze": [1.0, 0.0], "hund": [1
 
 
 class TableEncoder(nn.Module):
-    """An encoder whose states are looked up: at each layer one vector for each piece, 0 for those without."""
+    """An encoder whose states are looked up: at each layer one vector for each token, 0 for those without."""
 
     device = torch.device("cpu")
 
@@ -34,8 +34,8 @@ class TableEncoder(nn.Module):
         width = len(next(iter(layers[0].values())))
         self.tables = torch.zeros(1 + len(layers), len(tokenizer), width)  # the first is the embeddings
         for table, layer in zip(self.tables[1:], layers, strict=True):
-            for piece, vector in layer.items():
-                table[tokenizer.convert_tokens_to_ids(piece)] = torch.tensor(vector)
+            for token, vector in layer.items():
+                table[tokenizer.convert_tokens_to_ids(token)] = torch.tensor(vector)
         self.config = SimpleNamespace(num_hidden_layers=len(layers), hidden_size=width, max_position_embeddings=64)
 
     def forward(self, input_ids: torch.Tensor, output_hidden_states: bool, **others: torch.Tensor) -> BaseModelOutput:
@@ -102,7 +102,7 @@ def test_dev_pairs_must_be_named(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def slow_vectors(encoder: BertModel, tokenizer: PreTrainedTokenizerBase, sentences: list[str]) -> np.ndarray:
-    """Encode one sentence after the other, without padding, and add up its pieces."""
+    """Encode one sentence after the other, without padding, and add up its tokens."""
     vectors = []
     for sentence in sentences:
         states = encoder(**tokenizer(sentence, return_tensors="pt"), output_hidden_states=True).hidden_states
@@ -119,7 +119,7 @@ def test_vectors_equal_a_plain_loop_at_every_batch_size(
     np.testing.assert_allclose(vectors, slow_vectors(encoder, tokenizer, SENTENCES), rtol=1e-4, atol=1e-6)
 
 
-def test_special_pieces_count(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_special_tokens_count(tokenizer: PreTrainedTokenizerBase) -> None:
     table = TableEncoder({"the": [3.0, 0.0], "cat": [0.0, 6.0], "[CLS]": [9.0, 0.0]}, {"[SEP]": [0.0, 8.0]})
     vectors = layer_vectors(table, tokenizer, ["the cat", "cat"])
     assert vectors.tolist() == [[[3.0, 1.5], [3.0, 2.0]], [[0.0, 2.0], [0.0, pytest.approx(8 / 3)]]]

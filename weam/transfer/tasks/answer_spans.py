@@ -51,9 +51,9 @@ class Question:
 class Windows:
     """How a context is cut where it is longer than a model takes."""
 
-    max_length: int = 384  # pieces of a window, question and special ones included
-    stride: int = 128  # pieces that neighbouring windows share
-    max_answer_length: int = 30  # pieces
+    max_length: int = 384  # tokens of a window, question and special ones included
+    stride: int = 128  # tokens that neighbouring windows share
+    max_answer_length: int = 30  # tokens
 
     def __post_init__(self) -> None:
         if self.max_length < 1 or self.stride < 0 or self.max_answer_length < 1:
@@ -176,12 +176,12 @@ def encode_windows(questions: Sequence[Question], tokenizer: PreTrainedTokenizer
 def _check_room(questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase, windows: Windows) -> None:
     available = windows.max_length - tokenizer.num_special_tokens_to_add(pair=True)
     texts = [question.question.lstrip() for question in questions]
-    pieces = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-    for question, question_ids in zip(questions, pieces, strict=True):
+    tokens = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    for question, question_ids in zip(questions, tokens, strict=True):
         room = available - len(question_ids)
         if room <= windows.stride:
             raise ValueError(
-                f"question {question.id}: its {len(question_ids)} pieces leave {max(room, 0)} of {windows.max_length} "
+                f"question {question.id}: its {len(question_ids)} tokens leave {max(room, 0)} of {windows.max_length} "
                 f"for the context, which needs more than the stride of {windows.stride}; "
                 "shorten the question, raise max_length or lower stride"
             )

@@ -20,10 +20,10 @@ class TaggedSentence:
 
 
 class TaggingTask(RowTask):
-    """A benchmark of tagged words. A word is tagged at its first piece.
+    """A benchmark of tagged words. A word is tagged at its first token.
 
     Attributes:
-        untagged: the tag of words that the tokenizer makes no piece of.
+        untagged: the tag of words that the tokenizer makes no token of.
     """
 
     auto_class = AutoModelForTokenClassification
@@ -51,8 +51,8 @@ class TaggingTask(RowTask):
     def encode(self, examples: Sequence[TaggedSentence], tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """Encode each sentence as one row, or as several where it is longer than a row; no word is lost.
 
-        Columns beside the model's inputs: `labels` (-100 but at first pieces), `sentence` (its number), `word` (the
-        number of the word that begins at a piece, -1 elsewhere), `length`.
+        Columns beside the model's inputs: `labels` (-100 but at first tokens), `sentence` (its number), `word` (the
+        number of the word that begins at a token, -1 elsewhere), `length`.
         """
         encoded = tokenizer(
             [list(sentence.words) for sentence in examples],
@@ -63,7 +63,7 @@ class TaggingTask(RowTask):
         )
         columns = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
         columns["sentence"] = list(encoded["overflow_to_sample_mapping"])
-        columns["word"] = _first_pieces(
+        columns["word"] = _first_tokens(
             [encoded.word_ids(row) for row in range(len(columns["sentence"]))], columns["sentence"]
         )
         numbers = {tag: number for number, tag in enumerate(self.labels)}
@@ -85,12 +85,12 @@ class TaggingTask(RowTask):
         return predicted
 
 
-def _first_pieces(rows: Sequence[Sequence[int | None]], sentences: Sequence[int]) -> list[list[int]]:
-    """Return for each piece the number of the word that begins there, else -1.
+def _first_tokens(rows: Sequence[Sequence[int | None]], sentences: Sequence[int]) -> list[list[int]]:
+    """Return for each token the number of the word that begins there, else -1.
 
     The second row of a long sentence may begin within a word.
 
-    >>> _first_pieces([[None, 0, 0, None], [None, 0, 1, None]], [0, 0])
+    >>> _first_tokens([[None, 0, 0, None], [None, 0, 1, None]], [0, 0])
     [[-1, 0, -1, -1], [-1, -1, 1, -1]]
     """
     seen: set[tuple[int, int]] = set()
