@@ -1,6 +1,6 @@
 """Tatoeba (Artetxe and Schwenk 2019): find the translation of a sentence among 1,000, by cosine. Nothing is trained.
 
-A sentence's vector is the mean hidden state of its tokens at one layer. The layer is chosen on dev pairs, not on the test.
+A sentence's vector is the mean hidden state of its tokens at one layer, which is chosen on dev pairs, not on the test.
 """
 
 from collections.abc import Iterator, Sequence
