@@ -48,7 +48,7 @@ BertForMonolingualMLM, *_ = of("mlm")
 BertForSimCSE, *_ = of("simcse")
 BertForTranslationRanking, *_ = of("translation-ranking")
 BertForWordAlignment, *_ = of("word-alignment")
-TEXTS = [  # "cats" and "katzen" are of two pieces each
+TEXTS = [  # "cats" and "katzen" are of two tokens each
     ("the cats sees a dog", "die katzen sieht ein hund nicht", [(0, 0), (1, 1), (2, 2), (3, 3), (5, 4)]),
     ("dog eats", "hund nicht isst", [(0, 0), (1, 2)]),
     ("a red house", "ein rotes haus .", [(2, 2), (0, 0), (1, 1)]),
@@ -121,7 +121,7 @@ def stock_encoder(encoder):
 
 @torch.no_grad()
 def encode(encoder, ids):
-    """Return the vectors of one unmasked sentence, encoded by itself with the stock class: (1 + pieces + 1, H)."""
+    """Return the vectors of one unmasked sentence, encoded by itself with the stock class: (1 + tokens + 1, H)."""
     return stock_encoder(encoder)(torch.tensor([[CLS, *ids, SEP]])).last_hidden_state[0]
 
 
@@ -185,7 +185,7 @@ def slow_sentences(batch, features):
 @pytest.mark.parametrize("multiple", [1, 16])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_sentences_apart_equal_a_loop_over_features(tokenizer, multiple, seed):
-    """Random pieces, lengths, masks and links, several from one piece among them."""
+    """Random tokens, lengths, masks and links, several from one token among them."""
     random = np.random.default_rng(seed)
     features = []
     for number in range(9):
@@ -316,17 +316,17 @@ def test_weam_apart_without_cross_lingual_weight_is_the_monolingual_control(batc
 
 def test_wordpiece_continuations_begin_no_word(tokenizer):
     beginnings = word_beginnings(tokenizer)
-    assert [piece for piece, begins in zip(SPECIAL + WORDS, beginnings, strict=True) if not begins] == [
+    assert [token for token, begins in zip(SPECIAL + WORDS, beginnings, strict=True) if not begins] == [
         "##s",
         "##e",
         "##n",
     ]
 
 
-def test_sentencepiece_marks_the_pieces_that_begin_a_word():
+def test_sentencepiece_marks_the_tokens_that_begin_a_word():
     vocabulary = ["<unk>", "\u2581the", "\u2581cat", "s", ".", "#", "\u2581", "the"]
-    pieces = Tokenizer(WordLevel({piece: number for number, piece in enumerate(vocabulary)}, unk_token="<unk>"))
-    beginnings = word_beginnings(PreTrainedTokenizerFast(tokenizer_object=pieces))
+    tokens = Tokenizer(WordLevel({token: number for number, token in enumerate(vocabulary)}, unk_token="<unk>"))
+    beginnings = word_beginnings(PreTrainedTokenizerFast(tokenizer_object=tokens))
     assert dict(zip(vocabulary, beginnings, strict=True)) == {
         "<unk>": False,
         "\u2581the": True,
@@ -340,14 +340,14 @@ def test_sentencepiece_marks_the_pieces_that_begin_a_word():
 
 
 @pytest.mark.parametrize("letter", ["猫", "ก", "ລ", "က", "ក", "ね", "ネ", "㐀"])
-def test_without_spaces_every_piece_is_taken_for_a_word(letter):
+def test_without_spaces_every_token_is_taken_for_a_word(letter):
     """Chinese, Thai, Lao, Burmese, Khmer, Japanese."""
     wordpiece = [*SPECIAL, "##s", letter, f"##{letter}", f"##{letter}{letter}", "##한", "##é"]
-    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(wordpiece)})
+    tokenizer = BertTokenizer(vocab={token: number for number, token in enumerate(wordpiece)})
     assert word_beginnings(tokenizer) == [True] * 5 + [False, True, True, True, False, False]
     sentencepiece = ["<unk>", "\u2581the", letter, f"\u2581{letter}", f"{letter}s", "s"]
-    pieces = Tokenizer(WordLevel({piece: number for number, piece in enumerate(sentencepiece)}, unk_token="<unk>"))
-    beginnings = word_beginnings(PreTrainedTokenizerFast(tokenizer_object=pieces))
+    tokens = Tokenizer(WordLevel({token: number for number, token in enumerate(sentencepiece)}, unk_token="<unk>"))
+    beginnings = word_beginnings(PreTrainedTokenizerFast(tokenizer_object=tokens))
     assert beginnings == [False, True, True, True, True, False]
 
 
@@ -390,10 +390,10 @@ def test_words_begin_after_spaces_or_with_each_character_of_unspaced_scripts(kin
 
 
 def word_end_positions(tokenizer, ids):
-    """Return where words end, counted with [CLS], one piece after the other."""
-    pieces, ends = tokenizer.convert_ids_to_tokens(ids), set()
-    for number in range(len(pieces)):
-        if number + 1 == len(pieces) or not pieces[number + 1].startswith("##"):
+    """Return where words end, counted with [CLS], one token after the other."""
+    tokens, ends = tokenizer.convert_ids_to_tokens(ids), set()
+    for number in range(len(tokens)):
+        if number + 1 == len(tokens) or not tokens[number + 1].startswith("##"):
             ends.add(number + 1)
     return ends
 
@@ -490,7 +490,7 @@ def test_masks_do_not_move_the_vectors_of_words(tokenizer, pairs):
 
 
 def test_a_checkpoint_without_buffers_gets_the_word_beginnings(tokenizer, tmp_path):
-    """The model may embed more pieces than the tokenizer has."""
+    """The model may embed more tokens than the tokenizer has."""
     config = small_config(vocab_size=40)
     BertForMaskedLM(config).save_pretrained(tmp_path)
     model = BertForWordAlignment.from_pretrained(tmp_path)
@@ -552,7 +552,7 @@ def test_ranking_is_the_mean_of_both_directions():
 
 
 def slow_vectors(encoder, features):
-    """Unit means of the pieces of each sentence, encoded by itself: sources, targets."""
+    """Unit means of the tokens of each sentence, encoded by itself: sources, targets."""
     vectors = []
     for side in ("source_ids", "target_ids"):
         means = [encode(encoder, feature[side]).mean(dim=0) for feature in features]
@@ -560,7 +560,7 @@ def slow_vectors(encoder, features):
     return vectors
 
 
-def test_a_sentence_vector_is_the_unit_mean_over_the_pieces_of_the_unmasked_sentence(batch, pairs):
+def test_a_sentence_vector_is_the_unit_mean_over_the_tokens_of_the_unmasked_sentence(batch, pairs):
     encoder = new_model(BertForTranslationRanking).base_model
     expected = torch.cat(slow_vectors(encoder, pairs))
     torch.testing.assert_close(sentence_vectors(encoder, sentences(batch)), expected)

@@ -87,12 +87,12 @@ def sentence_vectors(encoder: PreTrainedModel, sides: Sentences) -> torch.Tensor
 
 
 def one_to_one(aligned_positions: torch.Tensor) -> torch.Tensor:
-    """Return (B, L) bool: which source pieces are linked to a target piece that is linked back to them.
+    """Return (B, L) bool: which source tokens are linked to a target token that is linked back to them.
 
-    A batch has one link of each piece. Links that are symmetrised by intersection, the default, are all one to one.
+    A batch has one link of each token. Links that are symmetrised by intersection, the default, are all one to one.
 
     Args:
-        aligned_positions: (2B, L), sources first; one link of each piece.
+        aligned_positions: (2B, L), sources first; one link of each token.
     """
     source, target = aligned_positions.chunk(2)
     back = target.gather(1, source.clamp(min=0))  # (B, L)
@@ -100,7 +100,7 @@ def one_to_one(aligned_positions: torch.Tensor) -> torch.Tensor:
 
 
 def word_ends(sides: Sentences, begins_word: torch.Tensor) -> torch.Tensor:
-    """Return (2B, L) bool: which pieces are the last of their words; special pieces are none.
+    """Return (2B, L) bool: which tokens are the last of their words; special tokens are none.
 
     Args:
         sides: of a batch.
