@@ -1,11 +1,11 @@
-"""Zero-shot transfer beyond XNLI and MLQA: tags, names, paraphrases, plausible causes, retrieval.
+"""Zero-shot transfer beyond XNLI and MLQA: tags, names, paraphrases, causes, topics, retrieval.
 
     accelerate launch run_xtreme_r.py --task udpos --model_name_or_path CHECKPOINT --output_dir OUT
     accelerate launch run_xtreme_r.py --task tatoeba --layer 8 --model_name_or_path CHECKPOINT --output_dir OUT
 
-Tasks: udpos, panx, pawsx (XTREME's; XTREME-R drops it), xcopa, and tatoeba, which trains nothing. Reads the Hub, or
-local files with --data_dir and --train_file. `--help` lists all settings, a YAML file may hold them. Leaves
-results.json, the model, its predictions and a model card in OUT.
+Tasks: udpos, panx, pawsx (XTREME's; XTREME-R drops it), xcopa, sib200 (topics in 205 languages, of neither), and
+tatoeba, which trains nothing. Reads the Hub, or local files with --data_dir and --train_file. `--help` lists all
+settings, a YAML file may hold them. Leaves results.json, the model, its predictions and a model card in OUT.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,14 @@ from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, Tr
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
 from weam.transfer.tasks.panx import PANX
 from weam.transfer.tasks.pawsx import PAWSX
+from weam.transfer.tasks.sib200 import SIB200
 from weam.transfer.tasks.tatoeba import Tatoeba
 from weam.transfer.tasks.udpos import UDPOS
 from weam.transfer.tasks.xcopa import XCOPA
 from weam.transfer.zero_shot import evaluate_transfer
 
 TATOEBA = Tatoeba.benchmark
-TASKS = {task.benchmark: task for task in (UDPOS, PANX, PAWSX, XCOPA)}
+TASKS = {task.benchmark: task for task in (UDPOS, PANX, PAWSX, XCOPA, SIB200)}
 
 
 @dataclass
@@ -40,7 +41,9 @@ CONCERNS = (CheckpointArguments, TransferArguments, TaskArguments, FineTuningArg
 
 def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
-    checkpoint_args, transfer_args, task_args, args = parse_settings(CONCERNS, "Transfer on tasks of XTREME-R.", argv)
+    checkpoint_args, transfer_args, task_args, args = parse_settings(
+        CONCERNS, "Transfer on tasks of XTREME and XTREME-R, and on SIB-200.", argv
+    )
     start_logging(is_main=args.process_index == 0)
     if task_args.task == TATOEBA:
         check_trains_nothing(checkpoint_args, transfer_args, args)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from weam.transfer.tasks.mlqa import XQuAD as XQuAD
     from weam.transfer.tasks.panx import PANX as PANX
     from weam.transfer.tasks.pawsx import PAWSX as PAWSX
+    from weam.transfer.tasks.sib200 import SIB200 as SIB200
     from weam.transfer.tasks.udpos import UDPOS as UDPOS
     from weam.transfer.tasks.xcopa import XCOPA as XCOPA
     from weam.transfer.tasks.xnli import XNLI as XNLI
@@ -54,6 +55,7 @@ MODULE_OF = {
     "XQuAD": "weam.transfer.tasks.mlqa",
     "PANX": "weam.transfer.tasks.panx",
     "PAWSX": "weam.transfer.tasks.pawsx",
+    "SIB200": "weam.transfer.tasks.sib200",
     "UDPOS": "weam.transfer.tasks.udpos",
     "XCOPA": "weam.transfer.tasks.xcopa",
     "XNLI": "weam.transfer.tasks.xnli",

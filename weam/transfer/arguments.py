@@ -37,7 +37,7 @@ class TransferArguments:
         "zero-shot", "What is trained on: English, each language by itself, all, or nothing.", SETTINGS
     )
     languages: list[str] = option([], "Languages to test; all of the benchmark unless given.")
-    seeds: list[int] = option([42], "One fine-tuning for each.")
+    seeds: list[int] = option([], "One fine-tuning for each. None: 42; for sib200 42 to 46.")
     compare_with: str | None = option(None, "results.json of another checkpoint, for intervals of the difference.")
     data_dir: str | None = option(None, "Folder of local files instead of the Hub, in the layout of weam/tasks.")
     train_file: list[str] = option([], "en=FILE: training examples of a language; several are joined.")
@@ -55,7 +55,7 @@ class TransferArguments:
             limit = getattr(self, f"max_{split}_samples")
             if limit is not None and limit < 1:
                 raise ValueError(f"--max_{split}_samples is {limit}; give 1 or more, or leave it out")
-        if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
+        if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"--seeds {self.seeds}: give each seed once")
 
     @property

@@ -53,6 +53,7 @@ def choose_languages(benchmark: Benchmark | type[Benchmark], asked: Sequence[str
     Raises:
         ValueError: the benchmark does not have one that was asked for.
     """
+    asked = [benchmark.named(language) for language in asked]
     unknown = [language for language in asked if language not in benchmark.languages]
     if unknown:
         raise ValueError(

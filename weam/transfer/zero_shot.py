@@ -9,7 +9,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from datasets import concatenate_datasets
@@ -169,6 +169,7 @@ def evaluate_transfer(
     Returns:
         What was measured; None in all processes but the main one.
     """
+    transfer_args = replace(transfer_args, seeds=transfer_args.seeds or list(task.seeds))
     trains = transfer_args.setting != "test-only"
     jobs = plan_jobs(transfer_args.setting, choose_languages(task, transfer_args.languages), transfer_args.seeds)
     base = load_base(task, checkpoint_args)

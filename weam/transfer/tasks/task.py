@@ -54,6 +54,11 @@ class Benchmark(ABC):
     def hub_source(cls, split: str, language: str) -> str:
         """Return where the Hub has a split in a language, as `NAME:CONFIG`: what is loaded, and what cards name."""
 
+    @classmethod
+    def named(cls, language: str) -> str:
+        """Return what a language that a user names is called here."""
+        return language
+
 
 @dataclass(frozen=True)
 class EncodedExamples:
@@ -78,8 +83,10 @@ class Task(Benchmark):
         auto_class: the stock Auto class with the head that it needs.
         labels: the names of the classes, None where the head has no classes.
         patterns: split -> names of local files.
+        seeds: of the fine-tunings, unless the user gives some.
     """
 
+    seeds: tuple[int, ...] = (42,)
     metric: str
     auto_class: Any
     labels: tuple[str, ...] | None = None
