@@ -13,7 +13,31 @@ from benchmarks.markdown import RESULTS, ROOT, fill, read, table
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
 from benchmarks.pages.results import held_out_table
+from benchmarks.study.beds.report import figure_over_seeds, read_figures
 from weam.results import read_results
+
+BED_COLUMNS = {"tags, English": "tags, English", "tags": "tags, clone", "retrieval": "retrieval", "AER": "AER"}
+BED_ROWS = (  # of the README: the method, its placebo, and what it is compared with
+    "none",
+    "MLM",
+    "TLM",
+    "WEAM, target",
+    "WEAM, target, links shuffled",
+    "WEAM, representation",
+    "WEAM, representation, links shuffled",
+    "WEAM + word-contrastive",
+)
+
+
+def beds() -> str:
+    """Lay out what the clone bed says of the systems that it has measured."""
+    figures = read_figures("clone")
+    rows = [
+        [name, str(len(figures[name])), *(str(figure_over_seeds(figures, name, key) or "–") for key in BED_COLUMNS)]
+        for name in BED_ROWS
+        if name in figures
+    ]
+    return table(["continued with", "seeds", *BED_COLUMNS.values()], rows)
 
 
 def quickstart() -> str:
@@ -54,6 +78,7 @@ def collator() -> str:
 
 DOCS = ROOT / "docs"
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
     DOCS / "speed.md": {"step": step, "real text": real_text, "collator": collator},
     DOCS / "results.md": results_page.SECTIONS,
