@@ -96,17 +96,17 @@ def batch_loss(model, collator, features):
 # Means
 
 
-def test_sums_become_means():
+def test_mean_losses_divides_sums_by_counts():
     assert mean_losses([6.0, 4.0, 3.0, 2.0], NAMES) == {"multilingual_loss": 1.5, "cross_lingual_loss": 1.5}
 
 
-def test_a_part_of_the_loss_that_nothing_was_counted_of_has_no_mean():
+def test_mean_losses_skips_uncounted_parts():
     assert mean_losses([0.0, 0.0, 3.0, 2.0], NAMES) == {"cross_lingual_loss": 1.5}
     assert mean_losses([0.0, 5.0, 0.0, 0.0], NAMES) == {"multilingual_loss": 0.0}
     assert mean_losses([0.0, 0.0, 0.0, 0.0], NAMES) == {}
 
 
-def test_as_many_sums_as_names_are_needed():
+def test_mean_losses_refuses_other_numbers_of_sums():
     with pytest.raises(ValueError, match="shorter|longer"):
         mean_losses([6.0, 4.0, 3.0, 2.0], ["contrastive_loss"])
 

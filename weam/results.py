@@ -165,6 +165,8 @@ def training_recipe(args: TrainingArguments) -> dict[str, Any]:
 def compared_settings(results: Results) -> dict[str, Any]:
     """Return the settings of a run that must be another's for their figures to stand side by side: `concern.name`."""
     compared = {name: value for name, value in _flat(results.settings) if name not in NOT_COMPARED}
+    if compared.get("alignment.alignments_unit") == "piece":
+        compared["alignment.alignments_unit"] = "subword"  # what 0.1 called it
     if compared.pop("task.dev accuracy by layer", None):
         compared["task.layer"] = "chosen on dev"  # alike, though it may come out otherwise for another checkpoint
     return compared

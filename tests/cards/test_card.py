@@ -566,6 +566,13 @@ def test_where_files_lie_and_which_checkpoint_it_is_makes_no_difference():
     assert "| +10.0 |" in card(ours, baseline=(other,))
 
 
+def test_settings_that_an_earlier_version_called_otherwise_are_the_same():
+    run, baseline = pretraining("/abs/one"), pretraining("/abs/two", head_warmup_learning_rate=0.001)
+    for results, unit in ((run, "subword"), (baseline, "piece")):
+        results.settings["alignment"].update(alignments=["en-de=links.txt"], alignments_unit=unit)
+    assert "| two, after |" in card(run, baseline=(baseline,))
+
+
 def test_a_layer_chosen_on_dev_may_be_another_one():
     values = {("de", 1): 0.5, ("zh", 1): 0.5}
     ours, other = (evaluation(name, values, "tatoeba") for name in ("/abs/aligned", "/abs/base"))

@@ -80,8 +80,9 @@ def compare(run: Results, folder: Path, baseline_file: Path) -> list[Comparison]
         if len(paired) > 1 and set(paired) == {m.language for m in run.measurements if m.benchmark == benchmark}:
             tests[MEAN] = list(paired.values())
         for language, test in tests.items():
-            test_set = {"benchmark": benchmark, "language": language, "metric": metric, "checkpoint": checkpoint}
-            comparisons.append(Comparison(**vars(paired_bootstrap(test)), **test_set))
+            test_set = (benchmark, language, metric, checkpoint)
+            found = paired_bootstrap(test)
+            comparisons.append(Comparison(found.difference, found.low, found.high, *test_set))
     return comparisons
 
 
