@@ -217,9 +217,9 @@ def gap(figures: Figures, arm: Arm) -> Interval:
 
 def mark(axis: Axes, row: int, value: Interval, label: str, colour: str, marker: str) -> None:
     """Draw one figure with its interval."""
-    hollow = {"markerfacecolor": "white"} if marker == "D" else {}
+    fill = "white" if marker == "D" else colour
     axis.errorbar(
-        value.mean, row, xerr=value.half, color=colour, marker=marker, capsize=3, linestyle="", label=label, **hollow
+        value.mean, row, xerr=value.half, color=colour, marker=marker, mfc=fill, capsize=3, linestyle="", label=label
     )
 
 

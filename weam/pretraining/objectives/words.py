@@ -7,7 +7,7 @@ used. Each class says which paper its formula comes from.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -174,7 +174,10 @@ class WEAMWithWordContrast(WEAMPreTrainingMixin):
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
     layer: int | None = None
-    choose_layer = WordContrast.choose_layer
+
+    def choose_layer(self, layer: int | None) -> None:
+        """Draw together the hidden states of a layer, as `WordContrast.choose_layer`."""
+        self.layer = checked_layer(layer, self.config.num_hidden_layers)
 
     def forward(  # type: ignore[override]  # labels are required
         self,
@@ -329,7 +332,7 @@ class EmbeddingAlignment(MonolingualMLM):
         super().__init__(config)  # type: ignore[call-arg]  # that of the family
         self.register_buffer("dictionary", torch.zeros(0, 2, dtype=torch.int64), persistent=False)
 
-    def learn_dictionary(self, data_sets: Iterable[Iterable[dict[str, list[int]]]]) -> None:
+    def learn_dictionary(self, data_sets: Iterable[Iterable[dict[str, Any]]]) -> None:
         """Count the links of the training pairs of each language pair, as `dictionary_of_links` does."""
         pairs = [words for features in data_sets for words in dictionary_of_links(features)]
         self.dictionary = torch.tensor(pairs, dtype=torch.int64, device=self.device).view(-1, 2)
@@ -362,7 +365,7 @@ class EmbeddingAlignment(MonolingualMLM):
         return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.cat([mlm["loss_parts"], parts], dim=1))
 
 
-def dictionary_of_links(features: Iterable[dict[str, list[int]]]) -> list[tuple[int, int]]:
+def dictionary_of_links(features: Iterable[dict[str, Any]]) -> list[tuple[int, int]]:
     """Return the pairs of tokens that are each other's most frequent link; of equally frequent ones the lower token.
 
     >>> pairs = [{"source_ids": [7, 8], "target_ids": [20, 21], "links": [[0, 0], [1, 1]]}] * 2
