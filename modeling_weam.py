@@ -50,7 +50,7 @@ EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 WEAM_DEFAULTS: dict[str, Any] = {
-    "exchange": "target",
+    "exchange": "representation",
     "cross_lingual_weight": 1.0,
     "align_layer": None,  # what `align_words` reads
     "align_statistics": None,  # base64 of (2, H) little-endian float32: mean and deviation at that layer
@@ -563,7 +563,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
                                                           -log p(x_j | h_i)    exchange "target"
         loss = (L_m + cross_lingual_weight * L_c) / number of masked tokens
 
-    `config.weam` holds `exchange`, "target" unless given, and `cross_lingual_weight`, 0 of which is translation
+    `config.weam` holds `exchange`, "representation" unless given, and `cross_lingual_weight`, 0 of which is translation
     language modelling (TLM).
     Only masked positions pass through the head: no (B, L, V) tensor exists while labels are given.
 

@@ -52,7 +52,7 @@ def documented_options(name):
 
 def test_the_defaults_are_the_recipe_of_the_paper():
     model, bitext, alignment, _, training = parse_arguments(NEEDED)
-    assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("target", 1.0, None)
+    assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("representation", 1.0, None)
     assert (model.objective, model.num_hidden_layers) == ("weam", None)
     assert (bitext.mlm_probability, bitext.max_length, bitext.sampling_alpha) == (0.3, 128, 1.0)
     assert (bitext.max_train_pairs, bitext.sampling_ratios) == (None, [])
@@ -271,10 +271,10 @@ def test_every_recipe_of_an_evaluation_is_read(name):
     assert {key: type(read[key])(value) for key, value in settings.items()} == {key: read[key] for key in settings}
 
 
-def test_the_recipe_of_the_paper_leaves_the_method_at_its_defaults_but_for_the_exchange():
+def test_the_recipe_of_the_paper_leaves_the_method_at_its_defaults():
     paper = parse_arguments([str(ROOT / "recipes" / "paper.yaml"), *documented_options("paper.yaml")])
     named = ["--model_name_or_path", "google-bert/bert-base-multilingual-cased", "--output_dir", "weam-de"]
-    data = ["--dataset_name", "Helsinki-NLP/opus-100", "--dataset_config", "de-en", "--exchange", "representation"]
+    data = ["--dataset_name", "Helsinki-NLP/opus-100", "--dataset_config", "de-en"]
     assert pretraining_settings(paper) == pretraining_settings(parse_arguments([*named, *data]))
 
 
@@ -289,7 +289,7 @@ def test_the_recipe_holds_what_makes_a_difference():
     arguments = parse_arguments([*NEEDED, "--hub_token", "SECRET", "--cache_dir", "somewhere", "--seed", "7"])
     settings = pretraining_settings(arguments)
     assert list(settings) == ["model", "bitext", "alignment", "training"]
-    assert settings["model"]["exchange"] == "target"
+    assert settings["model"]["exchange"] == "representation"
     assert settings["bitext"]["train_file"] == ["en-de=a.tsv"]
     assert settings["alignment"] == {
         "aligner": "fast_align",

@@ -26,8 +26,8 @@ class ModelArguments(LoraArguments):
     num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
     objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
     exchange: str = option(
-        "target",
-        "target: a masked word's vector also predicts its aligned word; representation: that word's predicts it.",
+        "representation",
+        "representation: the aligned word's vector predicts a masked word, too; target: the masked word's predicts it.",
         EXCHANGES,
     )
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
