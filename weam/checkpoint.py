@@ -11,14 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
 from transformers import (
-    CONFIG_MAPPING,
     AutoConfig,
     AutoModel,
-    AutoTokenizer,
     CamembertConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -30,6 +26,7 @@ from transformers import (
 )
 
 from modeling_weam import drawn_encoder_weights
+from weam.checkpoint_files import load_any_tokenizer, load_config, naming
 from weam.families import FAMILIES, check_is_encoder
 
 logger = logging.getLogger("weam")
@@ -82,7 +79,7 @@ def load_fast_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenize
         ValueError: there is none, or it is slow.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        tokenizer = load_any_tokenizer(name, revision)
     except (OSError, ValueError) as error:
         error.add_note(f"{name} has no tokenizer that can be loaded; add its files, or give --tokenizer_name")
         raise
@@ -143,13 +140,11 @@ def load_weights(kind: type[PreTrainedModel], name: str, **options: object) -> L
     """
     # A checkpoint kept in half precision would otherwise be trained in it; the head of another task has another size.
     options |= {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
-    try:
+    with naming(name):
         model, report = kind.from_pretrained(name, **options)
         if any(map(WRAPPERS.match, report["unexpected_keys"])):
             logger.warning("%s was saved from inside DataParallel or torch.compile: names are read without that", name)
             model, report = kind.from_pretrained(name, key_mapping={WRAPPERS.pattern: ""}, **options)
-    except SafetensorError as error:
-        raise ValueError(f"the weights of {name} cannot be read ({error}); copy or download them again") from error
     _check_weights(model, report, name)
     drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
@@ -186,16 +181,10 @@ def read_config(name: str, revision: str, num_hidden_layers: int | None = None) 
     """Read the config of a checkpoint, of which only the lowest layers may be wanted.
 
     Raises:
-        ValueError: the installed transformers does not know the architecture, it is no encoder, or it has fewer layers
-            than are wanted.
+        ValueError: it is damaged, the installed transformers does not know the architecture, it is no encoder, or it
+            has fewer layers than are wanted.
     """
-    kind = PretrainedConfig.get_config_dict(name, revision=revision)[0].get("model_type")
-    if kind not in CONFIG_MAPPING:
-        raise ValueError(
-            f"{name} is of model_type {kind!r}, which transformers {transformers.__version__} does not have; install a "
-            "version that has it, or give another checkpoint"
-        )
-    config = AutoConfig.from_pretrained(name, revision=revision)
+    config = load_config(name, revision)
     check_is_encoder(config, name)
     if num_hidden_layers is not None:
         if not 1 <= num_hidden_layers <= config.num_hidden_layers:
@@ -243,11 +232,12 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
     """Refuse a tokenizer whose tokens the model has no embeddings for.
 
     Raises:
-        ValueError: the tokenizer has more tokens than the model.
+        ValueError: the tokenizer has more tokens, or higher numbers of tokens, than the model.
     """
-    if len(tokenizer) > model.config.vocab_size:
+    tokens = max(len(tokenizer), *(number + 1 for number in tokenizer.get_vocab().values()))
+    if tokens > model.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model embeds {model.config.vocab_size}; "
+            f"the tokenizer has {tokens} tokens, the model embeds {model.config.vocab_size}; "
             "give the checkpoint's own tokenizer"
         )
 

@@ -1,6 +1,6 @@
-"""What every stage keeps on disk: cached folders that are whole or absent, lines, JSON, columns of data sets.
+"""What every stage keeps on disk: cached folders that are whole or absent, lines, checked JSON, columns of data sets.
 
-It does not know what is in a folder; the caller names everything that determines it.
+It does not know what is in a folder or a file; the caller names everything that determines it.
 """
 
 import gzip
@@ -13,16 +13,20 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from datasets import Dataset
 from huggingface_hub.constants import HF_HOME
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
 from transformers import PreTrainedTokenizerBase
 
 KEY_FILE = "key.json"
 CACHE_DIR = Path(HF_HOME) / "weam"
 READ_AT_ONCE = 1000  # rows
+CHECKED = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # a dataclass whose files are checked has it
+Saved = TypeVar("Saved")
 
 
 def cached_folder(cache_dir: Path, name: str, key: dict[str, Any], build: Callable[[Path], None]) -> Path:
@@ -132,6 +136,36 @@ def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(path)
+
+
+def read_json(path: Path, kind: type[Saved], remedy: str) -> Saved:
+    """Read a JSON file that must be, as a whole, what a type says; nothing is converted.
+
+    Args:
+        path: the file, UTF-8.
+        kind: a dataclass with `__pydantic_config__`, or any other type that pydantic knows.
+        remedy: what the user should do about another content.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no JSON, or other than the type says; names the file, the place in it and the remedy.
+    """
+    return parse_json(path.read_bytes(), kind, str(path), remedy)
+
+
+def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str) -> Saved:
+    """Read JSON as `read_json` does; `origin` is what errors name."""
+    try:
+        record = TypeAdapter(kind).validate_json(text, strict=True)
+        json.dumps(from_json(text), allow_nan=False)  # where the type leaves open what stands there, too
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        fault = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{origin} is damaged ({f'{place}: ' if place else ''}{fault}); {remedy}") from error
+    except ValueError as error:
+        raise ValueError(f"{origin} is damaged ({error}); {remedy}") from error
+    return record
 
 
 def read_rows(dataset: Dataset, *columns: str) -> Iterator[tuple[Any, ...]]:
