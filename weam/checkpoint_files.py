@@ -37,7 +37,7 @@ class ConfigFile:
     __pydantic_config__ = ConfigDict(**{**CHECKED, "extra": "ignore"})
 
     model_type: str
-    vocab_size: Annotated[int, Field(ge=1, le=2**24)] = 30522
+    vocab_size: Annotated[int, Field(ge=1, le=2**24)] = 2**24
     hidden_size: Annotated[int, Field(ge=1, le=2**16)] = 768
     num_hidden_layers: Annotated[int, Field(ge=1, le=2**9)] = 12
     num_attention_heads: Annotated[int, Field(ge=1, le=2**12)] = 12
