@@ -44,7 +44,7 @@ from weam.pretraining.objectives import Objective
 from weam.pretraining.objectives.systems import WordAlignment
 from weam.pretraining.objectives.words import EmbeddingAlignment, WEAMWithWordContrast, WordContrast
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
-from weam.results import SETTINGS_FILE, Measurement, Results, Training, command_line, write_results
+from weam.results import SETTINGS_FILE, Measurement, Results, command_line, course, write_results
 from weam.runs import (
     check_output_dir,
     check_settings,
@@ -230,15 +230,13 @@ def report(
     arguments: Arguments, trainer: Trainer, language_pairs: dict[str, LanguagePair], measured: list[Measurement]
 ) -> None:
     """Print the table, write results and card."""
-    args, state = arguments[-1], trainer.state
-    log = state.log_history
-    seconds = sum(record.get("train_runtime", 0.0) for record in log if "train_loss" in record)
+    args = arguments[-1]
     results = Results(
         program="run_pretraining",
         command=command_line(args.hub_token),
         settings=pretraining_settings(arguments),
         data=[asdict(pair.report) for pair in language_pairs.values()],
-        trainings=[Training("", args.seed, state.global_step, state.num_input_tokens_seen, seconds, log)],
+        trainings=[course("", args.seed, trainer.state)],
         measurements=measured,
         total_seconds=seconds_since_start(),
     )

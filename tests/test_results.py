@@ -1,12 +1,14 @@
 """What a run leaves beside the weights: whole, readable again, summed up rightly, and without a token."""
 
 import json
+import math
 import shlex
 import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import pytest
+from transformers import TrainerState
 
 from weam.pretraining.arguments import parse_arguments
 from weam.results import (
@@ -16,6 +18,7 @@ from weam.results import (
     Summary,
     Training,
     command_line,
+    course,
     parse_results,
     read_results,
     scores_table,
@@ -41,6 +44,9 @@ RESULTS = Results(
     total_seconds=32.5,
     comparisons=[Comparison(0.1, -0.05, 0.25, "xnli", "de", "accuracy", "other")],
 )
+
+
+SCORE = RESULTS.measurements[0]
 
 
 def typed(monkeypatch, *words, token=None):
@@ -93,33 +99,83 @@ def test_results_hold_everything_with_format_and_versions(tmp_path):
     assert [record["versions"][name] for name in ("torch", "sil-thot")] == [version("torch"), version("sil-thot")]
 
 
-@pytest.mark.parametrize(("record", "found"), [({"format": 1}, "1"), ({"format": 3}, "3"), ({}, "None"), ([], "None")])
-def test_another_format_is_refused_by_file_and_both_versions(tmp_path, record, found):
+@pytest.mark.parametrize("found", [1, 3])
+def test_another_format_is_refused_by_file_and_both_versions(tmp_path, found):
     path = tmp_path / "old.json"
-    write_json(record, path)
+    write_json({"format": found}, path)
     with pytest.raises(
         ValueError, match=rf"old\.json is of results format {found}, this version reads 2; measure again"
     ):
         read_results(path)
 
 
-def test_what_is_not_json_is_refused(tmp_path):
-    (tmp_path / "cut.json").write_text(json.dumps(asdict(RESULTS))[:-20])
-    with pytest.raises(ValueError, match=r"cut\.json is not JSON .*; give a results\.json"):
-        read_results(tmp_path / "cut.json")
+def text_of(**changes):
+    return json.dumps({**asdict(RESULTS), **changes})
 
 
-@pytest.mark.parametrize("change", [{"measurements": [{"benchmark": "xnli"}]}, {"more": 1}, {"trainings": None}])
-def test_a_damaged_file_is_refused(change):
-    with pytest.raises(ValueError, match=r"here\.json is damaged \(.*\); measure again"):
-        parse_results({**asdict(RESULTS), **change}, "here.json")
+def without(name):
+    return json.dumps({key: value for key, value in asdict(RESULTS).items() if key != name})
 
 
-def test_a_part_that_is_missing_is_damage():
-    record = asdict(RESULTS)
-    del record["comparisons"]
-    with pytest.raises(ValueError, match=r"damaged \('comparisons'\)"):
-        parse_results(record, "results.json")
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (text_of()[:-20], "Invalid JSON: EOF"),
+        ("[]", "Input should be an object"),
+        ("null", "Input should be an object"),
+        (text_of().encode("utf-16"), "Invalid JSON"),
+        ('{"format": ' * 20_000 + "2" + "}" * 20_000, "Invalid JSON: recursion limit"),
+        (text_of().replace("32.5", "9" * 6000), "Invalid JSON: number out of range"),
+        ("{}", "format: Field required"),
+        (text_of(format="2"), "format: Input should be a valid integer"),
+        (text_of(settings={}), "settings: Dictionary should have at least 1 item"),
+        (text_of(settings=[]), "settings: Input should be an object"),
+        (text_of(settings={"transfer": "zero-shot"}), "settings.transfer: Input should be an object"),
+        (text_of(measurements=[{"benchmark": "xnli"}]), "measurements.0.language: Field required"),
+        (
+            text_of(measurements=[asdict(replace(SCORE, value="0.7"))]),
+            "measurements.0.value: Input should be a valid nu",
+        ),
+        (
+            text_of(measurements=[asdict(replace(SCORE, value=math.nan))]),
+            "measurements.0.value: Input should be a finite",
+        ),
+        (text_of(total_seconds=1e400), "total_seconds: Input should be a finite number"),
+        (text_of(settings={"training": {"learning_rate": math.nan}}), "Out of range float values"),
+        (text_of(trainings=None), "trainings: Input should be a valid array"),
+        (text_of(more=1), "more: Unexpected keyword argument"),
+        *((without(name), f"{name}: Field required") for name in ("comparisons", "versions", "date", "program")),
+    ],
+)
+def test_a_damaged_file_is_refused_by_file_fault_and_remedy(content, fault, tmp_path):
+    path = tmp_path / "results.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError) as refusal:
+        read_results(path)
+    assert str(refusal.value).startswith(f"{path} is damaged ({fault}")
+    assert str(refusal.value).endswith("); give a results.json that one of our programs wrote, or measure again")
+
+
+def test_results_inside_another_file_are_checked_alike():
+    assert parse_results(asdict(RESULTS), "here") == RESULTS
+    with pytest.raises(ValueError, match=r"here is damaged \(measurements"):
+        parse_results({**asdict(RESULTS), "measurements": 3}, "here")
+
+
+def test_figures_that_are_not_finite_are_not_written(tmp_path):
+    diverged = replace(RESULTS, measurements=[SCORE, replace(SCORE, metric="loss", value=math.nan)])
+    with pytest.raises(
+        ValueError, match=rf"loss of en came out not finite, so {tmp_path}/results\.json is not written"
+    ):
+        write_results(diverged, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_course_of_a_training_leaves_out_what_is_not_finite():
+    log = [{"loss": 1.5, "grad_norm": math.inf, "step": 1}, {"train_loss": math.nan, "train_runtime": 2.5, "step": 2}]
+    state = TrainerState(global_step=2, num_input_tokens_seen=1000, log_history=log)
+    kept = [{"loss": 1.5, "step": 1}, {"train_runtime": 2.5, "step": 2}]
+    assert course("seed-1", 1, state) == Training("seed-1", 1, 2, 1000, 2.5, kept)
 
 
 def test_no_results_file_is_no_results(tmp_path):

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
-    AutoConfig,
     AutoModel,
     CamembertConfig,
     PretrainedConfig,

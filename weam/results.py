@@ -16,6 +16,7 @@ Everything printed, plotted or written on a card later is read from that file. F
 """
 
 import json
+import math
 import platform
 import shlex
 import statistics
@@ -25,12 +26,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from transformers import TrainingArguments
+from pydantic import ConfigDict, Field
+from transformers import TrainerState, TrainingArguments
 
 from weam.scores import Difference
-from weam.storage import write_json
+from weam.storage import CHECKED, parse_json, write_json
 
 RESULTS_FILE = "results.json"
 SETTINGS_FILE = "settings.json"  # of a run that may have to go on
@@ -84,6 +86,8 @@ class Measurement:
         data_fingerprint: of the test examples; equal ones mean the same examples in the same order.
     """
 
+    __pydantic_config__ = CHECKED
+
     benchmark: str
     language: str
     metric: str
@@ -109,6 +113,8 @@ class Training:
         log: the Trainer's log, one record a line of it.
     """
 
+    __pydantic_config__ = CHECKED
+
     name: str
     seed: int
     steps: int
@@ -128,6 +134,8 @@ class Comparison(Difference):
         checkpoint: what the baseline began with.
     """
 
+    __pydantic_config__ = CHECKED
+
     benchmark: str
     language: str
     metric: str
@@ -138,9 +146,11 @@ class Comparison(Difference):
 class Results:
     """One run of one program, measured; the module's docstring has the format."""
 
+    __pydantic_config__ = CHECKED
+
     program: str
     command: str
-    settings: dict[str, Any]
+    settings: dict[str, dict[str, Any]]
     data: list[dict[str, Any]]
     trainings: list[Training]
     measurements: list[Measurement]
@@ -148,7 +158,26 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
-    format: int = FORMAT
+    format: Literal[2] = FORMAT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SavedResults(Results):
+    """Results as a file has them: nothing is filled in, least of all the versions of the one who reads."""
+
+    settings: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    comparisons: list[Comparison]
+    versions: dict[str, str]
+    date: str
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What tells results of another version apart."""
+
+    __pydantic_config__ = ConfigDict(**{**CHECKED, "extra": "ignore"})
+
+    format: int
 
 
 def versions() -> dict[str, str]:
@@ -200,8 +229,28 @@ def command_line(token: str | None = None) -> str:
     return command.replace(token, "...") if token else command
 
 
+def course(name: str, seed: int, state: TrainerState) -> Training:
+    """Return what the Trainer's state tells of a training; `name` and `seed` as `Training` has them.
+
+    What is not finite is left out of the log: under fp16 the gradient norm of a step that overflowed is not.
+    """
+    seconds = sum(record.get("train_runtime", 0.0) for record in state.log_history if "train_loss" in record)
+    log = [{key: value for key, value in record.items() if math.isfinite(value)} for record in state.log_history]
+    return Training(name, seed, state.global_step, state.num_input_tokens_seen, seconds, log)
+
+
 def write_results(results: Results, folder: Path) -> None:
-    """Write `results.json` into the folder."""
+    """Write `results.json` into the folder.
+
+    Raises:
+        ValueError: a figure is not finite, because the training diverged.
+    """
+    broken = [f"{m.metric} of {m.language}" for m in results.measurements if not math.isfinite(m.value)]
+    if broken:
+        raise ValueError(
+            f"{', '.join(broken)} came out not finite, so {folder / RESULTS_FILE} is not written: the training "
+            "diverged; train again with a lower --learning_rate or longer --warmup_steps"
+        )
     write_json(asdict(results), folder / RESULTS_FILE)
 
 
@@ -210,33 +259,29 @@ def read_results(path: Path) -> Results:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: the file is no results file, or of another format version.
+        ValueError: the file is no results file, is damaged, or of another format version.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}); give a results.json that one of our programs wrote") from error
-    return parse_results(record, str(path))
+    return _parse(path.read_bytes(), str(path))
 
 
 def parse_results(record: object, origin: str) -> Results:
     """Turn what JSON gave back into results; `origin` is what errors name.
 
     Raises:
-        ValueError: the record is none of results, or of another format version.
+        ValueError: the record is none of results, is damaged, or of another format version.
     """
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        found = record.get("format") if isinstance(record, dict) else None
+    return _parse(json.dumps(record), origin)
+
+
+def _parse(text: str | bytes, origin: str) -> Results:
+    remedy = "give a results.json that one of our programs wrote, or measure again"
+    found = parse_json(text, _Format, origin, remedy).format
+    if found != FORMAT:
         raise ValueError(
             f"{origin} is of results format {found}, this version reads {FORMAT}; measure again with this version, or "
             "read it with the version that wrote it"
         )
-    kinds = {"trainings": Training, "measurements": Measurement, "comparisons": Comparison}
-    try:
-        parts = {name: [kind(**part) for part in record[name]] for name, kind in kinds.items()}
-        return Results(**{**record, **parts})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{origin} is damaged ({error}); measure again") from error
+    return Results(**vars(parse_json(text, _SavedResults, origin, remedy)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ CACHE_DIR = Path(HF_HOME) / "weam"
 READ_AT_ONCE = 1000  # rows
 CHECKED = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # a dataclass whose files are checked has it
 Saved = TypeVar("Saved")
+
+_adapter = cache(TypeAdapter)  # takes milliseconds to make
 
 
 def cached_folder(cache_dir: Path, name: str, key: dict[str, Any], build: Callable[[Path], None]) -> Path:
@@ -156,7 +159,7 @@ def read_json(path: Path, kind: type[Saved], remedy: str) -> Saved:
 def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str) -> Saved:
     """Read JSON as `read_json` does; `origin` is what errors name."""
     try:
-        record = TypeAdapter(kind).validate_json(text, strict=True)
+        record = _adapter(kind).validate_json(text, strict=True)
         json.dumps(from_json(text), allow_nan=False)  # where the type leaves open what stands there, too
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

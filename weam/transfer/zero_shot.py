@@ -5,7 +5,6 @@ language; translate-train-all has one model for all; test-only scores a checkpoi
 once. A run of several fine-tunings goes on where it was interrupted.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -21,11 +20,12 @@ from weam.results import (
     Results,
     Training,
     command_line,
+    course,
     training_recipe,
 )
 from weam.runs import check_settings, seconds_since_start
 from weam.scores import predictions_file, write_predictions
-from weam.storage import tokenizer_fingerprint, write_json
+from weam.storage import CHECKED, read_json, tokenizer_fingerprint, write_json
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
 from weam.transfer.examples import Examples, check_examples, read_examples
@@ -49,6 +49,8 @@ FINISHED_FILE = "finished.json"
 @dataclass(frozen=True)
 class JobResult:
     """What a finished fine-tuning leaves behind: its course, the best dev score (None: no dev) and its test scores."""
+
+    __pydantic_config__ = CHECKED
 
     training: Training
     selection: float | None
@@ -83,9 +85,7 @@ def run_jobs(
 
 def read_job_result(path: Path) -> JobResult:
     """Read what an earlier start of this run has finished."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    measurements = [Measurement(**measurement) for measurement in record["measurements"]]
-    return JobResult(Training(**record["training"]), record["selection"], measurements)
+    return read_json(path, JobResult, f"remove {path.parent}, and it is trained again")
 
 
 def run_job(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, args: TrainingArguments) -> JobResult:
@@ -103,10 +103,8 @@ def run_job(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, args
     dev = {language: examples.dev[language] for language in job.dev if language in examples.dev}
     stage = stage_arguments(args, task, folder, job.seed, selects=bool(dev))
     trainer = fine_tune(task, base, checkpoint, (train, dev), stage)
-    state = trainer.state
-    seconds = sum(record["train_runtime"] for record in state.log_history if "train_loss" in record)  # the last one
-    course = Training(job.name, job.seed, state.global_step, state.num_input_tokens_seen, seconds, state.log_history)
-    return JobResult(course, state.best_metric, score_tests(job, task, base, examples, trainer))
+    training = course(job.name, job.seed, trainer.state)
+    return JobResult(training, trainer.state.best_metric, score_tests(job, task, base, examples, trainer))
 
 
 def score_tests(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, trainer: Trainer) -> list[Measurement]:
