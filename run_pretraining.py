@@ -172,7 +172,7 @@ def score_before(
     if args.process_index != 0:
         return []
     if args.resume_from_checkpoint is not None and path.exists():
-        return read_held_out(path)
+        return read_held_out(path, list(language_pairs))
     path.parent.mkdir(parents=True, exist_ok=True)
     scores = score(model, collator, language_pairs)
     write_held_out(scores, path)

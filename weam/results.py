@@ -275,7 +275,7 @@ def parse_results(record: object, origin: str) -> Results:
 
 def _parse(text: str | bytes, origin: str) -> Results:
     remedy = "give a results.json that one of our programs wrote, or measure again"
-    found = parse_json(text, _Format, origin, remedy).format
+    found = parse_json(text, _Format, origin, remedy, finite=False).format
     if found != FORMAT:
         raise ValueError(
             f"{origin} is of results format {found}, this version reads {FORMAT}; measure again with this version, or "

@@ -8,14 +8,38 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field
+from pydantic_core import from_json
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from weam.storage import write_json
+from weam.checkpoint_files import naming
+from weam.storage import read_json, write_json
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """What of a checkpoint's `trainer_state.json` a continued training relies on."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="ignore")
+
+    global_step: Annotated[int, Field(ge=0)]
+    epoch: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    max_steps: int = 0
+    num_train_epochs: float = 0
+    num_input_tokens_seen: int = 0
+    total_flos: float = 0.0
+    best_metric: float | None = None
+    best_global_step: int | None = None
+    best_model_checkpoint: str | None = None
+    log_history: list[dict[str, float]] = field(default_factory=list)  # a gradient norm may be infinite
+    stateful_callbacks: dict[str, Any] | None = None
 
 STARTED = time.monotonic()
 
@@ -45,10 +69,19 @@ def last_complete_checkpoint(output_dir: Path) -> Path | None:
 
 
 def _is_complete(checkpoint: Path) -> bool:
+    """Say whether a checkpoint was written to its end.
+
+    Raises:
+        ValueError: it was, but its state is no Trainer's.
+    """
+    path = checkpoint / TRAINER_STATE_NAME
     try:
-        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        from_json(path.read_bytes())
+    except (OSError, ValueError):  # cut off
         return False
+    read_json(path, StateFile, f"remove {checkpoint}, and training goes on from the checkpoint before", finite=False)
+    with naming(str(path)):
+        TrainerState.load_from_json(str(path))
     return True
 
 
@@ -59,6 +92,7 @@ def find_checkpoint(output_dir: Path, resume_from_checkpoint: str | None) -> Pat
 
     Raises:
         FileNotFoundError: the named checkpoint does not exist or was interrupted while being written.
+        ValueError: the state of a checkpoint is damaged.
     """
     if resume_from_checkpoint is None:
         return None
@@ -102,10 +136,11 @@ def check_settings(key: dict[str, Any], path: Path, is_main: bool) -> None:
         is_main: whether this process writes.
 
     Raises:
-        ValueError: it was started with other settings, data or checkpoint; says which.
+        ValueError: it was started with other settings, data or checkpoint, and says which; or the file is damaged.
     """
     if path.exists():
-        changes = changed(json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(key)))
+        before = read_json(path, dict[str, Any], "choose another --output_dir")
+        changes = changed(before, json.loads(json.dumps(key)))
         if changes:
             raise ValueError(f"{path}: this run was started with {' and '.join(changes)}; choose another --output_dir")
     elif is_main:

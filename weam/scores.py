@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from weam.storage import CHECKED, numbered_lines, parse_json
+
 DRAWS = 10_000
 CHUNK = 500  # draws at once: bounds the memory
 PREDICTIONS_FOLDER = "predictions"
@@ -143,6 +145,16 @@ class Scored:
     predictions: list[Any]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One example in a file of predictions."""
+
+    __pydantic_config__ = CHECKED
+
+    prediction: Any
+    scores: dict[str, tuple[float, float]]  # (numerator, denominator) of each metric
+
+
 def predictions_file(folder: Path, training: str, benchmark: str, language: str) -> Path:
     """Return where the predictions of one training on one test set belong."""
     return folder / PREDICTIONS_FOLDER / training / f"{benchmark}.{language}.jsonl"
@@ -167,8 +179,11 @@ def read_scores(path: Path) -> dict[str, ExampleScores]:
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: a line is damaged, or the metrics are not the same on all.
     """
-    with path.open(encoding="utf-8") as file:
-        scores = [json.loads(line)["scores"] for line in file]
+    remedy = "evaluate that checkpoint again"
+    scores = [parse_json(line, _Line, place, remedy).scores for place, line in numbered_lines(path)]
+    if not scores or any(score.keys() != scores[0].keys() for score in scores):
+        raise ValueError(f"{path} has no lines, or other metrics on one than on the first; {remedy}")
     pairs = {name: np.array([score[name] for score in scores]) for name in scores[0]}  # (N, 2)
     return {name: ExampleScores(values[:, 0], values[:, 1]) for name, values in pairs.items()}

@@ -129,7 +129,7 @@ def numbered_json(path: Path) -> Iterator[tuple[str, Any]]:
     for place, line in numbered_lines(path):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # long numbers and deep nesting, too
             raise ValueError(f"{place}: is not JSON ({error}); write one object a line") from error
         yield place, record
 
@@ -141,26 +141,28 @@ def write_json(record: Mapping[str, Any] | Sequence[Any], path: Path) -> None:
     unfinished.replace(path)
 
 
-def read_json(path: Path, kind: type[Saved], remedy: str) -> Saved:
+def read_json(path: Path, kind: type[Saved], remedy: str, finite: bool = True) -> Saved:
     """Read a JSON file that must be, as a whole, what a type says; nothing is converted.
 
     Args:
         path: the file, UTF-8.
         kind: a dataclass with `__pydantic_config__`, or any other type that pydantic knows.
         remedy: what the user should do about another content.
+        finite: whether numbers must be, also where the type leaves open what stands there.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no JSON, or other than the type says; names the file, the place in it and the remedy.
     """
-    return parse_json(path.read_bytes(), kind, str(path), remedy)
+    return parse_json(path.read_bytes(), kind, str(path), remedy, finite)
 
 
-def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str) -> Saved:
+def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str, finite: bool = True) -> Saved:
     """Read JSON as `read_json` does; `origin` is what errors name."""
     try:
         record = _adapter(kind).validate_json(text, strict=True)
-        json.dumps(from_json(text), allow_nan=False)  # where the type leaves open what stands there, too
+        if finite:
+            json.dumps(from_json(text), allow_nan=False)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -14,17 +14,20 @@ import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO, cast
+from typing import Annotated, Any, Literal, Self, TextIO, cast
 
+from pydantic import Field
 from tqdm.auto import tqdm
 
 from weam.alignment import direction
 from weam.alignment.direction import CANNOT_LOAD, CANNOT_SAVE
 from weam.alignment.symmetrization import HEURISTICS, Links, check_choice, symmetrize
+from weam.storage import CHECKED, read_json
 
 Token = int | str
 SentencePair = tuple[Sequence[Token], Sequence[Token]]  # (source tokens, target tokens)
@@ -38,6 +41,18 @@ FAILURES = {
     CANNOT_SAVE: "the model could not be written; free disk space, or set TMPDIR to a larger disk",
     CANNOT_LOAD: "the model could not be read, its files are damaged; train the aligner again",
 }
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `aligner.json` says of a saved aligner: what trained it, and the sizes of its files in bytes."""
+
+    __pydantic_config__ = CHECKED
+
+    aligner: Literal["fast_align", "eflomal"]
+    seed: int
+    thot: Annotated[str, Field(alias="sil-thot")]
+    files: dict[str, int]
 
 
 def aligner_version() -> str:
@@ -172,28 +187,22 @@ def _write_description(folder: Path, settings: dict[str, Any]) -> None:
     (folder / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
+def _read_description(folder: Path) -> Description:
     """Read what `_write_description` noted."""
     path = folder / DESCRIPTION_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no aligner ({DESCRIPTION_FILE} is missing); give one that was saved")
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged ({error}); train the aligner again") from error
-    if not isinstance(description, dict) or description.get("aligner") not in ALIGNERS or "files" not in description:
-        raise ValueError(f"{path} describes no aligner of this version; train the aligner again")
-    return description
+    return read_json(path, Description, "train the aligner again")
 
 
 def _saved_aligner(folder: Path) -> str:
     """Return the name of the aligner in a folder, after a look at its files: thot loads cut-off ones, or crashes."""
     description = _read_description(folder)
-    for name, size in description["files"].items():
+    for name, size in description.files.items():
         found = (folder / name).stat().st_size if (folder / name).exists() else 0
         if found != size:
             raise ValueError(f"{folder} is damaged: {name} has {found} bytes, not {size}; train the aligner again")
-    return description["aligner"]
+    return description.aligner
 
 
 def token_symbol(token: Token) -> str:

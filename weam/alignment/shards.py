@@ -34,7 +34,7 @@ from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.bitext.selection import draw_pairs
 from weam.checkpoint import load_tokenizer
-from weam.storage import whole_column
+from weam.storage import read_json, whole_column
 
 logger = logging.getLogger("weam")
 
@@ -148,7 +148,7 @@ def trained_for(bitext: Bitext) -> dict[str, str]:
 def check_trained_for(folder: Path, bitext: Bitext) -> None:
     """Refuse an aligner that does not know this bitext's languages or tokens."""
     path = folder / TRAINED_FOR_FILE
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    known = read_json(path, dict[str, str], "train the aligner again") if path.is_file() else {}
     for name, value in trained_for(bitext).items():
         if known.get(name) != value:
             raise ValueError(

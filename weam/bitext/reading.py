@@ -21,11 +21,13 @@ from transformers import PreTrainedTokenizerBase
 
 from weam.storage import (
     CACHE_DIR,
+    CHECKED,
     cached_folder,
     file_fingerprint,
     numbered_json,
     numbered_lines,
     parallel_lines,
+    read_json,
     tokenizer_fingerprint,
 )
 
@@ -78,6 +80,8 @@ class BitextFile:
 @dataclass(frozen=True)
 class BitextReport:
     """What became of the lines of one language pair."""
+
+    __pydantic_config__ = CHECKED
 
     language_pair: str
     read: int
@@ -287,7 +291,7 @@ def cache_bitext(
         (folder / "report.json").write_text(json.dumps(asdict(report)), encoding="utf-8")
 
     folder = cached_folder(cache_dir, f"bitext-{'-'.join(languages)}", key, build)
-    report = BitextReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    report = read_json(folder / "report.json", BitextReport, f"remove {folder}, and the text is read again")
     pairs = Dataset.from_file(str(folder / "pairs.arrow"))
     return Bitext(languages, pairs, report, key, tokenizer.num_special_tokens_to_add(pair=True))
 

@@ -21,7 +21,7 @@ from weam.alignment.gold import GoldSentence, score_links
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement
 from weam.sentence_vectors import layer_vectors
-from weam.storage import write_json
+from weam.storage import CHECKED, read_json, write_json
 from weam.trainer import mean_losses
 
 BENCHMARK = "held-out"  # its name in results
@@ -66,6 +66,8 @@ class HeldOutScores:
     A model without a prediction head has no losses, one that reads each sentence by itself no cross-lingual one, and
     there is no error rate without hand-aligned sentences: None.
     """
+
+    __pydantic_config__ = CHECKED
 
     language_pair: str
     pairs: int
@@ -205,9 +207,18 @@ def _from(measurements: Sequence[Measurement], language_pair: str) -> HeldOutSco
     )
 
 
-def read_held_out(path: Path) -> list[HeldOutScores]:
-    """Read held-out scores written by `write_held_out`."""
-    return [HeldOutScores(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
+def read_held_out(path: Path, language_pairs: Sequence[str]) -> list[HeldOutScores]:
+    """Read held-out scores written by `write_held_out`, which must be of these language pairs in this order.
+
+    Raises:
+        ValueError: they are damaged, or of others.
+    """
+    remedy = "remove it, and the untrained model is scored again"
+    scores = read_json(path, list[HeldOutScores], remedy)
+    found = [score.language_pair for score in scores]
+    if found != list(language_pairs):
+        raise ValueError(f"{path} has scores of {', '.join(found)}, not of {', '.join(language_pairs)}; {remedy}")
+    return scores
 
 
 def write_held_out(scores: Sequence[HeldOutScores], path: Path) -> None:
