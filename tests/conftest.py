@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 os.environ["HF_HOME"] = mkdtemp(prefix="weam-tests-")  # nothing of the tests is kept, and two workers share nothing
 os.environ["HF_MODULES_CACHE"] = os.environ["HF_HOME"] + "/modules"
 
+import hypothesis
 import pytest
 import torch
 from transformers import (
@@ -31,6 +32,9 @@ from modeling_weam import (
 )
 
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+hypothesis.settings.register_profile("test", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

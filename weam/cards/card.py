@@ -16,8 +16,9 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from weam.cards.encoder import PretrainingRun
 from weam.cards.evaluation import EvaluationRun
+from weam.cards.reading import read_card_results
 from weam.cards.run import CardRun, check_alike, hub_name
-from weam.results import RESULTS_FILE, Results, read_results
+from weam.results import RESULTS_FILE, Results
 
 TEMPLATE = Path(__file__).with_name("template.md")
 LENGTH_LIMIT = "A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows."
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.output.exists() and not arguments.overwrite:
         raise FileExistsError(f"{arguments.output} exists; choose another --output, or write over it with --overwrite")
-    results, baselines = ([read_results(path) for path in part] for part in (arguments.results, arguments.baseline))
+    given = (arguments.results, arguments.baseline)
+    results, baselines = ([read_card_results(path) for path in paths] for paths in given)
     repository = arguments.repository or arguments.output.resolve().parent.name
     make_card(gather(results, baselines), repository).save(arguments.output)
 
@@ -51,7 +53,7 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
         folder: holds the finished model.
         repository: its name on the Hub; None: the folder's name.
     """
-    runs = gather([read_results(folder / RESULTS_FILE)])
+    runs = gather([read_card_results(folder / RESULTS_FILE)])
     make_card(runs, repository or folder.name).save(folder / "README.md")
 
 

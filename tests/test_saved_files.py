@@ -1,0 +1,169 @@
+"""Files that are read back, changed in any way: an error names file, fault and remedy; no code is run, nothing drawn.
+
+50 examples for each kind of file; HYPOTHESIS_PROFILE=nightly makes them 500.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.saved_files import TRACE, Kind, kinds
+from weam.checkpoint import LoadedModel
+
+NAMES = (
+    *("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "results.json"),
+    *("settings.json", "held_out_before.json", "finished.json", "trainer_state.json", "aligner.json", "report.json"),
+    *("xnli.de.jsonl", "card", "encoder card"),
+)
+every_kind = pytest.mark.parametrize("name", NAMES)
+REMEDIES = (
+    "give",
+    "remove",
+    "choose",
+    "train",
+    "measure",
+    "evaluate",
+    "convert",
+    "copy or download",
+    "name another",
+    "are written",
+)
+SPECIAL = [
+    0,
+    -1,
+    1,
+    2,
+    10**9,
+    10**30,
+    0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    True,
+    None,
+    "",
+    "2",
+    "bert",
+    [],
+    {},
+    [[]],
+]
+leaves = st.sampled_from(SPECIAL) | st.integers() | st.floats() | st.text(max_size=8)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
+    return kinds(tmp_path_factory.mktemp("checkpoint"))
+
+
+def places(record: Any, above: tuple = ()) -> list[tuple]:
+    """Return the way to every part of a record, the whole first."""
+    inner = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
+    return [above, *(place for key, part in inner for place in places(part, (*above, key)))]
+
+
+def changed(record: Any, place: tuple, change: Callable[[Any, Any], None], value: Any) -> Any:
+    """Return a copy of a record in which the part at a place was changed in what holds it."""
+    copy = json.loads(json.dumps([record]))
+    holder, key = copy, 0
+    for step in place:
+        holder, key = holder[key], step
+    change(holder, key) if value is None else holder.__setitem__(key, value[0])
+    return copy[0] if copy else None
+
+
+@st.composite
+def contents(draw: st.DrawFn, record: Any) -> bytes:
+    """Draw what a file may hold: a sound record with one part replaced, removed or added, or anything at all."""
+    kind = draw(st.sampled_from(("part", "part", "part", "removed", "added", "value", "bytes", "cut", "encoding")))
+    text = json.dumps(record)
+    if kind == "bytes":
+        return draw(st.binary(max_size=60))
+    if kind == "cut":
+        return text.encode()[: draw(st.integers(0, len(text) - 1))]
+    if kind == "encoding":
+        return text.encode(draw(st.sampled_from(("utf-16", "utf-32", "utf-8-sig"))))
+    if kind == "value":
+        return json.dumps(draw(values)).encode()
+    place = draw(st.sampled_from(places(record)))
+    if kind == "removed" and place:
+        return json.dumps(changed(record, place, lambda holder, key: holder.__delitem__(key), None)).encode()
+    if kind == "added":
+        place = (*place, draw(st.sampled_from(("auto_map", "weam", "num_labels", "dtype", "x"))))
+        holders = [known for known in places(record) if known == place[:-1] and isinstance(part(record, known), dict)]
+        place = place if holders else ()
+    return json.dumps(changed(record, place, lambda holder, key: None, [draw(values)])).encode()
+
+
+def part(record: Any, place: tuple) -> Any:
+    """Return the part of a record at a place."""
+    for step in place:
+        record = record[step]
+    return record
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of reading a file: an error, or what was read."""
+
+    error: Exception | None
+    result: object
+
+
+def read(kind: Kind, content: bytes, folder: Path) -> Answer:
+    """Read a file with this content."""
+    kind.beside(folder)
+    path = folder / kind.name
+    path.write_bytes(content)
+    try:
+        return Answer(None, kind.read(path))
+    except Exception as error:
+        return Answer(error, None)
+
+
+def check(kind: Kind, answer: Answer, folder: Path) -> None:
+    """Hold an answer against the law."""
+    assert not (folder / TRACE).exists(), "code of the checkpoint was run"
+    if answer.error is not None:
+        text = "\n".join([str(answer.error), *getattr(answer.error, "__notes__", [])])
+        assert type(answer.error) in (ValueError, FileNotFoundError), text
+        assert str(folder) in text, text
+        assert any(remedy in text for remedy in REMEDIES), text
+    for loaded in answer.result if isinstance(answer.result, tuple) else ():
+        check_nothing_drawn(loaded)
+
+
+def check_nothing_drawn(loaded: LoadedModel) -> None:
+    """See that every weight of an encoder is the checkpoint's, whose are all 0.5; it has no pooler."""
+    for name, tensor in loaded.model.base_model.state_dict().items():
+        if "pooler." not in name and tensor.is_floating_point():
+            assert torch.equal(tensor, torch.full_like(tensor, 0.5)), name
+
+
+@every_kind
+def test_a_sound_file_is_read(name, found, tmp_path):
+    kind = found[name]
+    assert read(kind, json.dumps(kind.record).encode(), tmp_path).error is None
+
+
+@every_kind
+@given(data=st.data())
+def test_a_file_with_any_content_is_read_or_refused_by_file_fault_and_remedy(name, found, data):
+    kind = found[name]
+    content = data.draw(contents(kind.record))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("builtins.input", lambda *_: pytest.fail("the user was asked whether to run code"))
+        check(kind, read(kind, content, Path(folder)), Path(folder))
