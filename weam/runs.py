@@ -41,6 +41,7 @@ class StateFile:
     log_history: list[dict[str, float]] = field(default_factory=list)  # a gradient norm may be infinite
     stateful_callbacks: dict[str, Any] | None = None
 
+
 STARTED = time.monotonic()
 
 

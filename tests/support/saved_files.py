@@ -16,7 +16,7 @@ from weam.bitext.reading import BitextReport
 from weam.cards.card import write_model_card
 from weam.checkpoint import load_fast_tokenizer, load_with_head
 from weam.pretraining.checkpoint import load_model
-from weam.pretraining.held_out import read_scores as read_held_out
+from weam.pretraining.held_out import read_held_out
 from weam.results import read_results
 from weam.runs import check_settings, find_checkpoint
 from weam.scores import read_scores
