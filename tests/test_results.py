@@ -23,6 +23,7 @@ from weam.results import (
     read_results,
     scores_table,
     summarise,
+    versions,
     write_results,
 )
 from weam.storage import write_json
@@ -88,6 +89,11 @@ def test_the_command_line_hides_a_token_in_every_spelling_that_is_accepted(monke
 def test_results_come_back_as_they_were(tmp_path):
     write_results(RESULTS, tmp_path)
     assert read_results(tmp_path / "results.json") == RESULTS
+
+
+def test_a_library_that_is_not_installed_has_no_version(monkeypatch):
+    monkeypatch.setattr("weam.results.LIBRARIES", ("torch", "not-there"))
+    assert list(versions()) == ["python", "torch"]
 
 
 def test_results_hold_everything_with_format_and_versions(tmp_path):

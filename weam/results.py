@@ -22,9 +22,10 @@ import shlex
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -180,9 +181,16 @@ class _Format:
     format: int
 
 
+def _installed() -> Iterator[tuple[str, str]]:
+    """Yield the libraries that are there and their versions; sil-thot is not on every platform."""
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
+
+
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    return {"python": platform.python_version(), **dict(_installed())}
 
 
 def training_recipe(args: TrainingArguments) -> dict[str, Any]:

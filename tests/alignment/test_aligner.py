@@ -4,16 +4,22 @@ import os
 import re
 import resource
 import shutil
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from tests.alignment.conftest import Reference
+from tests.conftest import ROOT
 from weam.alignment.aligner import ALIGNERS, DIRECTIONS, SentencePair, WordAligner, aligner_version, shard, token_symbol
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
@@ -284,6 +290,36 @@ def test_shards_in_order_are_the_whole(count: int, total: int) -> None:
 def test_a_shard_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="no shard 2 of 2"):
         shard(5, 2, 2)
+
+
+def test_without_the_library_training_and_loading_say_what_serves_instead(
+    monkeypatch: pytest.MonkeyPatch, toy_aligner: WordAligner
+) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("weam.alignment.aligner.version", missing)
+    for begin in (lambda: WordAligner.train(TOY_PAIRS), lambda: WordAligner.load(toy_aligner.folder)):
+        with pytest.raises(ModuleNotFoundError, match=r"sil-thot.*ARM.*--alignments en-de=FILE.*or take --aligner enc"):
+            begin()
+
+
+def test_programs_start_where_the_library_is_not_installed() -> None:
+    """It is imported where aligning begins, so that all else works without it."""
+    program = "import sys; sys.modules['thot'] = None; import run_pretraining, run_xnli, run_mlqa, run_xtreme_r"
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "needed"),
+    [("linux", "x86_64", True), ("linux", "aarch64", False), ("darwin", "arm64", True), ("win32", "AMD64", True)],
+)
+def test_the_library_is_required_where_it_has_a_wheel(platform: str, machine: str, needed: bool) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (requirement,) = (Requirement(x) for x in project["dependencies"] if x.startswith("sil-thot"))
+    assert requirement.marker is not None
+    assert requirement.marker.evaluate({"sys_platform": platform, "platform_machine": machine}) == needed
 
 
 def test_the_version_can_stand_in_a_cache_key() -> None:

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,10 @@ DIRECTIONS = ("forward", "reverse")
 MAX_TOKENS = 1024  # thot's limit for one side of a pair
 PAIRS_AT_ONCE = 1000
 DESCRIPTION_FILE = "aligner.json"
+NOT_INSTALLED = (
+    "sil-thot, the library of fast_align and eflomal, is not installed (it has no wheel for Linux on ARM): "
+    "give --alignments en-de=FILE with links from another aligner, or take --aligner encoder, which needs no library"
+)
 FAILURES = {
     CANNOT_SAVE: "the model could not be written; free disk space, or set TMPDIR to a larger disk",
     CANNOT_LOAD: "the model could not be read, its files are damaged; train the aligner again",
@@ -56,8 +60,15 @@ class Description:
 
 
 def aligner_version() -> str:
-    """Return the version of the aligner library, for cache keys."""
-    return version("sil-thot")
+    """Return the version of the aligner library, for cache keys.
+
+    Raises:
+        ModuleNotFoundError: it is not installed, for it has no wheel for this platform.
+    """
+    try:
+        return version("sil-thot")
+    except PackageNotFoundError as error:
+        raise ModuleNotFoundError(NOT_INSTALLED) from error
 
 
 def shard(count: int, index: int, total: int) -> range:
@@ -99,10 +110,12 @@ class WordAligner:
 
         Raises:
             OSError: a model could not be saved (disk full), or a direction's process died (out of memory).
+            ModuleNotFoundError: the library is not installed.
         """
         check_choice(aligner, ALIGNERS, "aligner")
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed {seed} is outside 0 to 2**32 - 1")
+        trained_by = {"aligner": aligner, "seed": seed, "sil-thot": aligner_version()}
         folder = Path(tempfile.mkdtemp(prefix="weam-aligner-"))
         trained = cls(folder)
         weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
@@ -113,7 +126,7 @@ class WordAligner:
             for process in processes:
                 process.send(None)
             _follow_training(processes, progress)
-        _write_description(folder, {"aligner": aligner, "seed": seed, "sil-thot": aligner_version()})
+        _write_description(folder, trained_by)
         return trained
 
     def align(self, pairs: Iterable[SentencePair], heuristic: str, progress: bool = True) -> Iterator[Links]:
@@ -174,8 +187,10 @@ class WordAligner:
         Raises:
             FileNotFoundError: the folder holds no aligner.
             ValueError: files of it are missing or damaged; names the folder.
+            ModuleNotFoundError: the library is not installed.
         """
         folder = Path(folder)
+        aligner_version()
         _saved_aligner(folder)
         return cls(folder)
 

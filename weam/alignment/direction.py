@@ -10,8 +10,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from thot.alignment import EflomalAlignmentModel, FastAlignModel
+if TYPE_CHECKING:
+    from thot.alignment import EflomalAlignmentModel, FastAlignModel
 
 FAST_ALIGN_ROUNDS = 4  # the original's fifth and last round only aligns, with what four have taught
 PROBE_SIZE = 2**20  # bytes
@@ -19,8 +21,10 @@ CANNOT_SAVE, CANNOT_LOAD = 70, 71  # exit codes of a direction's process
 TRAINING_TEXT = (".src", ".trg", ".srctrgc")  # thot saves it with a model; aligning does not need it
 
 
-def _new_model(aligner: str, seed: int) -> FastAlignModel | EflomalAlignmentModel:
-    """Make an untrained model."""
+def _new_model(aligner: str, seed: int) -> "FastAlignModel | EflomalAlignmentModel":
+    """Make an untrained model; the library is imported only where a direction begins, for not every platform has it."""
+    from thot.alignment import EflomalAlignmentModel, FastAlignModel
+
     if aligner == "eflomal":
         eflomal = EflomalAlignmentModel()
         eflomal.seed = seed
@@ -56,7 +60,7 @@ def _train(prefix: Path, aligner: str, seed: int) -> None:
             if first_symbols:
                 model.add_sentence_pair(first_symbols, second_symbols, 1)
     model.start_training()
-    rounds = model.scheduled_iterations if isinstance(model, EflomalAlignmentModel) else FAST_ALIGN_ROUNDS
+    rounds = model.scheduled_iterations if aligner == "eflomal" else FAST_ALIGN_ROUNDS
     _answer(rounds)
     for number in range(rounds):
         model.train()
@@ -66,7 +70,7 @@ def _train(prefix: Path, aligner: str, seed: int) -> None:
     _answer(1)
 
 
-def _save(model: FastAlignModel | EflomalAlignmentModel, prefix: Path) -> None:
+def _save(model: "FastAlignModel | EflomalAlignmentModel", prefix: Path) -> None:
     """Save a model without its training text, or end this process."""
     if not model.print(str(prefix)):
         sys.exit(CANNOT_SAVE)
