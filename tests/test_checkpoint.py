@@ -88,6 +88,14 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tokenizer, model
         check_vocabulary(model, larger)
 
 
+def test_a_tokenizer_with_gaps_in_its_numbers_is_refused(tokenizer, model):
+    numbers = tokenizer.get_vocab()
+    sparse = BertTokenizer(vocab={**numbers, "?": len(numbers)}, do_lower_case=False)
+    assert len(sparse) == len(numbers)
+    with pytest.raises(ValueError, match=r"the tokenizer has 30 \w+, the model embeds 29"):
+        check_vocabulary(model, sparse)
+
+
 def test_a_model_may_have_more_tokens_than_the_tokenizer(tokenizer):
     """Embeddings are often padded to a multiple of 8 or 64."""
     config = small_config()

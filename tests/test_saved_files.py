@@ -159,6 +159,69 @@ def test_a_sound_file_is_read(name, found, tmp_path):
     assert read(kind, json.dumps(kind.record).encode(), tmp_path).error is None
 
 
+def with_rows(kind: Kind, name: str, **changes: Any) -> dict[str, Any]:
+    """Return the record of a kind with the first row of one of its lists changed."""
+    first, *others = kind.record[name]
+    return {**kind.record, name: [{**first, **changes}, *others]}
+
+
+KNOWN_FAULTS = [
+    ("settings.json", lambda kind: [], "Input should be an object"),
+    ("settings.json", lambda kind: {**kind.record, "checkpoint": "b2"}, "was started with another checkpoint"),
+    (
+        "trainer_state.json",
+        lambda kind: {**kind.record, "global_step": "10"},
+        "global_step: Input should be a valid int",
+    ),
+    ("trainer_state.json", lambda kind: {**kind.record, "global_step": -1}, "global_step: Input should be greater"),
+    ("trainer_state.json", lambda kind: {**kind.record, "from a later version": 1}, "cannot be loaded (TypeError"),
+    ("held_out_before.json", lambda kind: [{**kind.record[0], "pairs": "200"}], "0.pairs: Input should be a valid int"),
+    ("held_out_before.json", lambda kind: [{**kind.record[0], "language_pair": "en-fr"}], "of en-fr, not of en-de"),
+    ("finished.json", lambda kind: {**kind.record, "selection": "best"}, "selection: Input should be a valid number"),
+    ("aligner.json", lambda kind: {**kind.record, "aligner": "giza"}, "aligner: Input should be 'fast_align' or"),
+    ("aligner.json", lambda kind: {**kind.record, "files": {"forward": 1}}, "forward has 0 bytes, not 1"),
+    ("report.json", lambda kind: {**kind.record, "kept": 1.5}, "kept: Input should be a valid integer"),
+    ("xnli.de.jsonl", lambda kind: {**kind.record, "scores": {"accuracy": [1.0]}}, "scores.accuracy.1: Field required"),
+    ("card", lambda kind: {**kind.record, "program": "run_glue"}, "is of the program 'run_glue'; cards"),
+    ("card", lambda kind: with_rows(kind, "measurements", benchmark="glue"), "has figures of glue; benchmarks"),
+    ("card", lambda kind: {**kind.record, "trainings": []}, "has no trainings"),
+    ("card", lambda kind: {**kind.record, "settings": {"x": {}}}, "settings.transfer: Field required"),
+    ("card", lambda kind: with_rows(kind, "data", count=None), "the examples of train en have no count"),
+    ("encoder card", lambda kind: {**kind.record, "data": [{}]}, "data.0.language_pair: Field required"),
+    (
+        "encoder card",
+        lambda kind: {**kind.record, "settings": {**kind.record["settings"], "model": objective(kind, "glove")}},
+        "there is no objective 'glove'; known are",
+    ),
+]
+
+
+def objective(kind: Kind, name: str) -> dict[str, Any]:
+    """Return the settings of the model with another objective."""
+    return {**kind.record["settings"]["model"], "objective": name}
+
+
+@pytest.mark.parametrize(("name", "change", "fault"), KNOWN_FAULTS, ids=[fault for *_, fault in KNOWN_FAULTS])
+def test_a_known_fault_is_refused_by_file_and_remedy(name, change, fault, found, tmp_path):
+    kind = found[name]
+    answer = read(kind, json.dumps(change(kind)).encode(), tmp_path)
+    check(kind, answer, tmp_path)
+    assert answer.error is not None and fault in str(answer.error)
+
+
+def test_an_infinite_gradient_norm_does_not_stop_a_continued_training(found, tmp_path):
+    kind = found["trainer_state.json"]
+    log = [{"loss": 1.5, "grad_norm": float("inf"), "step": 10}]
+    assert read(kind, json.dumps({**kind.record, "log_history": log}).encode(), tmp_path).error is None
+
+
+def test_predictions_with_other_metrics_on_a_line_are_refused(found, tmp_path):
+    kind = found["xnli.de.jsonl"]
+    lines = [kind.record, {**kind.record, "scores": {"f1": [1.0, 1.0]}}]
+    answer = read(kind, "\n".join(map(json.dumps, lines)).encode(), tmp_path)
+    assert "other metrics on one than on the first" in str(answer.error)
+
+
 @every_kind
 @given(data=st.data())
 def test_a_file_with_any_content_is_read_or_refused_by_file_fault_and_remedy(name, found, data):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from trackio.sqlite_storage import SQLiteStorage
 from transformers import (
     EvalPrediction,
     Trainer,
@@ -366,3 +368,32 @@ def test_a_checkpoint_of_the_trainer_is_complete(collator, train_features, setti
     assert last_complete_checkpoint(tmp_path / "out") == tmp_path / "out" / "checkpoint-2"
     state = json.loads((tmp_path / "out" / "checkpoint-2" / "trainer_state.json").read_text(encoding="utf-8"))
     assert math.isfinite(state["log_history"][-1]["multilingual_loss"])
+
+
+# Trackers
+
+
+def tracked(settings, collator, train_features, tracker):
+    """Train three steps with a tracker, and return the steps that the Trainer logged."""
+    settings = replace(settings, report_to=[tracker], eval_strategy="no", max_steps=3)
+    trainer = WEAMTrainer(new_model(), settings, collator, train_features)
+    trainer.train()
+    steps = [record for record in trainer.state.log_history if "loss" in record]
+    assert len(steps) == 3 and all(name in step for step in steps for name in NAMES)
+    return steps
+
+
+def test_tensorboard_receives_the_loss_and_its_parts(settings, collator, train_features, tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "board"))
+    steps = tracked(settings, collator, train_features, "tensorboard")
+    board = EventAccumulator(str(tmp_path / "board")).Reload()
+    for name in ("loss", *NAMES):
+        assert [event.value for event in board.Scalars(f"train/{name}")] == pytest.approx([x[name] for x in steps])
+
+
+def test_trackio_receives_the_loss_and_its_parts(settings, collator, train_features):
+    settings = replace(settings, project="weam-tests", run_name="three steps")
+    steps = tracked(settings, collator, train_features, "trackio")
+    rows = [row for row in SQLiteStorage.get_logs("weam-tests", "three steps") if "train/loss" in row]
+    for name in ("loss", *NAMES):
+        assert [row[f"train/{name}"] for row in rows] == pytest.approx([step[name] for step in steps])

@@ -1,0 +1,1 @@
+"""A checkpoint saved with the installed versions, used with others."""
