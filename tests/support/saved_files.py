@@ -21,7 +21,7 @@ from weam.results import read_results
 from weam.runs import check_settings, find_checkpoint
 from weam.scores import read_scores
 from weam.storage import read_json
-from weam.transfer.zero_shot import Outcome, read_outcome
+from weam.transfer.zero_shot import JobResult, read_job_result
 
 SETTINGS = {"checkpoint": "a1", "task": {"max_length": 128}, "training": {"learning_rate": 2e-05, "seeds": [1, 2]}}
 TRACE = "trace"
@@ -75,7 +75,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
     """Return every kind by its name; a checkpoint is written into the folder."""
     write_checkpoint(folder)
     evaluation, pretraining = asdict(made_up.evaluation()), asdict(made_up.pretraining())
-    outcome = Outcome(made_up.evaluation().trainings[0], 0.75, made_up.evaluation().measurements)
+    outcome = JobResult(made_up.evaluation().trainings[0], 0.75, made_up.evaluation().measurements)
     lines = {"prediction": [1, "two"], "scores": {"accuracy": [1.0, 1.0]}}
     found = [
         checkpoint_kind("config.json", folder, load_both),
@@ -85,7 +85,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         Kind("results.json", evaluation, read_results),
         Kind("settings.json", SETTINGS, lambda path: check_settings(SETTINGS, path, is_main=True)),
         Kind("held_out_before.json", [asdict(made_up.SCORES)], lambda path: read_held_out(path, ["en-de"])),
-        Kind("finished.json", asdict(outcome), read_outcome),
+        Kind("finished.json", asdict(outcome), read_job_result),
         Kind("trainer_state.json", state(), lambda path: find_checkpoint(path.parent, str(path.parent))),
         Kind(DESCRIPTION_FILE, {"aligner": "fast_align", "seed": 1, "sil-thot": "3", "files": {}}, load_aligner),
         Kind("report.json", asdict(BitextReport("en-de", 2, 1, {"duplicate": 1})), read_report),
