@@ -9,8 +9,9 @@ import pytest
 from transformers import AutoModel, BertForMaskedLM
 
 from tests.conftest import small_config, small_tokenizer
-from weam.checkpoint import load_fast_tokenizer, load_model, load_with_head
+from weam.checkpoint import load_fast_tokenizer, load_with_head
 from weam.checkpoint_files import load_any_tokenizer, load_config
+from weam.pretraining.checkpoint import load_model
 
 CODE = "from pathlib import Path\nPath({trace!r}).touch()\n"
 
@@ -79,7 +80,6 @@ def test_what_is_no_object_of_json_is_refused(file, load, content, checkpoint):
         ({"hidden_dropout_prob": float("nan")}, "hidden_dropout_prob: Input should be a finite number"),
         ({"layer_norm_eps": 1e400}, "layer_norm_eps: Input should be a finite number"),
         ({"rope_theta": 1e400}, "Out of range float values are not JSON compliant"),
-        ({"is_decoder": True}, "is_decoder: Input should be False"),
         ({"id2label": ["yes", "no"]}, "id2label: Input should be an object"),
         ({"num_labels": 10**9}, "num_labels: Input should be less than or equal to 65536"),
         ({"quantization_config": {"quant_method": "awq"}}, "quantization_config: Input should be null"),

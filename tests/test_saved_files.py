@@ -183,7 +183,7 @@ KNOWN_FAULTS = [
     ("report.json", lambda kind: {**kind.record, "kept": 1.5}, "kept: Input should be a valid integer"),
     ("xnli.de.jsonl", lambda kind: {**kind.record, "scores": {"accuracy": [1.0]}}, "scores.accuracy.1: Field required"),
     ("card", lambda kind: {**kind.record, "program": "run_glue"}, "is of the program 'run_glue'; cards"),
-    ("card", lambda kind: with_rows(kind, "measurements", benchmark="glue"), "has figures of glue; benchmarks"),
+    ("card", lambda kind: with_rows(kind, "measurements", benchmark="glue"), "has figures of glue; give results"),
     ("card", lambda kind: {**kind.record, "trainings": []}, "has no trainings"),
     ("card", lambda kind: {**kind.record, "settings": {"x": {}}}, "settings.transfer: Field required"),
     ("card", lambda kind: with_rows(kind, "data", count=None), "the examples of train en have no count"),

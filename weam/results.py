@@ -159,7 +159,7 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
-    format: Literal[2] = FORMAT
+    format: Literal[2] = 2
 
 
 @dataclass(frozen=True, kw_only=True)

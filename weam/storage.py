@@ -10,11 +10,11 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from datasets import Dataset
@@ -160,7 +160,7 @@ def read_json(path: Path, kind: type[Saved], remedy: str, finite: bool = True) -
 def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str, finite: bool = True) -> Saved:
     """Read JSON as `read_json` does; `origin` is what errors name."""
     try:
-        record = _adapter(kind).validate_json(text, strict=True)
+        record = _adapter(cast(Hashable, kind)).validate_json(text, strict=True)
         if finite:
             json.dumps(from_json(text), allow_nan=False)
     except ValidationError as error:

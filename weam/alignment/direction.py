@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from thot.alignment import EflomalAlignmentModel, FastAlignModel
@@ -60,7 +60,7 @@ def _train(prefix: Path, aligner: str, seed: int) -> None:
             if first_symbols:
                 model.add_sentence_pair(first_symbols, second_symbols, 1)
     model.start_training()
-    rounds = model.scheduled_iterations if aligner == "eflomal" else FAST_ALIGN_ROUNDS
+    rounds = cast("EflomalAlignmentModel", model).scheduled_iterations if aligner == "eflomal" else FAST_ALIGN_ROUNDS
     _answer(rounds)
     for number in range(rounds):
         model.train()

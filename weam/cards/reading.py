@@ -138,5 +138,5 @@ def read_card_results(path: Path) -> Results:
     unknown = sorted({m.benchmark for m in results.measurements} - benchmarks)
     if unknown:
         known = ", ".join(sorted(benchmarks))
-        raise ValueError(f"{path} has figures of {', '.join(unknown)}; benchmarks of {results.program} are {known}")
+        raise ValueError(f"{path} has figures of {', '.join(unknown)}; give results of {known}")
     return results
