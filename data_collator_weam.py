@@ -163,7 +163,7 @@ class DataCollatorForWordExchange:
             "aligned_positions": _aligned_positions(features, starts, lengths, draw, real.shape[1]),
         }
         if self.template.types is not None:
-            batch["token_type_ids"] = self._token_types(real, lengths)
+            batch["token_type_ids"] = self._token_types(real, lengths, self.template.types)
         if self.return_sequence_ids:
             batch["sequence_ids"] = sequence_ids
         return {key: torch.from_numpy(values.astype(np.int64)) for key, values in batch.items()}
@@ -198,9 +198,9 @@ class DataCollatorForWordExchange:
         joined = [(before, f["source_ids"], between, f["target_ids"], after) for f in features]
         return _filled(real, self.tokenizer.pad_token_id, chain.from_iterable(joined))
 
-    def _token_types(self, real: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Return (B, L) the types that the tokenizer gives."""
-        before, source, between, target, after = self.template.types
+    def _token_types(self, real: np.ndarray, lengths: np.ndarray, types: tuple[tuple[int, ...], ...]) -> np.ndarray:
+        """Return (B, L) the types that the tokenizer gives, as `PairTemplate` has them."""
+        before, source, between, target, after = types
         joined = [(before, source * m, between, target * n, after) for m, n in lengths.tolist()]
         return _filled(real, self.tokenizer.pad_token_type_id, chain.from_iterable(joined))
 

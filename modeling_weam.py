@@ -129,7 +129,7 @@ def drawn_encoder_weights(model: PreTrainedModel, report: dict[str, Any]) -> tup
     return tuple(sorted(x for x in drawn if x.removeprefix(prefix) in encoder and "pooler." not in x))
 
 
-class CheckpointMixin:
+class CheckpointMixin(PreTrainedModel):
     """Loads as the stock class does, but notes what was drawn at random; saves a complete repository.
 
     `save_pretrained` leaves this file beside the weights, and in config.json the map of its classes, so that a model
@@ -210,7 +210,7 @@ class WordAlignmentMixin(CheckpointMixin):
         drawn_weights: names of weights that the checkpoint lacked, so that they are random.
     """
 
-    _auto_class = "AutoModel"
+    _auto_class: str | None = "AutoModel"
     drawn_weights: tuple[str, ...] = ()
 
     @property
@@ -570,7 +570,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
     A family of models adds what differs: `__init__` and `transform`.
     """
 
-    _auto_class = "AutoModelForPreTraining"
+    _auto_class: str | None = "AutoModelForPreTraining"
     accepts_loss_kwargs = True  # the Trainer passes num_items_in_batch, and the loss below divides by it
     loss_names: tuple[str, ...] = ("multilingual_loss", "cross_lingual_loss")  # what `loss_parts` sums and counts
     weam: dict[str, Any]
@@ -599,7 +599,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
         inputs_embeds: torch.Tensor | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,  # noqa: ANN401
-    ) -> WEAMPreTrainingOutput | tuple[torch.Tensor, ...]:
+    ) -> Any:  # noqa: ANN401  # WEAMPreTrainingOutput, or a tuple of tensors on request
         """Score the masked tokens of a batch.
 
         Args:
@@ -652,7 +652,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
         """
         table, matrix = self.get_input_embeddings(), self.get_output_embeddings().weight
         is_shared = type(table) is nn.Embedding and table.weight is matrix and matrix.requires_grad
-        if shares_matrix and is_shared and torch.is_grad_enabled():
+        if shares_matrix and is_shared and input_ids is not None and torch.is_grad_enabled():
             kwargs = {**self.position_settings(input_ids), **kwargs}
             kwargs["inputs_embeds"], matrix = _look_up(matrix, input_ids, table.padding_idx)
             input_ids = None

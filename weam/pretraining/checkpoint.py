@@ -59,7 +59,7 @@ def _has_dropout(config: PretrainedConfig) -> bool:
     return any(value for name, value in settings if "dropout" in name and "classifier" not in name)
 
 
-def save_as_stock(folder: Path, auto_class: type) -> None:
+def save_as_stock(folder: Path, auto_class: Any) -> None:  # noqa: ANN401
     """Make a saved model a plain checkpoint: no code, no settings of ours, nothing that only training needed.
 
     Args:

@@ -52,7 +52,7 @@ class Objective:
 
     def model_class(self, family: Family) -> type[PreTrainedModel]:
         """Return the model that is trained."""
-        return _model_class(self.kind, family)
+        return _model_class(self.kind, family)  # type: ignore[arg-type]
 
 
 @cache
