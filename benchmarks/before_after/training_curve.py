@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.aligners.__main__ import make_corpus, read_bitext
+from benchmarks.markdown import FIGURES
 from modeling_weam import WEAMBertModel
 from weam.alignment.aligner import ALIGNERS, WordAligner
 from weam.alignment.gold import read_gold, score_links
@@ -252,7 +253,7 @@ def main() -> None:
     record = measure(arguments)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    plot(record, arguments.output.with_suffix(".svg"))
+    plot(record, FIGURES / f"{arguments.output.stem}.svg")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@
     python -m benchmarks.before_after.transfer
 
 `outputs/evidence` is the joint model of `recipes/evidence.yaml`. Nothing is measured here: the last command reads the
-results files, sees that they can be compared, and writes `benchmarks/results/<benchmark>.json` and `.svg`.
+results files, sees that they can be compared, and writes
+`benchmarks/results/<benchmark>.json` and `docs/figures/<benchmark>.svg`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from benchmarks.markdown import FIGURES
 from weam.results import Comparison, Results, read_results, summarise
 
 BENCHMARKS = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")
@@ -97,7 +99,7 @@ def main() -> None:
         record: dict[str, Any] = {"note": NOTE, "before": asdict(before), "after": asdict(after)}
         path = arguments.output / f"{benchmark}.json"
         path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        plot(before, after, path.with_suffix(".svg"))
+        plot(before, after, FIGURES / f"{path.stem}.svg")
         print(f"wrote {path}")
 
 

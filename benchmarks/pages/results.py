@@ -47,7 +47,7 @@ def transfer_section(benchmark: str) -> str:
         rows.append(row)
     columns = [column for metric in metrics for column in (metric.replace("_", " ") + ", %", "difference")]
     text = f"**{TRANSFER_TITLES[benchmark]}** {training}Measured {after.date}: `accelerate launch {after.command}`."
-    plot = f"![{benchmark} before and after](../benchmarks/results/{benchmark}.svg)"
+    plot = f"![{benchmark} before and after](figures/{benchmark}.svg)"
     return f"{text}\n\n{table([benchmark, *columns], rows)}\n\n{plot}"
 
 
@@ -77,7 +77,7 @@ def evidence() -> str:
         ["AER on gold alignments, %", "before", "after", "FastAlign, all bitext", "Eflomal, all bitext"], rows
     )
     parts = [head, held_out_table(run), error_rates, retrieval_table(record), head_warmup(record)]
-    picture = "![Losses, error rates and retrieval over steps and layers](../benchmarks/results/evidence.svg)"
+    picture = "![Losses, error rates and retrieval over steps and layers](figures/evidence.svg)"
     return "\n\n".join([*parts, picture])
 
 
