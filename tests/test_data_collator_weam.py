@@ -111,19 +111,19 @@ def test_an_example_may_fix_its_epoch(tokenizer, features):
     assert not equal(collator(features), at_first)
 
 
-def test_shares_of_masked_kept_and_random_pieces(tokenizer):
+def test_shares_of_masked_kept_and_random_tokens(tokenizer):
     generator = np.random.default_rng(0)
-    pieces = generator.integers(5, len(tokenizer), size=(2000, 40))
-    features = [{"id": n, "source_ids": p[:20], "target_ids": p[20:], "links": []} for n, p in enumerate(pieces)]
+    tokens = generator.integers(5, len(tokenizer), size=(2000, 40))
+    features = [{"id": n, "source_ids": p[:20], "target_ids": p[20:], "links": []} for n, p in enumerate(tokens)]
     batch = DataCollatorForWordExchange(tokenizer)(features)
     masked = batch["labels"] != -100
     ids, labels = batch["input_ids"][masked], batch["labels"][masked]
-    assert masked.sum() / pieces.size == pytest.approx(0.3, abs=0.01)
+    assert masked.sum() / tokens.size == pytest.approx(0.3, abs=0.01)
     assert (ids == tokenizer.mask_token_id).float().mean() == pytest.approx(0.8, abs=0.01)
-    random_share = 0.1 * (1 - 1 / (len(tokenizer) - 5))  # a random piece may be the same one
+    random_share = 0.1 * (1 - 1 / (len(tokenizer) - 5))  # a random token may be the same one
     assert ((ids != tokenizer.mask_token_id) & (ids != labels)).float().mean() == pytest.approx(random_share, abs=0.01)
     drawn = ids[(ids != tokenizer.mask_token_id) & (ids != labels)]
-    assert set(drawn.tolist()) == set(range(5, len(tokenizer)))  # every ordinary piece, no special one
+    assert set(drawn.tolist()) == set(range(5, len(tokenizer)))  # every ordinary token, no special one
 
 
 def test_positions_are_masked_independently(tokenizer):
@@ -144,7 +144,7 @@ def test_one_of_several_links_is_drawn_anew_in_each_epoch(tokenizer):
     for epoch in range(300):
         collator.set_epoch(epoch)
         aligned = collator([feature])["aligned_positions"][0].tolist()
-        assert aligned[3:6] == [1, 1, 1]  # each target piece has one link only
+        assert aligned[3:6] == [1, 1, 1]  # each target token has one link only
         drawn.append(aligned[1])
     assert all(60 < drawn.count(position) < 140 for position in (3, 4, 5))
 

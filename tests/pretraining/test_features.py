@@ -29,7 +29,7 @@ def test_the_longer_side_is_cut_first(lengths, budget, expected):
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1), st.integers(2, 300))
-def test_truncation_equals_taking_one_piece_at_a_time(lengths, budget):
+def test_truncation_equals_taking_one_token_at_a_time(lengths, budget):
     source, target = np.array(lengths).T
     for before, after in zip(lengths, zip(*truncated_lengths(source, target, budget), strict=True), strict=True):
         left = list(before)
@@ -52,8 +52,8 @@ def slow_feature(pair, links, max_length):
     }
 
 
-PIECES = st.lists(st.integers(0, 119_546), min_size=1, max_size=9)
-PAIR = st.fixed_dictionaries({"id": st.integers(0, 2**63 - 1), "source_ids": PIECES, "target_ids": PIECES})
+TOKENS = st.lists(st.integers(0, 119_546), min_size=1, max_size=9)
+PAIR = st.fixed_dictionaries({"id": st.integers(0, 2**63 - 1), "source_ids": TOKENS, "target_ids": TOKENS})
 
 
 @given(st.lists(PAIR, min_size=1, max_size=6), st.integers(5, 24), st.data())
@@ -83,7 +83,7 @@ def test_features_equal_those_made_one_by_one(pairs, max_length, data):
     assert again.to_pylist()[: len(pairs) - 1] == features.to_pylist()[1:]
 
 
-def test_links_to_cut_pieces_are_dropped_and_the_others_stay():
+def test_links_to_cut_tokens_are_dropped_and_the_others_stay():
     pairs = pa.table({"id": [9], "source_ids": [[1, 2, 3, 4, 5, 6]], "target_ids": [[7, 8]]})
     assert encode_pairs(pairs, [[(0, 1), (3, 0), (4, 0), (5, 1)]], max_length=9, special_tokens=3).to_pylist() == [
         {"id": 9, "source_ids": [1, 2, 3, 4], "target_ids": [7, 8], "links": [[0, 1], [3, 0]], "length": 9}
