@@ -68,6 +68,7 @@ DISTANCE_WEIGHT = 0.1  # what the farthest pair of positions loses, in units of 
 Z_SHARPNESS = 2.0  # of the softmax over similarities that have mean 0 and deviation 1
 Z_DISTANCE_WEIGHT = 0.5
 PROBABILITY_EXPONENT = 0.2  # makes products of two softmaxes agree with the share of right links
+LENGTH_STEP = 8  # lengths of batches are multiples of it
 CHUNK_CHARACTERS = 2**18  # of text whose vectors are held at once
 
 
@@ -342,11 +343,15 @@ class WordAlignmentMixin(CheckpointMixin):
         options: AlignmentOptions,
     ) -> "list[_Tokens]":
         """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
-        windows = _cut_windows(tokenizer, sentences, options, min(self.longest_input, tokenizer.model_max_length))
+        longest = min(self.longest_input, tokenizer.model_max_length) // LENGTH_STEP * LENGTH_STEP
+        windows = _cut_windows(tokenizer, sentences, options, longest)
         parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)
         for rows in _batches_by_length([len(window.input_ids) for window in windows], options.batch_tokens):
             inputs = tokenizer.pad(
-                {"input_ids": [windows[row].input_ids for row in rows]}, return_attention_mask=True, return_tensors="pt"
+                {"input_ids": [windows[row].input_ids for row in rows]},
+                pad_to_multiple_of=LENGTH_STEP,
+                return_attention_mask=True,
+                return_tensors="pt",
             )
             states = self._states_at(layer, **inputs.to(self.device)).float().cpu()  # (B, L, H)
             for row, state in zip(rows, states, strict=True):
@@ -475,17 +480,19 @@ def _lone_spaces(tokenizer: PreTrainedTokenizerBase) -> set[int]:
 def _batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Yield the numbers of rows, the longest first; a padded batch has at most `batch_tokens` tokens, or one row.
 
-    >>> list(_batches_by_length([2, 5, 3, 1], 6))
-    [[1], [2, 0], [3]]
+    Batches have 1, 2, 4, ... rows and lengths are rounded up: few shapes occur, of which oneDNN keeps a kernel each.
+
+    >>> list(_batches_by_length([2, 9, 3, 1, 1, 1, 1, 1], 48))
+    [[1, 2], [0, 3, 4, 5], [6, 7]]
     """
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    start = 0
+    while start < len(order):
+        padded = -(-lengths[order[start]] // LENGTH_STEP) * LENGTH_STEP
+        rows = max(1, min(batch_tokens // padded, len(order) - start))
+        rows = 2 ** (rows.bit_length() - 1)
+        yield order[start : start + rows]
+        start += rows
 
 
 def _link(

@@ -17,6 +17,8 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from data_collator_weam import DataCollatorForWordExchange
+from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, note_alignment
+from weam.alignment.links import ENCODER
 from weam.cards.card import write_model_card
 from weam.cards.publish import create_repository, push_model
 from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
@@ -27,7 +29,7 @@ from weam.pretraining.arguments import (
     parse_arguments,
     pretraining_settings,
 )
-from weam.pretraining.checkpoint import load_model, save_as_stock
+from weam.pretraining.checkpoint import load_model, save_as_stock, write_settings
 from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
@@ -81,6 +83,9 @@ def main(argv: list[str] | None = None) -> None:
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
     model_args.head_warmup_steps = head_warmup_steps(model_args, loaded)  # results say what it came to
+    if alignment_args.aligner == ENCODER and alignment_args.aligner_model is None:
+        alignment_args.aligner_model = model_args.model_name_or_path
+        alignment_args.aligner_model_revision = model_args.model_revision
     gc.freeze()  # else all that was imported is searched for garbage with every ten thousand pairs
     with args.main_process_first(desc="preparing the bitext"):
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
@@ -104,6 +109,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = type(loaded.model).from_pretrained(args.output_dir, config=model.config).to(args.device)
+        note_alignment(saved.base_model.eval(), tokenizer, samples(language_pairs))
+        if model_args.system.auto_class is None:
+            write_settings(saved.config, Path(args.output_dir))
         after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
@@ -174,7 +182,11 @@ def score_before(
     if args.resume_from_checkpoint is not None and path.exists():
         return read_held_out(path, list(language_pairs))
     path.parent.mkdir(parents=True, exist_ok=True)
+    settings = model.config.weam
+    encoder = model.base_model.eval()
+    note_alignment(encoder, collator.tokenizer, samples(language_pairs), encoder.align_layer())
     scores = score(model, collator, language_pairs)
+    model.config.weam = settings  # training makes the statistics untrue
     write_held_out(scores, path)
     return scores
 
@@ -216,6 +228,12 @@ def save_weights(trainer: Trainer, system: Objective, folder: Path) -> None:
     trainer.save_model(str(folder))
     if system.auto_class is not None and trainer.args.process_index == 0:
         save_as_stock(folder, system.auto_class)
+
+
+def samples(language_pairs: dict[str, LanguagePair]) -> list[Sample]:
+    """Take held-out pairs of each language pair, to fit the word aligner on."""
+    held_out = [pair.held_out for pair in language_pairs.values()]
+    return [Sample(x.sources[:PAIRS_OF_SAMPLE], x.targets[:PAIRS_OF_SAMPLE], x.gold) for x in held_out]
 
 
 def score(

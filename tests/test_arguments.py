@@ -182,7 +182,9 @@ def test_an_unknown_option_is_named():
 def test_a_value_outside_the_choices_is_named(capsys):
     with pytest.raises(SystemExit):
         parse_arguments([*NEEDED, "--aligner", "giza"])
-    assert "--aligner: invalid choice: 'giza' (choose from 'fast_align', 'eflomal')" in capsys.readouterr().err
+    assert (
+        "--aligner: invalid choice: 'giza' (choose from 'fast_align', 'eflomal', 'encoder')" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

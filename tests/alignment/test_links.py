@@ -7,11 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from tests.conftest import SPECIAL, WORDS
+from modeling_weam import WEAMBertModel
+from tests.conftest import SPECIAL, WORDS, small_config
 from tests.support.command_line import sentence_pairs
 from weam.alignment.aligner import SentencePair, WordAligner
+from weam.alignment.encoder import load_encoder
 from weam.alignment.links import AlignerSettings, TokenPairs, align_bitext, import_links, word_numbers
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext, Row, cache_bitext
@@ -261,3 +264,42 @@ def test_the_word_of_each_token(
 ) -> None:
     assert chinese_tokenizer.tokenize(text) == tokens
     assert word_numbers(text, chinese_tokenizer) == numbers
+
+
+@pytest.fixture
+def checkpoint(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> str:
+    torch.manual_seed(0)
+    WEAMBertModel(small_config(), add_pooling_layer=False).save_pretrained(tmp_path / "encoder")
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    return str(tmp_path / "encoder")
+
+
+def test_an_encoder_links_the_subwords_of_the_bitext(bitext: Bitext, checkpoint: str, tmp_path: Path) -> None:
+    settings = AlignerSettings("encoder", model=checkpoint)
+    links = list(align_bitext(bitext, settings, tmp_path / "cache"))
+    loaded = load_encoder(checkpoint)
+    sources, targets = bitext.pairs["source"], bitext.pairs["target"]
+    texts = [text for pair in zip(sources, targets, strict=True) for text in pair]
+    loaded.model.fit_alignment(loaded.tokenizer, texts)
+    assert links == loaded.model.align_words(loaded.tokenizer, sources, targets, unit="subword")
+    for (source, target), pair_links in zip(TokenPairs(bitext.pairs), links, strict=True):
+        assert pair_links and all(i < len(source) and j < len(target) for i, j in pair_links)
+
+
+def test_links_of_an_encoder_are_cached_by_its_weights(bitext: Bitext, checkpoint: str, tmp_path: Path) -> None:
+    settings = AlignerSettings("encoder", model=checkpoint)
+    path = align_bitext(bitext, settings, tmp_path / "cache").path
+    path.write_text("0-0\n" * len(bitext.pairs))
+    assert list(align_bitext(bitext, settings, tmp_path / "cache")) == [[(0, 0)]] * len(bitext.pairs)
+    WEAMBertModel(small_config(), add_pooling_layer=False).save_pretrained(checkpoint)
+    assert align_bitext(bitext, settings, tmp_path / "cache").path != path
+
+
+def test_an_encoder_that_cannot_align_is_refused(bitext: Bitext, checkpoint: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs a checkpoint"):
+        AlignerSettings("encoder")
+    with pytest.raises(ValueError, match="joined by intersect or grow-diag, not by union"):
+        AlignerSettings("encoder", "union", model=checkpoint)
+    BertTokenizer(vocab={word: n for n, word in enumerate([*SPECIAL, "the"])}).save_pretrained(checkpoint)
+    with pytest.raises(ValueError, match="is not that of the bitext"):
+        align_bitext(bitext, AlignerSettings("encoder", model=checkpoint), tmp_path / "cache")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from tests.conftest import NO_DROPOUT
+from tests.conftest import NO_DROPOUT, small_tokenizer
 from tests.support.command_line import (
     TWO_PROCESSES,
     Workspace,
@@ -200,3 +200,15 @@ def test_a_folder_that_holds_something_is_refused_and_left_as_it_is(workspace: W
     assert "mine is not empty; continue it with --resume_from_checkpoint last" in output
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
     shutil.rmtree(folder)
+
+
+def test_the_encoder_aligns_its_own_training_text_and_notes_how_it_aligns(workspace: Workspace) -> None:
+    folder = workspace.here("by itself", "--aligner", "encoder", "--max_steps", "1", "--head_warmup_steps", "0")
+    (links,) = [
+        path for path in (workspace.folder / "cache").glob("links-*") if "encoder" in (path / "key.json").read_text()
+    ]
+    assert (links / "links.txt").read_text().strip()
+    encoder = AutoModel.from_pretrained(folder, trust_remote_code=True)
+    assert encoder.alignment_statistics(encoder.align_layer()).shape == (2, 32)
+    source, target = sentence_pairs()[0]
+    assert encoder.align_words(small_tokenizer(), [source], [target])[0]

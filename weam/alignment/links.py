@@ -5,28 +5,57 @@ The links come from our aligner, trained on the bitext itself, or from a file ma
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from datasets import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from modeling_weam import ALIGNMENT_SYMMETRIZATIONS
 from weam.alignment.aligner import WordAligner, aligner_version
+from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
 from weam.alignment.symmetrization import Links, token_links
 from weam.bitext.reading import Bitext
-from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows
+from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows, tokenizer_fingerprint
+
+ENCODER = "encoder"
+PAIRS_FOR_STATISTICS = 256
 
 
 @dataclass(frozen=True)
 class AlignerSettings:
-    """Which aligner, which heuristic joins its two directions, and its seed (Eflomal samples)."""
+    """Which aligner, and which heuristic joins its two directions.
+
+    Attributes:
+        aligner: "fast_align", "eflomal" or "encoder".
+        symmetrization: one of `HEURISTICS`; the encoder has "intersect" and "grow-diag".
+        seed: Eflomal samples.
+        model: Hub name or folder of the checkpoint whose encoder aligns.
+        revision: branch, tag or commit of it.
+    """
 
     aligner: str = "fast_align"
     symmetrization: str = "intersect"
     seed: int = 42
+    model: str | None = None
+    revision: str = "main"
+
+    def __post_init__(self) -> None:
+        """Refuse an encoder that is not named, and heuristics that it does not have."""
+        if self.aligner != ENCODER:
+            return
+        if self.model is None:
+            raise ValueError("the aligner 'encoder' needs a checkpoint: give --aligner_model, or continue a checkpoint")
+        if self.symmetrization not in ALIGNMENT_SYMMETRIZATIONS:
+            raise ValueError(
+                f"the links of an encoder are joined by {' or '.join(ALIGNMENT_SYMMETRIZATIONS)}, not by "
+                f"{self.symmetrization}"
+            )
 
 
 @dataclass(frozen=True)
@@ -66,7 +95,11 @@ def align_bitext(
         cache_dir: where the result is kept.
     """
     settings = settings or AlignerSettings()
-    key = {"stage": "links 1", "bitext": bitext.key, **asdict(settings), "version": aligner_version()}
+    if settings.aligner == ENCODER:
+        return _align_by_encoder(bitext, settings, Path(cache_dir))
+    names = ("aligner", "symmetrization", "seed")
+    chosen = {name: getattr(settings, name) for name in names}
+    key = {"stage": "links 1", "bitext": bitext.key, **chosen, "version": aligner_version()}
 
     def build(folder: Path) -> None:
         pairs = TokenPairs(bitext.pairs)
@@ -74,6 +107,38 @@ def align_bitext(
         _write_links(folder, aligner.align(pairs, settings.symmetrization))
 
     folder = cached_folder(Path(cache_dir), f"links-{bitext.language_pair}", key, build)
+    return BitextLinks(folder / "links.txt", key)
+
+
+def _align_by_encoder(bitext: Bitext, settings: AlignerSettings, cache_dir: Path) -> BitextLinks:
+    """Link the subword tokens by their hidden states; the first pairs give statistics that the checkpoint lacks."""
+    loaded = load_encoder(str(settings.model), settings.revision)
+    if tokenizer_fingerprint(loaded.tokenizer) != bitext.key["tokenizer"]:
+        raise ValueError(f"the tokenizer of {settings.model} is not that of the bitext; give a checkpoint that has it")
+    layer = loaded.model.align_layer()
+    statistics = loaded.model.config.to_dict().get("weam", {}).get("align_statistics")
+    key = {
+        "stage": "encoder links 1",
+        "bitext": bitext.key,
+        "symmetrization": settings.symmetrization,
+        "weights": loaded.fingerprint,
+        "layer": layer,
+        "statistics": statistics,
+    }
+
+    def build(folder: Path) -> None:
+        model = loaded.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        if statistics is None:
+            first = islice(read_rows(bitext.pairs, "source", "target"), PAIRS_FOR_STATISTICS)
+            model.fit_alignment(loaded.tokenizer, [text for pair in first for text in pair], layer)
+        rows = read_rows(bitext.pairs, "source", "target")
+        pairs = tqdm(rows, f"aligning {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs))
+        links = model.align_corpus(
+            loaded.tokenizer, pairs, layer=layer, unit="subword", symmetrization=settings.symmetrization
+        )
+        _write_links(folder, map(list, links))
+
+    folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
     return BitextLinks(folder / "links.txt", key)
 
 

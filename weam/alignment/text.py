@@ -25,6 +25,7 @@ from weam.alignment.aligner import ALIGNERS, WordAligner, shard
 from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, parse_pharaoh, split_words
 from weam.alignment.gold import read_gold
+from weam.alignment.links import ENCODER
 from weam.alignment.picture import alignment_page, show_alignment
 from weam.alignment.shards import parse_shard, refuse_existing, write_whole
 from weam.alignment.symmetrization import HEURISTICS
@@ -33,7 +34,6 @@ from weam.storage import file_fingerprint, read_lines, write_json
 
 logger = logging.getLogger("weam")
 
-ENCODER = "encoder"
 DTYPES = ("float32", "bfloat16", "float16")
 SIDE_SEPARATOR = "|||"
 LONGEST_SIDE = 8_000  # characters; the similarities of longer ones may not fit memory

@@ -3,15 +3,17 @@
 Says clearly what cannot be continued.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers import CONFIG_NAME, AutoConfig, AutoModel, PretrainedConfig
 
 from weam.checkpoint import LoadedModel, load_weights, read_config, weights_fingerprint
 from weam.families import family_of
 from weam.pretraining.objectives import OBJECTIVES, Objective
 from weam.pretraining.objectives.systems import SimCSE
+from weam.storage import write_json
 
 
 def load_model(
@@ -57,6 +59,12 @@ def load_model(
 def _has_dropout(config: PretrainedConfig) -> bool:
     settings = config.to_dict().items()
     return any(value for name, value in settings if "dropout" in name and "classifier" not in name)
+
+
+def write_settings(config: PretrainedConfig, folder: Path) -> None:
+    """Bring `config.weam` of a saved model up to date."""
+    path = folder / CONFIG_NAME
+    write_json({**json.loads(path.read_text(encoding="utf-8")), "weam": config.weam}, path)
 
 
 def save_as_stock(folder: Path, auto_class: Any) -> None:  # noqa: ANN401

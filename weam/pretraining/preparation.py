@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from weam.alignment.arguments import AlignmentArguments
 from weam.alignment.gold import GoldSentence, read_gold
-from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext, import_links
+from weam.alignment.links import BitextLinks, align_bitext, import_links
 from weam.bitext.arguments import BitextArguments
 from weam.bitext.reading import (
     Bitext,
@@ -59,7 +59,7 @@ def prepare_language_pairs(
     bitexts = read_bitexts(bitext_args, tokenizer)
     gold = _by_language_pair("gold_alignments", bitext_args.gold_alignments, bitexts)
     alignments = _by_language_pair("alignments", alignment_args.alignments, bitexts)
-    settings = AlignerSettings(alignment_args.aligner, alignment_args.symmetrization, seed)
+    settings = alignment_args.settings(seed)
     cache_dir = Path(bitext_args.cache_dir)
 
     links = {}
