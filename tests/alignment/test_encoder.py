@@ -64,5 +64,5 @@ def test_what_is_noted_is_read(encoder, tokenizer):
 def test_a_family_that_is_not_known_is_named(tmp_path):
     GPT2Config(n_layer=1, n_embd=8, n_head=1).save_pretrained(tmp_path)
     assert AutoConfig.from_pretrained(tmp_path).model_type == "gpt2"
-    with pytest.raises(ValueError, match="is a 'gpt2' model; words are aligned by encoders of the families bert, "):
+    with pytest.raises(ValueError, match="gpt2"):
         load_encoder(str(tmp_path))

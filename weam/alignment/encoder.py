@@ -15,11 +15,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-import modeling_weam
-from modeling_weam import WEAMBertModel, WEAMXLMRobertaModel, WordAlignmentMixin
+from modeling_weam import WordAlignmentMixin
 from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.bitext.reading import parse_bitext_file, read_bitext_file
 from weam.checkpoint import load_fast_tokenizer, load_weights, read_config
+from weam.families import FAMILIES
 
 logger = logging.getLogger("weam")
 
@@ -31,12 +31,12 @@ class EncoderAligner:
     """An encoder with its tokenizer.
 
     Attributes:
-        model: in evaluation mode.
+        model: a `WordAlignmentMixin`, in evaluation mode.
         tokenizer: the checkpoint's.
         fingerprint: of its weights.
     """
 
-    model: WordAlignmentMixin
+    model: Any
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
 
@@ -56,17 +56,10 @@ def load_encoder(name: str, revision: str = "main") -> EncoderAligner:
     Raises:
         ValueError: the family is not known, the tokenizer is slow, or weights of the encoder are missing or not finite.
     """
-    config = read_config(name, revision)
-    families: dict[str, Any] = {kind.config_class.model_type: kind for kind in (WEAMBertModel, WEAMXLMRobertaModel)}
-    if modeling_weam.has_modernbert:
-        families[modeling_weam.WEAMModernBertModel.config_class.model_type] = modeling_weam.WEAMModernBertModel
-    if config.model_type not in families:
-        raise ValueError(
-            f"{name} is a {config.model_type!r} model; words are aligned by encoders of the families "
-            f"{', '.join(sorted(families))}"
-        )
-    no_pooler = {} if config.model_type == "modernbert" else {"add_pooling_layer": False}  # it would be drawn at random
-    loaded = load_weights(families[config.model_type], name, revision=revision, **no_pooler)
+    family = FAMILIES.get(read_config(name, revision).model_type)
+    if family is None:
+        raise ValueError(f"{name} is of no family whose encoder aligns words; those are {', '.join(sorted(FAMILIES))}")
+    loaded = load_weights(family.encoder, name, revision=revision, **family.encoder_options)
     return EncoderAligner(loaded.model.eval(), load_fast_tokenizer(name, revision), loaded.fingerprint)
 
 
