@@ -22,6 +22,7 @@ from tests.support.evaluation_data import (
     write_mlqa,
     write_panx,
     write_pawsx,
+    write_sib200,
     write_tatoeba,
     write_udpos,
     write_xcopa,
@@ -35,7 +36,7 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"), key=lambda page: (page.name != "qui
 PAGES = [README, *DOCS, ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
-BENCHMARKS = (write_xnli, write_mlqa, write_udpos, write_panx, write_pawsx, write_xcopa, write_tatoeba)
+BENCHMARKS = (write_xnli, write_mlqa, write_udpos, write_panx, write_pawsx, write_xcopa, write_sib200, write_tatoeba)
 INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install")  # what has been done to be here
 HUB = {  # what stands for it here
     "google-bert/bert-base-multilingual-cased": "checkpoint",

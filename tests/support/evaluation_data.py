@@ -184,6 +184,16 @@ def _write_splits(folder: Path, rows: Rows) -> Path:
     return folder
 
 
+def write_sib200(folder: Path) -> Path:
+    """Write 60 training and 16 dev sentences in English, 20 test sentences in English and German, of two topics."""
+    for split, language, count in (("train", "en", 60), ("dev", "en", 16), ("test", "en", 20), ("test", "de", 20)):
+        topics = ("travel", "sports")
+        rows = [f"{n}\t{topics[n % 2]}\t{text}" for n, text in enumerate(sentences(split, language, count))]
+        path = folder / "sib200" / f"{split}.{language}.tsv.gz"
+        write_text(path, "\n".join(("index_id\tcategory\ttext", *rows)) + "\n")
+    return folder / "sib200"
+
+
 def write_tatoeba(folder: Path) -> Path:
     """Write 40 English-German test pairs, and 30 others in `dev.en-de.tsv`."""
     for split, count, name in (("test", 40, "xtreme_r/tatoeba/tatoeba.en-de.tsv.gz"), ("dev", 30, "dev.en-de.tsv")):
