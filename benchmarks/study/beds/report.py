@@ -2,8 +2,8 @@
 
     python -m benchmarks.study.beds.report
 
-Writes `docs/study/tables/beds.md` and `docs/figures/beds.svg`. All intervals are over pre-training seeds: a difference
-is taken within each seed, then its mean and the 95 % t interval.
+Fills the tables of `docs/study/beds.md` and draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a
+difference is taken within each seed, then its mean and the 95 % t interval.
 """
 
 import json
@@ -18,11 +18,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.markdown import RESULTS, ROOT, table
-from benchmarks.study.beds.plan import ARMS, Arm
+from benchmarks.markdown import RESULTS, ROOT, fill, table
+from benchmarks.study.beds.plan import ARMS
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
-TABLES, FIGURE = ROOT / "docs" / "study" / "tables" / "beds.md", ROOT / "docs" / "figures" / "beds.svg"
+PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", ROOT / "docs" / "figures" / "beds.svg"
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
 FIGURES = {  # of a record -> whether more is better
@@ -43,6 +43,8 @@ CONTRASTS = (
     ("pointer", "pointer, links shuffled"),
     ("word-contrastive", "word-contrastive, links shuffled"),
     ("WEAM + word-contrastive", "WEAM + word-contrastive, links shuffled"),
+    ("word-contrastive", "TLM"),
+    ("WEAM + word-contrastive", "TLM"),
     ("WEAM + word-contrastive", "WEAM, representation"),
     ("WEAM + word-contrastive", "word-contrastive"),
     ("WEAM + pointer", "WEAM, representation"),
@@ -67,26 +69,24 @@ class Interval:
     seeds: int
     deviation: float | None
 
-    def __str__(self) -> str:
-        """Say both.
+    def __format__(self, sign: str) -> str:
+        """Say both, with a sign where that is asked for.
 
-        >>> str(Interval(12.34, 1.21, 3, 0.5)), str(Interval(12.34, None, 1, None))
-        ('12.3 ± 1.2', '12.3')
+        >>> f"{Interval(12.34, 1.21, 3, 0.5)}, {Interval(12.34, None, 1, None):+}"
+        '12.3 ± 1.2, +12.3'
         """
-        return f"{self.mean:.1f}" + ("" if self.half is None else f" ± {self.half:.1f}")
+        return f"{self.mean:{sign}.1f}" + ("" if self.half is None else f" ± {self.half:.1f}")
 
     @property
-    def verdict(self) -> str:
-        """Whether the figure is clear of 0."""
-        if self.half is None or self.seeds < FEWEST_SEEDS or abs(self.mean) <= self.half:
-            return "undecided"
-        return "above" if self.mean > 0 else "below"
+    def is_clear(self) -> bool:
+        """Whether the interval is clear of 0, with enough seeds to say so."""
+        return self.half is not None and self.seeds >= FEWEST_SEEDS and abs(self.mean) > self.half
 
 
 def interval(values: Sequence[float]) -> Interval:
     """Return the mean and the 95 % t interval.
 
-    >>> str(interval([1.0, 2.0, 3.0]))
+    >>> f"{interval([1.0, 2.0, 3.0])}"
     '2.0 ± 2.5'
     """
     mean, count = statistics.fmean(values), len(values)
@@ -164,7 +164,8 @@ def systems_table(figures: Figures) -> str:
     ranks = mean_ranks(figures)
     rows = []
     for arm, measured in figures.items():
-        cells = [str(figure_over_seeds(figures, arm, name) or "–") for name in FIGURES]
+        found = [figure_over_seeds(figures, arm, name) for name in FIGURES]
+        cells = ["–" if figure is None else f"{figure}" for figure in found]
         rows.append([arm, str(len(measured)), *cells, f"{ranks[arm]:.1f}" if arm in ranks else "–"])
     return table(["system", "seeds", *FIGURES, "mean rank"], rows)
 
@@ -177,59 +178,73 @@ def contrasts_table(figures: Figures) -> str:
         if tags is None:
             continue
         needed = "–" if tags.deviation is None else (seeds_needed(tags.deviation) or f"over {len(STUDENT) + 1}")
-        others = [str(difference(figures, one, other, name) or "–") for name in ("retrieval", "AER", "word retrieval")]
-        rows.append([f"{one} – {other}", str(tags.seeds), f"{tags}", tags.verdict, str(needed), *others])
-    head = ["contrast", "seeds", "tags, clone", "verdict", f"seeds for {TO_BE_SEEN:.0f} points"]
-    return table([*head, "retrieval", "AER", "word retrieval"], rows)
+        cells = [in_words(difference(figures, one, other, name)) for name in RANKED]
+        rows.append([f"{one} – {other}", str(tags.seeds), *cells, str(needed)])
+    return table(["contrast", "seeds", *RANKED, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
+
+
+def in_words(found: Interval | None) -> str:
+    """Write a difference, in bold where its interval is clear of 0.
+
+    >>> in_words(Interval(3.0, 1.0, 3, 0.4)), in_words(Interval(0.5, 1.0, 3, 0.4))
+    ('**+3.0 ± 1.0**', '+0.5 ± 1.0')
+    """
+    if found is None:
+        return "–"
+    text = f"{found:+}"
+    return f"**{text}**" if found.is_clear else text
 
 
 def draw(figures: Figures, path: Path) -> None:
-    """Draw the gap to English by system, smallest first, each placebo in the row of its original."""
-    placebos = {arm.placebo_of: arm for arm in ARMS if arm.placebo_of}
+    """Draw the gap to English and the alignment error by system, each placebo in the row of its original."""
     shown = [arm for arm in ARMS if arm.placebo_of is None and figure_over_seeds(figures, arm.name, "gap")]
-    shown.sort(key=lambda arm: -gap(figures, arm).mean)
-    figure, axis = plt.subplots(figsize=(8.5, 0.36 * len(shown) + 1.6), layout="constrained")
-    for row, arm in enumerate(shown):
-        mark(axis, row, gap(figures, arm), "trained as named", "C0", "o")
-        placebo = placebos.get(arm.name)
-        if placebo is not None and placebo.name in figures:
-            mark(axis, row, gap(figures, placebo), "the same, links or pairs shuffled", "C3", "D")
-    axis.set_yticks(range(len(shown)), [arm.name for arm in shown])
-    axis.set_xlim(left=0)
-    axis.grid(axis="x", alpha=0.3)
+    shown.sort(key=lambda arm: -mean_of(figures, arm.name, "gap"))
+    size = (10, 0.42 * len(shown) + 1.7)
+    figure, axes = plt.subplots(1, 2, figsize=size, layout="constrained", sharey=True)
     seeds = max(len(measured) for measured in figures.values())
-    axis.set_xlabel(f"points that the clone lies below English, part-of-speech tags (95 % intervals, {seeds} seeds)")
-    axis.set_title("Clone bed: how far the other language is behind English")
-    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    axis.legend(handles.values(), handles.keys(), loc="lower left", fontsize=9)
+    titles = {"gap": "Tags: points behind English", "AER": "Words aligned wrongly (AER), %"}
+    for axis, (name, title) in zip(axes, titles.items(), strict=True):
+        draw_panel(axis, figures, [arm.name for arm in shown], name)
+        axis.set_title(title, fontsize=11)
+    axes[0].set_yticks(range(len(shown)), [arm.name for arm in shown])
+    handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    note = f"Clone bed, lower is better; 95 % intervals over {seeds} pre-training seeds"
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, title=note, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
     plt.close(figure)
 
 
-def gap(figures: Figures, arm: Arm) -> Interval:
-    """Return the gap to English of an arm that has it."""
-    found = figure_over_seeds(figures, arm.name, "gap")
-    if found is None:
-        raise ValueError(f"{arm.name} has no tags")
-    return found
+def draw_panel(axis: Axes, figures: Figures, arms: Sequence[str], name: str) -> None:
+    """Draw one figure of every arm, and of its placebo."""
+    placebos = {arm.placebo_of: arm.name for arm in ARMS if arm.placebo_of}
+    looks = {"trained as named": ("C0", "o"), "the same, links shuffled": ("C3", "D")}
+    for row, arm in enumerate(arms):
+        for (label, (colour, marker)), drawn in zip(looks.items(), (arm, placebos.get(arm, "")), strict=True):
+            value = figure_over_seeds(figures, drawn, name)
+            if value is None:
+                continue
+            half = value.half if value.seeds >= FEWEST_SEEDS else None
+            style = {"color": colour, "marker": marker, "mfc": "white" if marker == "D" else colour}
+            axis.errorbar(value.mean, row, xerr=half, capsize=3, linestyle="", label=label, **style)  # type: ignore[arg-type]
+    axis.set_xlim(left=0)
+    axis.grid(axis="x", alpha=0.3)
 
 
-def mark(axis: Axes, row: int, value: Interval, label: str, colour: str, marker: str) -> None:
-    """Draw one figure with its interval."""
-    fill = "white" if marker == "D" else colour
-    axis.errorbar(
-        value.mean, row, xerr=value.half, color=colour, marker=marker, mfc=fill, capsize=3, linestyle="", label=label
-    )
+def mean_of(figures: Figures, arm: str, name: str) -> float:
+    """Return the mean of a figure that is measured."""
+    found = figure_over_seeds(figures, arm, name)
+    return 0.0 if found is None else found.mean
 
 
 def main() -> None:
     """Write tables and figure."""
     matplotlib.rcParams["svg.hashsalt"] = "weam"
     figures = read_figures("clone")
-    TABLES.parent.mkdir(parents=True, exist_ok=True)
-    text = f"{systems_table(figures)}\n\n{contrasts_table(figures)}\n"
-    TABLES.write_text(text, encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
+    for name, section in (("systems", systems_table(figures)), ("contrasts", contrasts_table(figures))):
+        text = fill(text, name, section)
+    PAGE.write_text(text, encoding="utf-8")
     draw(figures, FIGURE)
 
 
