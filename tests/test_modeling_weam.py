@@ -334,7 +334,8 @@ def test_embeddings_take_the_place_of_tokens(build, batch):
     assert torch.equal(model(**inputs).logits, stock_model(model)(**inputs).logits)
 
 
-def test_the_exchange_of_targets_needs_the_tokens_and_says_so(model, batch):
+def test_the_exchange_of_targets_needs_the_tokens_and_says_so(batch):
+    model = BertForWEAMPreTraining(small_config(weam={"exchange": "target"}))
     embeddings = model.get_input_embeddings()(batch.pop("input_ids"))
     with pytest.raises(ValueError, match="the exchange 'target' needs input_ids"):
         model(**batch, inputs_embeds=embeddings)
