@@ -252,9 +252,9 @@ def test_every_objective_begins_with_the_weights_of_the_checkpoint(objective, tm
     stock.save_pretrained(tmp_path)
     loaded = load_model(str(tmp_path), "main", WEAM, OBJECTIVES[objective])
     assert type(loaded.model) is OBJECTIVES[objective].model_class(FAMILIES["bert"])
-    assert loaded.drawn == ()
+    assert all(name.startswith("pointer") for name in loaded.drawn)  # what only training needs
     expected = stock.state_dict() if OBJECTIVES[objective].predicts else encoder_of(stock)
-    assert same(loaded.model.state_dict(), expected)
+    assert same({name: x for name, x in loaded.model.state_dict().items() if "pointer" not in name}, expected)
 
 
 # Weights that are not the checkpoint's
@@ -410,7 +410,7 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
         assert same(load_file(tmp_path / "saved" / "model.safetensors"), encoder)
     else:
         loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved")
-        assert same(loaded.state_dict(), trained.state_dict())
+        assert same(loaded.state_dict(), {name: x for name, x in trained.state_dict().items() if "pointer" not in name})
 
 
 def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):
