@@ -41,7 +41,7 @@ def points(gap: Gap | None) -> str:
     >>> points(Gap(0.0123, -0.001, 0.02)), points(None)
     ('+1.2 [-0.1, +2.0]', '–')
     """
-    return MISSING if gap is None else f"{100 * gap.value:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+    return MISSING if gap is None else f"{100 * gap.difference:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
 
 
 def signed(difference: float | None) -> str:

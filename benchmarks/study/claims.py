@@ -1,29 +1,28 @@
-"""What the study claims, and whether the measured differences bear it out."""
+"""What the paper claims, and whether the measured differences bear it out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.study.plan import HEADLINE, LARGE_HEADLINE, LAYERS, THEN_NLI, deepened
+from benchmarks.study.plan import E5, LARGE_PAIRS, Scale, deepened
 from weam.results import MEAN
 
 SEEDS_TO_DECIDE = 3
 LIKE = 0.01  # systems within a point of each other are alike
-ZERO, TRANSLATED = "xnli zero-shot", "xnli translate-train"
+ZERO, TRANSLATED, FROM_NLI = "xnli zero-shot", "xnli translate-train", "nli zero-shot"
 REPRESENTATION = "weam-representation"
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided at this scale", "not measured yet"
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two systems and how the first is said to stand to the second: above, below or like it.
+    """Two systems and how the first is said to stand to the second: above, below or like it; each with its setting."""
 
-    A system is an encoder and how it is tested, as `weam/xnli zero-shot`.
-    """
-
-    ours: str
+    system: str
     relation: str
-    theirs: str
+    other: str
+    setting: str = ZERO
+    other_setting: str = ZERO
 
 
 @dataclass(frozen=True)
@@ -35,46 +34,42 @@ class Claim:
     contrasts: tuple[Contrast, ...]
 
 
-def zero_shot(encoder: str, relation: str, *others: str) -> tuple[Contrast, ...]:
-    """Return the contrasts of an encoder with others on zero-shot XNLI."""
-    return tuple(Contrast(f"{encoder}/{ZERO}", relation, f"{other}/{ZERO}") for other in others)
-
-
-def below_translate_train(encoder: str) -> Contrast:
-    """Return the contrast of an encoder zero-shot with mBERT that is trained on each language."""
-    return Contrast(f"{encoder}/{ZERO}", "below", f"mbert/{TRANSLATED}")
-
-
 CLAIMS = (
-    Claim("a", "TLM is far above mBERT zero-shot", zero_shot("tlm", "above", "mbert")),
+    Claim("a", "TLM is far above the backbone zero-shot", (Contrast("tlm", "above", E5),)),
     Claim(
-        "b", "TLM is below mBERT in translate-train", (Contrast(f"tlm/{TRANSLATED}", "below", f"mbert/{TRANSLATED}"),)
+        "b",
+        "TLM is below the backbone in translate-train",
+        (Contrast("tlm", "below", E5, TRANSLATED, TRANSLATED),),
     ),
     Claim(
         "c",
-        "WEAM is above mBERT zero-shot and in translate-train",
-        (
-            *zero_shot("weam", "above", "mbert"),
-            Contrast(f"weam/{TRANSLATED}", "above", f"mbert/{TRANSLATED}"),
-        ),
+        "WEAM is above the backbone zero-shot and in translate-train",
+        (Contrast("weam", "above", E5), Contrast("weam", "above", E5, TRANSLATED, TRANSLATED)),
     ),
     Claim(
         "d",
-        "On XNLI TLM and word-aligned mBERT are alike, both above mBERT",
+        "On XNLI TLM and the word-aligned backbone are alike, both above the backbone",
         (
-            *zero_shot("tlm", "like", "word-alignment"),
-            *zero_shot("tlm", "above", "mbert"),
-            *zero_shot("word-alignment", "above", "mbert"),
+            Contrast("tlm", "like", "word-alignment"),
+            Contrast("tlm", "above", E5),
+            Contrast("word-alignment", "above", E5),
         ),
     ),
-    Claim("e", "WEAM is clearly above TLM and word-aligned mBERT", zero_shot("weam", "above", "tlm", "word-alignment")),
-    Claim("f", "WEAM zero-shot is just below translate-train", (below_translate_train("weam"),)),
+    Claim(
+        "e",
+        "WEAM is clearly above TLM and the word-aligned backbone",
+        (Contrast("weam", "above", "tlm"), Contrast("weam", "above", "word-alignment")),
+    ),
+    Claim(
+        "f", "WEAM zero-shot is just below translate-train", (Contrast("weam", "below", E5, other_setting=TRANSLATED),)
+    ),
     Claim(
         "c to f, the other reading",
-        "WEAM with the representation exchange is above mBERT, TLM and word-aligned mBERT, below translate-train",
+        "WEAM with the representation exchange is above the backbone, TLM and the word-aligned backbone, below "
+        "translate-train",
         (
-            *zero_shot(REPRESENTATION, "above", "mbert", "tlm", "word-alignment"),
-            below_translate_train(REPRESENTATION),
+            *(Contrast(REPRESENTATION, "above", other) for other in (E5, "tlm", "word-alignment")),
+            Contrast(REPRESENTATION, "below", E5, other_setting=TRANSLATED),
         ),
     ),
 )
@@ -105,51 +100,38 @@ def judged(verdicts: Sequence[str]) -> str:
     return next((word for word in (FAILS, NOT_MEASURED, UNDECIDED) if word in verdicts), HOLDS)
 
 
-def at_full_depth(contrast: Contrast) -> list[Contrast]:
-    """Return a contrast as the headline rows have it, all layers and a large English training set: most pairs first.
+def evaluations(contrast: Contrast, scale: Scale) -> list[tuple[str, str]]:
+    """Return the pairs of evaluations that may decide a contrast, the first of them that has the seeds does.
 
-    Where translate-train takes part, both sides go on from there with XNLI's dev rows, in English for zero-shot.
-
-    >>> at_full_depth(Contrast("tlm/xnli zero-shot", "above", "mbert/xnli zero-shot"))[1]
-    Contrast(ours='tlm headline/nli zero-shot', relation='above', theirs='mbert 12 layers/nli zero-shot')
+    All layers and a large English training set go first, most pairs before fewer. Where translate-train takes part,
+    both sides go on from there with XNLI's dev rows, in English for zero-shot.
     """
-    sides = [side.split("/") for side in (contrast.ours, contrast.theirs)]
-    is_translated = any(evaluation == TRANSLATED for _, evaluation in sides)
+    is_translated = TRANSLATED in (contrast.setting, contrast.other_setting)
+    sides = ((contrast.system, contrast.setting), (contrast.other, contrast.other_setting))
     found = []
-    for kind in (LARGE_HEADLINE, HEADLINE):
-        ours, theirs = (
-            deepened(encoder, max(LAYERS), kind) + (f"{THEN_NLI}/{test}" if is_translated else "/nli zero-shot")
-            for encoder, test in sides
-        )
-        found.append(Contrast(ours, contrast.relation, theirs))
-    return found
+    for pairs in (LARGE_PAIRS, None) if scale.deep else ():
+        encoders = [replace(deepened(system, pairs=pairs), after_nli=is_translated) for system, _ in sides]
+        tests = [setting if is_translated else FROM_NLI for _, setting in sides]
+        found.append(tuple(f"{encoder.name}/{test}" for encoder, test in zip(encoders, tests, strict=True)))
+    found.append(tuple(f"{scale.encoder(system).name}/{setting}" for system, setting in sides))
+    return [(ours, theirs) for ours, theirs in found]
 
 
-def decisive(contrast: Contrast, found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Contrast:
-    """Return the contrast that decides: the first of the headline's that has the seeds to, else the breadth's."""
-    for deeper in at_full_depth(contrast):
-        row = found.get((deeper.ours, deeper.theirs))
-        if row is not None and min(row["seeds"]) >= SEEDS_TO_DECIDE:
-            return deeper
-    return contrast
-
-
-def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]], scale: Scale) -> list[dict[str, Any]]:
     """Set the figures of each claim beside it, and judge it by the mean over languages other than English."""
     found = {(row["ours"], row["theirs"]): row for row in differences if row["language"] == MEAN}
     judgements = []
     for claim in claims:
         evidence = []
-        for contrast in (decisive(contrast, found) for contrast in claim.contrasts):
-            row = found.get((contrast.ours, contrast.theirs))
-            word = NOT_MEASURED if row is None else weighed(contrast.relation, row)
-            evidence.append({**asdict(contrast), "verdict": word, "figures": row})
+        for contrast in claim.contrasts:
+            pairs = evaluations(contrast, scale)
+            decides = (pair for pair in pairs if pair in found and min(found[pair]["seeds"]) >= SEEDS_TO_DECIDE)
+            ours, theirs = pair = next(decides, pairs[-1])
+            word = weighed(contrast.relation, found[pair]) if pair in found else NOT_MEASURED
+            row = {"ours": ours, "relation": contrast.relation, "theirs": theirs}
+            evidence.append({**row, "verdict": word, "figures": found.get(pair)})
+        verdicts = [row["verdict"] for row in evidence]
         judgements.append(
-            {
-                "letter": claim.letter,
-                "text": claim.text,
-                "verdict": judged([row["verdict"] for row in evidence]),
-                "contrasts": evidence,
-            }
+            {"letter": claim.letter, "text": claim.text, "verdict": judged(verdicts), "contrasts": evidence}
         )
     return judgements

@@ -13,7 +13,7 @@ is listed as such.
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
@@ -22,24 +22,24 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study.claims import CLAIMS, at_full_depth, judge
+from benchmarks.study import claims
 from benchmarks.study.places import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
 from benchmarks.study.plan import (
-    DEEP_MBERT,
+    E5,
     ENGLISH,
-    HEADLINE,
-    MBERT,
     QUESTIONS,
     SCALES,
-    THEN_NLI,
-    WIDE_MBERT,
+    WIDE_E5,
+    Scale,
     Step,
     baseline,
+    deepened,
     drawn_as_it_comes,
+    encoders,
     is_foreign,
     plan,
     relatives,
-    siblings,
+    rivals,
 )
 from benchmarks.study.store import Measured, compared_metric, finished_steps, measure, read_measured, write_examples
 from weam.results import MEAN, Results, versions
@@ -200,26 +200,29 @@ def difference(
     return {**figure, **vars(found), "seeds": seeds}
 
 
-def wanted_comparisons(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return which evaluations to compare: each with those of the backbone, WEAM and TLM, and what claims name.
-
-    Headline rows are compared among themselves; with another vocabulary an encoder with what it began with, a mixture
-    with that of exponent 1, too.
-    """
+def wanted_comparisons(names: Iterable[str], scale: Scale) -> list[tuple[str, str]]:
+    """Return which evaluations to compare: each with those that `compared_with` names, and what claims name."""
     known = list(names)
-    claimed = [contrast for claim in CLAIMS for contrast in claim.contrasts]
-    pairs = [(c.ours, c.theirs) for contrast in claimed for c in (contrast, *at_full_depth(contrast))]
+    contrasts = [contrast for claim in claims.CLAIMS for contrast in claim.contrasts]
+    pairs = [pair for contrast in contrasts for pair in claims.evaluations(contrast, scale)]
     for name in known:
         encoder, _, evaluation = name.partition("/")
-        begun = baseline(encoder)
-        if begun == WIDE_MBERT:
-            others = [begun, drawn_as_it_comes(encoder)]
-        elif HEADLINE in encoder:
-            others = [begun, *siblings(encoder).values()]
-        else:
-            others = [MBERT, "weam", "tlm", begun, *relatives(encoder)]
-        pairs += [(name, f"{other}/{evaluation}") for other in others]
+        pairs += [(name, f"{other}/{evaluation}") for other in compared_with(encoder)]
     return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and all(side in known for side in pair)]
+
+
+def compared_with(encoder: str) -> list[str]:
+    """Return what an encoder is compared with: what it began with, WEAM, TLM, and what differs from it in one thing.
+
+    With the wide backbone that is what it began with, and a mixture of the same texts with exponent 1.
+    """
+    own = encoders()[encoder]
+    if not own.is_trained:  # a difference is looked up from either side
+        return [replace(own, after_nli=False).name]
+    if own.backbone == WIDE_E5:
+        return [baseline(encoder), drawn_as_it_comes(encoder)]
+    before_nli = replace(own.base, after_nli=False).name
+    return [baseline(encoder), before_nli, *rivals(encoder).values(), *relatives(encoder)]
 
 
 def space(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
@@ -232,13 +235,14 @@ def space(results: Mapping[str, Results]) -> Iterator[dict[str, Any]]:
                 yield {"encoder": encoder, "pair": m.language, "layer": layer, "metric": m.metric, "value": m.value}
 
 
-def correlations(figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def correlations(
+    figures: Sequence[Mapping[str, Any]], spaces: Sequence[Mapping[str, Any]], common: int
+) -> list[dict[str, Any]]:
     """Correlate each figure of the last layer of the spaces with each transfer score, over encoders of one depth.
 
     Spearman's rank correlation; the mean over both language pairs, the mean over languages other than English.
     """
     depth = {row["encoder"]: max(r["layer"] for r in spaces if r["encoder"] == row["encoder"]) for row in spaces}
-    common = depth.get(MBERT)
     found = []
     for metric in dict.fromkeys(row["metric"] for row in spaces):
         last = {
@@ -276,18 +280,18 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2  # (N,)
 
 
-def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def seed_spread(figures: Sequence[Mapping[str, Any]], scale: Scale) -> list[dict[str, Any]]:
     """Return the standard deviation over seeds of every evaluation of the backbone that has several.
 
-    The backbone of the breadth, that of the headline where the former has not several seeds, at last the latter after
+    The backbone as most encoders have it, where it has not several seeds with all layers, at last the latter after
     English NLI. Beside it that of the difference between a system that began with it and the backbone with the same
     seed: the root of its mean square over the systems that have all of these seeds; none: None.
     """
     keys = ("evaluation", "language", "metric")
     several: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    for backbone in (MBERT, DEEP_MBERT, DEEP_MBERT + THEN_NLI):
+    for backbone in (scale.encoder(E5), deepened(E5), replace(deepened(E5), after_nli=True)):
         for row in figures:
-            if row["encoder"] == backbone and len(row["values"]) > 1:
+            if row["encoder"] == backbone.name and len(row["values"]) > 1:
                 several.setdefault(tuple(row[key] for key in keys), row)
     found = []
     for row in several.values():
@@ -304,7 +308,7 @@ def seed_spread(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def encoders(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
+def trainings(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
     """Return the course of every pre-training: steps, pieces, seconds, the log of its losses, held-out figures."""
     found = {}
     for name, result in results.items():
@@ -348,6 +352,7 @@ def same_backbones(runs: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def gather(
+    scale: Scale,
     steps: Sequence[Step],
     finished: Mapping[str, Mapping[str, Any]],
     measured: Mapping[str, Measured],
@@ -356,6 +361,7 @@ def gather(
     """Return all figures of the finished steps of a plan, and what is not finished.
 
     Args:
+        scale: of the plan.
         steps: of the plan.
         finished: what is known of each that is finished.
         measured: what each measured.
@@ -367,19 +373,19 @@ def gather(
     for row in drawn:
         before.setdefault((row["ours"], row["theirs"]), []).append(row)
     known = evaluations(measured)
-    compared = {pair: compare(*pair, known, before.get(pair, [])) for pair in wanted_comparisons(known)}
+    compared = {pair: compare(*pair, known, before.get(pair, [])) for pair in wanted_comparisons(known, scale)}
     differences = [row for rows in compared.values() for row in rows]
     return {
         "finished": dict(finished),
         "unfinished": {step.name: step.minutes for step in steps if step.name not in finished},
-        "seed_spread": seed_spread(figures),
-        "claims": judge(CLAIMS, differences),
-        "encoders": encoders(results),
+        "seed_spread": seed_spread(figures, scale),
+        "claims": claims.judge(claims.CLAIMS, differences, scale),
+        "encoders": trainings(results),
         "scores": figures,
         "differences": differences,
         "not_compared": [list(pair) for pair, rows in compared.items() if not rows],
         "space": spaces,
-        "correlations": correlations(figures, spaces),
+        "correlations": correlations(figures, spaces, scale.layers),
     }
 
 
@@ -404,7 +410,7 @@ def main() -> None:
         "versions": versions(),
         "backbones": backbones,
         "questions": {question: [step.name for step in plan(scale, [question])] for question in QUESTIONS},
-        **gather(steps, finished, measured, before.get("differences", [])),
+        **gather(scale, steps, finished, measured, before.get("differences", [])),
         "results": {name: asdict(one.results) for name, one in measured.items()},
     }
     arguments.output.mkdir(parents=True, exist_ok=True)

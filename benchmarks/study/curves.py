@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.study.plan import HEADLINE, MBERT, SIZES, WIDE_MBERT, baseline
+from benchmarks.study.plan import E5, SIZES, baseline
 from benchmarks.study.record import (
     ENTITIES,
     ERROR_RATE,
@@ -22,6 +22,7 @@ from benchmarks.study.record import (
     growths,
     mixtures,
 )
+from benchmarks.study.tables import wide_backbone
 from weam.results import MEAN
 
 
@@ -47,7 +48,6 @@ class Interval:
     """A difference of a system to the backbone, in points."""
 
     panel: str
-    language: str
     name: str
     gap: Gap
 
@@ -87,7 +87,7 @@ def drawn(curves: Sequence[Curve]) -> list[Curve]:
 
 def is_baseline(name: str) -> bool:
     """Return whether a system or curve is the backbone: those are dashed."""
-    return name.startswith(MBERT)
+    return E5 in name
 
 
 def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -128,22 +128,23 @@ def ratio_curves(study: Study) -> list[Curve]:
     At 1 to 1 all exponents are the same run.
     """
     curves = []
-    known = mixtures(study)
-    ratios = sorted({mixture.ratio for mixture in known})
-    for low in dict.fromkeys(mixture.low for mixture in known):
-        own = [mixture for mixture in known if mixture.low == low]
-        exponents = sorted({m.alpha for m in own if m.ratio > 1}) or ["1"]
+    known, wide = mixtures(study), wide_backbone(study)
+    ratios = sorted({text.ratio for text in known.values()})
+    for low in dict.fromkeys(text.low for text in known.values()):
+        own = {name: text for name, text in known.items() if text.low == low}
+        exponents = sorted({text.alpha for text in own.values() if text.ratio > 1}) or [1.0]
         for evaluation in OF_ENCODERS:
             for language in (HIGH, low):
-                label = (
-                    f"{TITLES[evaluation]}: {language}, beside {HIGH if language == low else low}",
-                    UNITS[evaluation],
-                )
+                beside = HIGH if language == low else low
+                label = (f"{TITLES[evaluation]}: {language}, beside {beside}", UNITS[evaluation])
                 for alpha in exponents:
-                    runs = {m.ratio: f"{m.encoder}/{evaluation}" for m in own if m.alpha == alpha or m.ratio == 1}
-                    curves.append(Curve(*label, f"alpha {alpha}", percents(study, language, runs)))
-                base = level(study, language, f"{WIDE_MBERT}/{evaluation}", ratios)
-                curves.append(Curve(*label, WIDE_MBERT, base))
+                    runs = {
+                        text.ratio: f"{name}/{evaluation}"
+                        for name, text in own.items()
+                        if text.alpha == alpha or text.ratio == 1
+                    }
+                    curves.append(Curve(*label, f"alpha {alpha:g}", percents(study, language, runs)))
+                curves.append(Curve(*label, wide, level(study, language, f"{wide}/{evaluation}", ratios)))
     return drawn(curves)
 
 
@@ -153,17 +154,19 @@ def language_curves(study: Study) -> list[Curve]:
     With the most languages the two are the same run.
     """
     curves = []
-    known = growths(study)
-    counts = sorted({growth.count for growth in known})
+    known, wide = growths(study), wide_backbone(study)
+    counts = sorted({text.count for text in known.values()})
     for evaluation in OF_ENCODERS:
         for language, words in ((HIGH, f"{HIGH}, aligned in all"), (MEAN, "mean without English")):
             label = (f"{TITLES[evaluation]}: {words}", UNITS[evaluation])
             for fixed in ("total", "each"):
                 runs = {
-                    g.count: f"{g.encoder}/{evaluation}" for g in known if g.fixed == fixed or g.count == max(SIZES)
+                    text.count: f"{name}/{evaluation}"
+                    for name, text in known.items()
+                    if text.fixed == fixed or text.count == max(SIZES)
                 }
                 curves.append(Curve(*label, f"pairs fixed: {fixed}", percents(study, language, runs)))
-            curves.append(Curve(*label, WIDE_MBERT, level(study, language, f"{WIDE_MBERT}/{evaluation}", counts)))
+            curves.append(Curve(*label, wide, level(study, language, f"{wide}/{evaluation}", counts)))
     return drawn(curves)
 
 
@@ -181,19 +184,18 @@ def layer_curves(study: Study) -> list[Curve]:
 
 def size_curves(study: Study) -> list[Curve]:
     """Return scores over the number of layers, before and after."""
-    by_depth = depths(study)
-    if not set(by_depth) - {study.depth}:
+    known = depths(study)
+    if len({encoder.layers for encoder in known}) < 2:
         return []
     curves = []
-    names = {MBERT: "mbert, before", "weam": "weam, after", "tlm": "tlm, after"}
-    for kind, name in names.items():
-        own = {layers: row for layers, rows in by_depth.items() for row in rows if row.split()[0] == kind}
+    for system in (E5, "weam", "tlm"):
+        own = {encoder.layers: encoder.name for encoder in known if encoder.system == system}
         for evaluation in OF_ENCODERS:
-            points = percents(study, MEAN, {x: f"{encoder}/{evaluation}" for x, encoder in own.items()})
-            curves.append(Curve(f"{TITLES[evaluation]}, mean without English", UNITS[evaluation], name, points))
-        rates = [(x, study.last(encoder, ERROR_RATE)) for x, encoder in own.items()]
-        points = [(x, 100 * rate) for x, rate in rates if rate is not None]
-        curves.append(Curve("alignment error rate at the last layer", "%", name, points))
+            points = percents(study, MEAN, {layers: f"{name}/{evaluation}" for layers, name in own.items()})
+            curves.append(Curve(f"{TITLES[evaluation]}, mean without English", UNITS[evaluation], system, points))
+        rates = [(layers, study.last(name, ERROR_RATE)) for layers, name in own.items()]
+        points = [(layers, 100 * rate) for layers, rate in rates if rate is not None]
+        curves.append(Curve("alignment error rate at the last layer", "%", system, points))
     return drawn(curves)
 
 
@@ -208,29 +210,24 @@ PLOTS = {
 }
 
 
-FOREST = (  # its panels
-    ("headline", FULL),
-    *(("systems", evaluation) for evaluation in OF_SYSTEMS),
-)
+FORESTS = {  # the tests of a question, each an axis
+    "all-layers": (FULL, ENTITIES, RETRIEVAL),
+    "systems": OF_SYSTEMS,
+}
 
 
-def forest_rows(study: Study) -> list[Interval]:
-    """Return the differences of every system to the backbone of its depth, zero-shot, for each language."""
+def forest_rows(study: Study, question: str) -> list[Interval]:
+    """Return the mean difference of every encoder of a question to the backbone of its depth, in each test."""
     rows = []
-    for question, evaluation in FOREST:
-        encoders = study.encoders(question)
-        theirs = [f"{baseline(encoder)}/{evaluation}" for encoder in encoders]
-        for language in study.languages(*theirs):
-            for encoder, other in zip(encoders, theirs, strict=True):
-                gap = study.gap(f"{encoder}/{evaluation}", other, language)
-                if gap is not None:
-                    system, _, pairs = encoder.partition(HEADLINE)
-                    panel = f"{question}{pairs}: {TITLES[evaluation]}"
-                    rows.append(Interval(panel, language, system, gap))
+    for evaluation in FORESTS[question]:
+        for name in study.encoders(question):
+            gap = study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}")
+            if gap is not None:
+                rows.append(Interval(TITLES[evaluation], name, gap))
     return rows
 
 
 def available(study: Study) -> list[str]:
     """Return which plots there is data for."""
-    forest = ["forest"] if forest_rows(study) else []
-    return forest + [name for name, plot in PLOTS.items() if plot.curves(study)]
+    forests = [question for question in FORESTS if forest_rows(study, question)]
+    return forests + [name for name, plot in PLOTS.items() if plot.curves(study)]

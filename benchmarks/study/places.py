@@ -14,10 +14,6 @@ FINISHED_FILE = "finished.json"
 BACKBONES_FILE = "backbones.json"
 BACKBONES = ("backbone", "wide")
 RECORD_FILE = Path("benchmarks/results/study.json")
-NAMES_IN_KEYS = {  # as their modules were called when the first steps were measured: keys must stay what they are
-    "benchmarks.study.data": "benchmarks.study_data",
-    "benchmarks.study.space": "benchmarks.study_space",
-}
 REFERENCE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -72,8 +68,7 @@ def places(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir: Path) -
             raise ValueError(f"the step {step.name!r} builds on {missing}, which is not before it in the plan")
         used = {name: known[name] for name in names}
         built_on = {name: path.name for name, path in used.items() if name not in fixed}
-        program = NAMES_IN_KEYS.get(step.program, step.program)
-        text = json.dumps([program, step.settings, built_on], sort_keys=True, ensure_ascii=False)
+        text = json.dumps([step.program, step.settings, built_on], sort_keys=True, ensure_ascii=False)
         key = hashlib.sha256(text.encode()).hexdigest()[:8]
         folder = output_dir / f"{re.sub('[^a-z0-9.]+', '-', step.name)}-{key}"
         found[step.name] = Place(folder, used)

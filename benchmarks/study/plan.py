@@ -6,6 +6,7 @@ same step. Nothing runs here.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from weam.pretraining.objectives import OBJECTIVES
@@ -36,13 +37,10 @@ MIXTURES = {1: (1.0,), **dict.fromkeys((4, 16, 64), (1.0, 0.7, 0.3, 0.0))}  # fo
 END_MIXTURES = {1: (1.0,), 64: (1.0, 0.0)}
 SIZES = (1, 3, 6, 10)
 LAYERS = (2, 4, 6, 12)
-WARM_HEAD = 1000  # steps of warm-up for the prediction head, where more than a scale's are tried
-MBERT = "mbert"  # the backbone, as the paper's baseline is called
-WIDE_MBERT = "mbert wide"
-HEADLINE = " headline"  # ends the name of an encoder with all layers
-LARGE_PAIRS = 60_000  # of all language pairs together, for the encoders that follow
-LARGE_HEADLINE = f"{HEADLINE} {LARGE_PAIRS:,} pairs"
-THEN_NLI = " then nli"  # ends the name of an encoder that was fine-tuned on English NLI before the test's own text
+WARM_HEAD = 1000  # steps of warm-up for the prediction head that all layers have; fewer layers have a scale's
+LARGE_PAIRS = 60_000  # of all language pairs together, for some encoders with all layers
+E5, WIDE_E5 = "backbone (E5-small, 4-bit)", "wide backbone (E5-small, 4-bit)"  # the second has tokens of all languages
+SHUFFLED = "shuffled links"  # the placebo
 WIDE_PANX = ("en", "de", "es", "zh", "tr", "sw", "hi", "ar", "vi")  # what models that begin with WIDE are tested on
 WIDE_TATOEBA = ("de", "es", "zh", "ja", "tr", "sw", "hi", "ar", "vi")
 PASSAGES: Settings = {"max_length": 256, "doc_stride": 64, "per_device_train_batch_size": 16}  # how answers are sought
@@ -52,20 +50,91 @@ ENGLISH = "en"
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Text of two languages: pairs of the high-resource one to each of the low-resource one, and how they are drawn."""
+
+    low: str
+    ratio: int
+    alpha: float
+
+    def __str__(self) -> str:
+        return f"en-{self.low} 1 to {self.ratio}, alpha {self.alpha:g}"
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Text of many languages: how many, and whether the pairs of all or of each are given."""
+
+    count: int
+    fixed: str
+
+    def __str__(self) -> str:
+        return f"{self.count} language{'s' * (self.count > 1)}, {self.fixed} fixed"
+
+    @property
+    def aligned(self) -> list[str]:
+        """The languages that are aligned with English."""
+        return [pair[-2:] for pair in GROWING[: self.count]]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What is tested: a backbone that was trained, or the backbone as it is.
+
+    Attributes:
+        system: what it was trained with; the name of the backbone: nothing.
+        layers: of it.
+        pairs: sentence pairs that it was trained on, where they are not a scale's.
+        backbone: what it began with.
+        variants: what differs from others of the same system.
+        text: what it was trained on, where the question is about that; then it is trained with WEAM.
+        after_nli: whether it was fine-tuned on English NLI before the test's own text.
+    """
+
+    system: str
+    layers: int
+    pairs: int | None = None
+    backbone: str = E5
+    variants: tuple[str, ...] = ()
+    text: Mixture | Growth | None = None
+    after_nli: bool = False
+
+    @property
+    def name(self) -> str:
+        """How tables and steps call it."""
+        pairs = f"{self.pairs:,} pairs" if self.pairs else ""
+        nli = "after English NLI" if self.after_nli else ""
+        parts = (str(self.text or self.system), *self.variants, f"{self.layers} layers", pairs, nli)
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is not the backbone as it is."""
+        return self.system != self.backbone
+
+    @property
+    def base(self) -> "Encoder":
+        """The backbone that it began with, after the same fine-tuning."""
+        return Encoder(self.backbone, self.layers, backbone=self.backbone, after_nli=self.after_nli)
+
+
+@dataclass(frozen=True)
 class Step:
     """One command.
 
     Attributes:
-        name: unique within a plan, `encoder` or `encoder/evaluation`.
+        name: unique within a plan, of an encoder or `encoder/evaluation`.
         program: a file of the repository, or a module below `benchmarks`.
         settings: its options. In their values `{name}` stands for the output folder of another step.
         minutes: of one core, estimated from earlier runs.
+        encoder: what it trains or tests, if anything.
     """
 
     name: str
     program: str
     settings: Settings
     minutes: float = 0.0
+    encoder: Encoder | None = None
 
 
 @dataclass(frozen=True)
@@ -73,24 +142,28 @@ class Scale:
     """How large a study is.
 
     Attributes:
-        layers: of the backbone that are kept for breadth; None: all.
+        layers: of the backbone that most encoders have.
         pairs: sentence pairs of all language pairs together; None: all there are.
-        head_warmup_steps: of each training that predicts words; of headline rows WARM_HEAD.
-        headline_layers: of the encoders of the headline rows; None: no such rows.
+        head_warmup_steps: of each training that predicts words; with all layers WARM_HEAD.
+        deep: whether the systems of the claims are trained with all layers, too.
         seeds: of each fine-tuning where a difference is claimed.
         nli_train: examples of `nli_train`, in English.
         launch: settings of every training.
     """
 
-    layers: int | None
+    layers: int
     pairs: int | None
     head_warmup_steps: int
-    headline_layers: int | None
+    deep: bool
     seeds: tuple[int, ...]
     few_seeds: tuple[int, ...]
     nli_train: int | None
     test_samples: int | None
     launch: Settings = field(default_factory=dict)
+
+    def encoder(self, system: str, *variants: str) -> Encoder:
+        """Return a system with as many layers as most encoders have."""
+        return Encoder(system, self.layers, variants=variants)
 
 
 SCALES = {
@@ -98,7 +171,7 @@ SCALES = {
         layers=6,
         pairs=12_000,
         head_warmup_steps=200,
-        headline_layers=12,
+        deep=True,
         seeds=(1, 2, 3),
         few_seeds=(1,),
         nli_train=10_000,
@@ -106,10 +179,10 @@ SCALES = {
         launch={"use_cpu": "yes", "bf16": "yes"},
     ),
     "full": Scale(
-        layers=None,
+        layers=max(LAYERS),
         pairs=None,
         head_warmup_steps=WARM_HEAD,
-        headline_layers=None,
+        deep=False,
         seeds=(1, 2, 3, 4, 5),
         few_seeds=(1, 2, 3),
         nli_train=None,
@@ -124,61 +197,46 @@ def bitext(pairs: Iterable[str]) -> list[str]:
     return [f"{pair}={DATA}/bitext/{name}.tsv.gz" for pair in pairs for name in PAIRS[pair]]
 
 
-def pretraining(name: str, scale: Scale, pairs: Sequence[str] = JOINT, **settings: object) -> Step:
+def pretraining(encoder: Encoder, scale: Scale, pairs: Sequence[str] = JOINT, **settings: object) -> Step:
     """Return the training of one encoder; settings go before those of the scale."""
     objective = str(settings.get("objective", "weam"))
-    predicts = OBJECTIVES[objective].predicts
+    warmup = scale.head_warmup_steps if OBJECTIVES[objective].predicts else 0
+    together = encoder.pairs or scale.pairs
     ours: Settings = {
         "model_name_or_path": BACKBONE,
-        "num_hidden_layers": scale.layers,
+        "num_hidden_layers": encoder.layers,
         "train_file": bitext(pairs),
-        "max_train_pairs": scale.pairs // len(pairs) if scale.pairs else None,
+        "max_train_pairs": together // len(pairs) if together else None,
         "max_eval_pairs": 200,
-        "head_warmup_steps": scale.head_warmup_steps if predicts else 0,
+        "head_warmup_steps": warmup,
         "num_train_epochs": 1,
         "train_sampling_strategy": "group_by_length",
         "logging_steps": 25,
-        "save_strategy": "no" if scale.pairs else "steps",
+        "save_strategy": "no" if together else "steps",
         "cache_dir": "{cache}",
         "exchange": "target" if objective.startswith("weam") else None,  # by name, so that a key says which was used
         **scale.launch,
         **settings,
     }
     ours = {name: value for name, value in ours.items() if value is not None}
-    layers = ours.get("num_hidden_layers", max(LAYERS))
     steps = ours.get("max_steps", ours.get("max_train_pairs", 50_000) * len(pairs) / 32)
-    seconds = steps * (0.35 + 0.14 * layers) + ours["head_warmup_steps"] * (0.1 + 0.03 * layers)
-    return Step(name, "run_pretraining.py", ours, round(seconds / 60 + 1, 1))
+    seconds = steps * (0.35 + 0.14 * encoder.layers) + ours["head_warmup_steps"] * (0.1 + 0.03 * encoder.layers)
+    return Step(encoder.name, "run_pretraining.py", ours, round(seconds / 60 + 1, 1), encoder)
 
 
-def base(layers: int) -> str:
-    """Return how the backbone is called where it is cut to another number of layers than the scale's.
-
-    >>> base(2)
-    'mbert 2 layers'
-    """
-    return f"{MBERT} {layers} layers"
-
-
-def deepened(system: str, layers: int, kind: str = HEADLINE) -> str:
-    """Return how the encoder of a system is called that has another number of layers.
-
-    >>> deepened("tlm", 12), deepened("tlm", 12, LARGE_HEADLINE), deepened(MBERT, 12)
-    ('tlm headline', 'tlm headline 60,000 pairs', 'mbert 12 layers')
-    """
-    return base(layers) if system == MBERT else system + kind
-
-
-def encoder_settings(encoder: str, scale: Scale) -> Settings:
+def encoder_settings(encoder: Encoder) -> Settings:
     """Return what an evaluation program needs to read an encoder of the study, or the backbone."""
-    if not encoder.startswith(MBERT):
-        return {"model_name_or_path": "{" + encoder + "}"}
-    layers = {base(layers): layers for layers in LAYERS}.get(encoder, scale.layers)
-    return {"model_name_or_path": WIDE if encoder == WIDE_MBERT else BACKBONE, "num_hidden_layers": layers}
+    if encoder.is_trained:
+        return {"model_name_or_path": "{" + encoder.name + "}"}
+    return {"model_name_or_path": BACKBONE if encoder.backbone == E5 else WIDE, "num_hidden_layers": encoder.layers}
 
 
 def xnli(
-    encoder: str, scale: Scale, setting: str, seeds: Sequence[int], languages: Sequence[str] = ("en", "de", "es", "zh")
+    encoder: Encoder,
+    scale: Scale,
+    setting: str,
+    seeds: Sequence[int],
+    languages: Sequence[str] = ("en", "de", "es", "zh"),
 ) -> Step:
     """Return XNLI with 2,001 of its dev rows as training set and the other 489 to select by: 667 and 163 premises.
 
@@ -187,7 +245,7 @@ def xnli(
     tested = [language for language in languages if setting == "zero-shot" or language != "en"]
     trained = ["en"] if setting == "zero-shot" else tested
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "setting": setting,
         "languages": tested,
         "data_dir": DATA,
@@ -201,13 +259,13 @@ def xnli(
         **scale.launch,
     }
     trainings = len(seeds) * len(trained)
-    return Step(f"{encoder}/xnli {setting}", "run_xnli.py", settings, 9.0 * trainings)
+    return Step(f"{encoder.name}/xnli {setting}", "run_xnli.py", settings, 9.0 * trainings, encoder)
 
 
-def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+def nli(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
     """Return XNLI zero-shot from a large English training set."""
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "languages": ["en", "de", "es", "zh"],
         "data_dir": DATA,
         "max_train_samples": scale.nli_train,
@@ -220,22 +278,20 @@ def nli(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_strategy": "no",
         **scale.launch,
     }
-    return Step(f"{encoder}/nli zero-shot", "run_xnli.py", settings, 13.0 * len(seeds))
+    return Step(f"{encoder.name}/nli zero-shot", "run_xnli.py", settings, 13.0 * len(seeds), encoder)
 
 
-def after_nli(encoder: str, scale: Scale, setting: str, seed: int, **settings: object) -> Step:
+def after_nli(encoder: Encoder, scale: Scale, setting: str, seed: int, **settings: object) -> Step:
     """Return XNLI's dev rows for an encoder that learnt the task in English with the same seed; settings go first."""
-    step = xnli(encoder, scale, setting, [seed])
-    learnt = {"model_name_or_path": "{" + f"{encoder}/nli zero-shot/seed {seed}" + "}", "num_hidden_layers": None}
-    return Step(
-        f"{encoder}{THEN_NLI}/xnli {setting}", step.program, {**step.settings, **learnt, **settings}, step.minutes
-    )
+    step = xnli(replace(encoder, after_nli=True), scale, setting, [seed])
+    learnt = {"model_name_or_path": "{" + f"{encoder.name}/nli zero-shot/seed {seed}" + "}", "num_hidden_layers": None}
+    return replace(step, settings={**step.settings, **learnt, **settings})
 
 
-def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+def udpos(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
     """Return part-of-speech tags, trained on LinES, tested on the parallel PUD treebanks."""
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "task": "udpos",
         "data_dir": DATA,
         "languages": ["en", "de", "es", "zh"],
@@ -245,13 +301,15 @@ def udpos(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/udpos", "run_xtreme_r.py", settings, 4.5 * len(seeds))
+    return Step(f"{encoder.name}/udpos", "run_xtreme_r.py", settings, 4.5 * len(seeds), encoder)
 
 
-def panx(encoder: str, scale: Scale, seeds: Sequence[int], languages: Sequence[str] = ("en", "de", "es", "zh")) -> Step:
+def panx(
+    encoder: Encoder, scale: Scale, seeds: Sequence[int], languages: Sequence[str] = ("en", "de", "es", "zh")
+) -> Step:
     """Return names: trained on 16,000 English sentences, selected on the others, tested on the dev sets."""
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "task": "panx",
         "data_dir": DATA,
         "train_file": ["en={wikiann}/train.en.jsonl"],
@@ -267,13 +325,13 @@ def panx(encoder: str, scale: Scale, seeds: Sequence[int], languages: Sequence[s
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/panx", "run_xtreme_r.py", settings, 2.5 * len(seeds))
+    return Step(f"{encoder.name}/panx", "run_xtreme_r.py", settings, 2.5 * len(seeds), encoder)
 
 
-def xquad(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
+def xquad(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
     """Return XQuAD zero-shot from English questions, selected on those of TyDiQA."""
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "benchmark": "xquad",
         "languages": ["en", "de", "es", "zh"],
         "data_dir": DATA,
@@ -289,15 +347,15 @@ def xquad(encoder: str, scale: Scale, seeds: Sequence[int]) -> Step:
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/xquad zero-shot", "run_mlqa.py", settings, 25.0 * len(seeds))
+    return Step(f"{encoder.name}/xquad zero-shot", "run_mlqa.py", settings, 25.0 * len(seeds), encoder)
 
 
-def mlqa(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
+def mlqa(encoder: Encoder, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
     """Return MLQA dev, trained on 1,001 questions of XQuAD and selected on its other 189: as `xnli`."""
     languages = ["en", "de", "es", "zh"] if setting == "zero-shot" else ["de", "es", "zh"]
     trained = ["en"] if setting == "zero-shot" else languages
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "benchmark": "mlqa-dev",
         "setting": setting,
         "languages": languages,
@@ -312,13 +370,13 @@ def mlqa(encoder: str, scale: Scale, setting: str, seeds: Sequence[int]) -> Step
         "save_total_limit": 1,
         **scale.launch,
     }
-    return Step(f"{encoder}/mlqa {setting}", "run_mlqa.py", settings, 20.0 * len(seeds) * len(trained))
+    return Step(f"{encoder.name}/mlqa {setting}", "run_mlqa.py", settings, 20.0 * len(seeds) * len(trained), encoder)
 
 
-def tatoeba(encoder: str, scale: Scale, languages: Sequence[str] = TATOEBA) -> Step:
+def tatoeba(encoder: Encoder, scale: Scale, languages: Sequence[str] = TATOEBA) -> Step:
     """Return translation retrieval at the layer that is best on bitext."""
     settings = {
-        **encoder_settings(encoder, scale),
+        **encoder_settings(encoder),
         "task": "tatoeba",
         "data_dir": DATA,
         "languages": list(languages),
@@ -326,13 +384,13 @@ def tatoeba(encoder: str, scale: Scale, languages: Sequence[str] = TATOEBA) -> S
         "max_dev_samples": 500,
         **{name: value for name, value in scale.launch.items() if name == "use_cpu"},
     }
-    return Step(f"{encoder}/tatoeba", "run_xtreme_r.py", settings, 2.0)
+    return Step(f"{encoder.name}/tatoeba", "run_xtreme_r.py", settings, 2.0, encoder)
 
 
-def space(encoder: str, scale: Scale) -> Step:
+def space(encoder: Encoder, scale: Scale) -> Step:
     """Return the alignment of the space, layer by layer."""
-    settings = {**encoder_settings(encoder, scale), "data_dir": DATA, "max_sentences": 100 if scale.pairs else None}
-    return Step(f"{encoder}/space", "benchmarks.study.space", settings, 1.5)
+    settings = {**encoder_settings(encoder), "data_dir": DATA, "max_sentences": 100 if scale.pairs else None}
+    return Step(f"{encoder.name}/space", "benchmarks.study.space", settings, 1.5, encoder)
 
 
 SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is one more
@@ -345,113 +403,124 @@ SYSTEMS: dict[str, Settings] = {  # the rows of the comparison; the backbone is 
     "simcse": {"objective": "simcse"},
     "weam-ranking": {"objective": "weam-ranking"},
 }
-SHUFFLED = " shuffled links"  # ends the name of each placebo
 PLACEBO: Settings = {
     "alignments": [f"{pair}={{links}}/shuffled.{pair}.txt" for pair in JOINT],
     "alignments_unit": "piece",
 }
-ABLATIONS: dict[str, Settings] = {  # each differs from the system that it is named after in this alone
-    "weam shuffled links": PLACEBO,
-    "weam-representation shuffled links": PLACEBO,
-    "weam lambda 0.5": {"cross_lingual_weight": 0.5},
-    "weam lambda 2": {"cross_lingual_weight": 2.0},
-    "weam mask 0.15": {"mlm_probability": 0.15},
-    "weam mask 0.45": {"mlm_probability": 0.45},
-    "weam eflomal": {"aligner": "eflomal"},
-    "weam grow-diag-final-and": {"symmetrization": "grow-diag-final-and"},
-    "weam apart": {"objective": "weam-apart"},
-    "weam-representation apart": {"objective": "weam-apart"},
-    "weam cold head": {"head_warmup_steps": 0},
-    "weam warm head": {"head_warmup_steps": WARM_HEAD},
-    "tlm warm head": {"head_warmup_steps": WARM_HEAD},
-    "weam warm head shuffled links": {**PLACEBO, "head_warmup_steps": WARM_HEAD},
-    "weam learning rate 2e-4": {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
-    "tlm learning rate 2e-4": {"learning_rate": 2e-4},
-    "weam words": {
+LONG_WARMUP, NO_WARMUP = f"{WARM_HEAD:,}-step head warm-up", "no head warm-up"
+ABLATIONS: dict[tuple[str, ...], Settings] = {  # each differs from the system that stands first in this alone
+    ("weam", SHUFFLED): PLACEBO,
+    ("weam-representation", SHUFFLED): PLACEBO,
+    ("weam", "weight 0.5"): {"cross_lingual_weight": 0.5},
+    ("weam", "weight 2"): {"cross_lingual_weight": 2.0},
+    ("weam", "mask rate 0.15"): {"mlm_probability": 0.15},
+    ("weam", "mask rate 0.45"): {"mlm_probability": 0.45},
+    ("weam", "eflomal"): {"aligner": "eflomal"},
+    ("weam", "grow-diag-final-and"): {"symmetrization": "grow-diag-final-and"},
+    ("weam", "sentences apart"): {"objective": "weam-apart"},
+    ("weam-representation", "sentences apart"): {"objective": "weam-apart"},
+    ("weam", NO_WARMUP): {"head_warmup_steps": 0},
+    ("weam", LONG_WARMUP): {"head_warmup_steps": WARM_HEAD},
+    ("tlm", LONG_WARMUP): {"head_warmup_steps": WARM_HEAD},
+    ("weam", LONG_WARMUP, SHUFFLED): {**PLACEBO, "head_warmup_steps": WARM_HEAD},
+    ("weam", "learning rate 2e-4"): {"learning_rate": 2e-4},  # the default is the paper's, 5e-5
+    ("tlm", "learning rate 2e-4"): {"learning_rate": 2e-4},
+    ("weam", "links of words"): {
         "alignments": [f"{pair}={{links}}/words.{pair}.txt" for pair in ("en-de", "en-es")],
         "alignments_unit": "word",
     },
 }
-
-SEVERAL_SEEDS = ("weam shuffled links", "weam-representation shuffled links", "weam-representation apart")
-NAMING = ("weam shuffled links", "weam warm head", "tlm warm head", "weam warm head shuffled links")  # tested on PAN-X
-CLAIMED = (MBERT, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
+NAMING = (("weam", SHUFFLED), ("weam", LONG_WARMUP), ("tlm", LONG_WARMUP), ("weam", LONG_WARMUP, SHUFFLED))  # on PAN-X
+SEVERAL_SEEDS = (("weam", SHUFFLED), ("weam-representation", SHUFFLED), ("weam-representation", "sentences apart"))
+CLAIMED = (E5, "mlm", "tlm", "weam", "weam-representation", "word-alignment")  # differences between these decide
 UNPAIRED_PAIRS = 4_500  # of each language pair; 4,000 are drawn of those that are kept
-UNPAIRED = "tlm unpaired"  # each sentence beside one that is not its translation: what a row of two alone brings
-DEEP: dict[str, Settings] = {  # trained with all layers too
-    **{name: SYSTEMS[name] for name in ("weam", "tlm", "mlm", "word-alignment", "weam-representation")},
+UNPAIRED = ("tlm", "unpaired")  # each sentence beside one that is not its translation: what a row of two alone brings
+DEEP: dict[tuple[str, ...], Settings] = {  # trained with all layers too
+    **{(name,): SYSTEMS[name] for name in ("weam", "tlm", "mlm", "word-alignment", "weam-representation")},
     UNPAIRED: {"objective": "tlm", "train_file": [f"{pair}={{unpaired}}/{pair}.tsv" for pair in JOINT]},
-    f"weam{SHUFFLED}": PLACEBO,
+    ("weam", SHUFFLED): PLACEBO,
 }
-LARGE = tuple(system for system in DEEP if system != UNPAIRED)  # and with LARGE_PAIRS, which are not parted
-TRANSLATED = (MBERT, "tlm", "weam")  # what is claimed of translate-train is of these
+TRANSLATED = (E5, "tlm", "weam")  # what is claimed of translate-train is of these
 XNLI_DEV = Step("xnli-dev", "benchmarks.study.data", {"data_dir": DATA, "part": "xnli-dev"})
 LINKS = Step("links", "benchmarks.study.data", {"data_dir": DATA, "part": "links", "tokenizer": BACKBONE}, 6.0)
 REFINING: Settings = {"num_train_epochs": 2, "learning_rate": 5e-5}  # of a model that knows the task already
 
 
+def deepened(system: str, *variants: str, pairs: int | None = None) -> Encoder:
+    """Return a system with all layers; a backbone was trained on no pairs."""
+    return Encoder(system, max(LAYERS), pairs if system != E5 else None, variants=variants)
+
+
 def systems(scale: Scale) -> list[Step]:
     """Question 1: the six claims. Every system trained once, the claimed ones with all seeds."""
+    known = {name: scale.encoder(name) for name in (E5, *SYSTEMS)}
     steps = [XNLI_DEV]
-    steps += [pretraining(name, scale, **settings) for name, settings in SYSTEMS.items()]
-    names = [MBERT, *SYSTEMS]
-    steps += [step for name in names for step in (space(name, scale), tatoeba(name, scale))]
-    steps += [xnli(name, scale, "zero-shot", scale.seeds) for name in CLAIMED]
-    seeds = scale.few_seeds if scale.headline_layers else scale.seeds  # six layers learn too little from 2,001 rows
-    steps += [xnli(name, scale, "translate-train", seeds) for name in TRANSLATED]
-    others = [name for name in names if name not in CLAIMED]
-    return steps + [xnli(name, scale, "zero-shot", scale.few_seeds) for name in others]
+    steps += [pretraining(known[name], scale, **settings) for name, settings in SYSTEMS.items()]
+    steps += [step for one in known.values() for step in (space(one, scale), tatoeba(one, scale))]
+    steps += [xnli(known[name], scale, "zero-shot", scale.seeds) for name in CLAIMED]
+    seeds = scale.few_seeds if scale.deep else scale.seeds  # six layers learn too little from 2,001 rows
+    steps += [xnli(known[name], scale, "translate-train", seeds) for name in TRANSLATED]
+    return steps + [xnli(known[name], scale, "zero-shot", scale.few_seeds) for name in known if name not in CLAIMED]
 
 
-def headline(scale: Scale) -> list[Step]:
+def all_layers(scale: Scale) -> list[Step]:
     """Question 1 at full depth, fine-tuned on a large English training set."""
-    layers = scale.headline_layers
-    if layers is None:
-        return []  # the breadth is at full depth already
-    deeper = replace(scale, layers=layers, head_warmup_steps=WARM_HEAD)
-    larger = replace(deeper, pairs=LARGE_PAIRS)
+    if not scale.deep:
+        return []  # all encoders are at full depth already
+    deeper = replace(scale, layers=max(LAYERS), head_warmup_steps=WARM_HEAD)
     unpaired = {"data_dir": DATA, "part": "unpaired", "sizes": [f"{pair}={UNPAIRED_PAIRS}" for pair in JOINT]}
-    trainings = [pretraining(deepened(system, layers), deeper, **settings) for system, settings in DEEP.items()]
-    trainings += [pretraining(deepened(system, layers, LARGE_HEADLINE), larger, **DEEP[system]) for system in LARGE]
-    names = [base(layers), *(step.name for step in trainings)]
+    trainings = [pretraining(deepened(*names), deeper, **settings) for names, settings in DEEP.items()]
+    trainings += [
+        pretraining(deepened(*names, pairs=LARGE_PAIRS), deeper, **settings)
+        for names, settings in DEEP.items()
+        if names != UNPAIRED  # so many cannot be parted
+    ]
+    encoders = [deepened(E5), *(step.encoder for step in trainings if step.encoder)]
     steps = [Step("unpaired", "benchmarks.study.data", unpaired), LINKS, *trainings]
-    steps += [step for name in names for step in (nli(name, scale, scale.seeds), tatoeba(name, scale))]
-    steps += [space(name, scale) for name in names if not name.endswith(LARGE_HEADLINE)]
+    steps += [step for one in encoders for step in (nli(one, scale, scale.seeds), tatoeba(one, scale))]
+    steps += [space(one, scale) for one in encoders if not one.pairs]
     steps.append(XNLI_DEV)
     for setting, refined in (("translate-train", TRANSLATED), ("zero-shot", (*TRANSLATED, "weam-representation"))):
         for system in refined:
-            name = deepened(system, layers)
-            steps += [after_nli(name, scale, setting, seed, **REFINING) for seed in scale.seeds]
+            steps += [after_nli(deepened(system), scale, setting, seed, **REFINING) for seed in scale.seeds]
     return steps
 
 
 def beyond(scale: Scale) -> list[Step]:
     """Question 7: other tasks."""
-    names = [MBERT, *SYSTEMS]
-    steps = [udpos(name, scale, scale.seeds) for name in names]
-    compared = (MBERT, "tlm", "weam", "word-alignment")
-    layers = scale.headline_layers
-    deep = [deepened(name, layers) if layers else name for name in compared]
-    controls = [deepened(name, layers) for name in DEEP if name not in compared] if layers else ["mlm"]
+    known = [scale.encoder(name) for name in (E5, *SYSTEMS)]
+    steps = [udpos(one, scale, scale.seeds) for one in known]
+    compared = (E5, "tlm", "weam", "word-alignment")
+    at_hand = [scale.encoder(name) for name in compared]
+    deep = [deepened(name) for name in compared] if scale.deep else at_hand
+    controls = [deepened(*names) for names in DEEP if names[0] not in compared or len(names) > 1]
+    controls = controls if scale.deep else [scale.encoder("mlm")]
     steps.append(Step("wikiann", "benchmarks.study.data", {"data_dir": DATA, "part": "wikiann"}))
-    steps += [panx(name, scale, scale.seeds) for name in dict.fromkeys([*compared, *deep, *controls])]
-    steps += [xquad(name, scale, scale.few_seeds) for name in deep]
+    steps += [panx(one, scale, scale.seeds) for one in dict.fromkeys([*at_hand, *deep, *controls])]
+    steps += [xquad(one, scale, scale.few_seeds) for one in deep]
     steps.append(Step("xquad", "benchmarks.study.data", {"data_dir": DATA, "part": "xquad"}))
     if scale.pairs:  # six layers learn next to nothing from 1,001 questions: one run shows it
-        return [*steps, mlqa(MBERT, scale, "zero-shot", scale.few_seeds)]
-    steps += [mlqa(name, scale, "zero-shot", scale.few_seeds) for name in compared]
-    return steps + [mlqa(name, scale, "translate-train", scale.few_seeds) for name in TRANSLATED]
+        return [*steps, mlqa(scale.encoder(E5), scale, "zero-shot", scale.few_seeds)]
+    steps += [mlqa(one, scale, "zero-shot", scale.few_seeds) for one in at_hand]
+    return steps + [mlqa(scale.encoder(name), scale, "translate-train", scale.few_seeds) for name in TRANSLATED]
 
 
 def ablations(scale: Scale) -> list[Step]:
     """Question 2: what in WEAM does it."""
+    known = {names: scale.encoder(*names) for names in ABLATIONS}
     steps = [LINKS]
-    for name, settings in ABLATIONS.items():
-        steps.append(pretraining(name, scale, **{**SYSTEMS[name.split()[0]], **settings}))
-    for name in ABLATIONS:
-        steps += [space(name, scale), tatoeba(name, scale), udpos(name, scale, scale.few_seeds)]
-    steps += [xnli(name, scale, "zero-shot", scale.seeds) for name in SEVERAL_SEEDS]
-    return steps + [panx(name, scale, scale.seeds) for name in NAMING]
+    steps += [
+        pretraining(known[names], scale, **{**SYSTEMS[names[0]], **settings}) for names, settings in ABLATIONS.items()
+    ]
+    for one in known.values():
+        steps += [space(one, scale), tatoeba(one, scale), udpos(one, scale, scale.few_seeds)]
+    steps += [xnli(known[names], scale, "zero-shot", scale.seeds) for names in SEVERAL_SEEDS]
+    return steps + [panx(known[names], scale, scale.seeds) for names in NAMING]
+
+
+def wide(scale: Scale, text: Mixture | Growth | None = None) -> Encoder:
+    """Return the wide backbone, or what was trained from it on some text."""
+    return Encoder("weam" if text else WIDE_E5, scale.layers, backbone=WIDE_E5, text=text)
 
 
 def wide_baseline(scale: Scale) -> list[Step]:
@@ -460,7 +529,7 @@ def wide_baseline(scale: Scale) -> list[Step]:
     Of zero-shot tests PAN-X: it has all languages, a training of it takes two minutes, and its scores move less from
     seed to seed than those of XNLI's dev rows, where a point needs dozens of seeds.
     """
-    return [tatoeba(WIDE_MBERT, scale, WIDE_TATOEBA), panx(WIDE_MBERT, scale, scale.seeds, WIDE_PANX)]
+    return [tatoeba(wide(scale), scale, WIDE_TATOEBA), panx(wide(scale), scale, scale.seeds, WIDE_PANX)]
 
 
 def ratios(scale: Scale) -> list[Step]:
@@ -480,13 +549,13 @@ def ratios(scale: Scale) -> list[Step]:
             data.settings["sizes"] = [f"{pair}={size}" for pair, size in sizes.items()]
             steps.append(data)
             for alpha in exponents:
-                name = f"{low} 1 to {ratio} alpha {alpha:g}"
+                encoder = wide(scale, Mixture(low[-2:], ratio, alpha))
                 files = [f"{pair}={{{data.name}}}/{pair}.tsv" for pair in sizes]
                 settings = {"train_file": files, "sampling_alpha": alpha, "max_steps": total // 32}
                 settings |= {"model_name_or_path": WIDE, "max_train_pairs": None}  # the files are cut already
-                steps.append(pretraining(name, scale, tuple(sizes), **settings))
-                steps.append(tatoeba(name, scale, ("de", low[-2:])))
-                steps.append(panx(name, scale, scale.seeds, ("en", "de", low[-2:])))
+                steps.append(pretraining(encoder, scale, tuple(sizes), **settings))
+                steps.append(tatoeba(encoder, scale, ("de", low[-2:])))
+                steps.append(panx(encoder, scale, scale.seeds, ("en", "de", low[-2:])))
     return steps
 
 
@@ -497,11 +566,11 @@ def languages(scale: Scale) -> list[Step]:
     for count in SIZES:
         for fixed, pairs in (("total", total // count), ("each", total // max(SIZES))):
             if (count, fixed) != (max(SIZES), "each"):  # there the two are the same
-                name = f"{count} languages, {fixed} fixed"
+                encoder = wide(scale, Growth(count, fixed))
                 settings = {"model_name_or_path": WIDE, "max_train_pairs": pairs}
-                steps.append(pretraining(name, scale, GROWING[:count], **settings))
-                steps.append(tatoeba(name, scale, WIDE_TATOEBA))
-                steps.append(panx(name, scale, scale.seeds, WIDE_PANX))
+                steps.append(pretraining(encoder, scale, GROWING[:count], **settings))
+                steps.append(tatoeba(encoder, scale, WIDE_TATOEBA))
+                steps.append(panx(encoder, scale, scale.seeds, WIDE_PANX))
     return steps
 
 
@@ -509,28 +578,30 @@ def sizes(scale: Scale) -> list[Step]:
     """Question 5: the backbone cut to fewer layers, before and after."""
     steps = []
     for layers in LAYERS:
-        if layers == (scale.layers or max(LAYERS)):
+        if layers == scale.layers:
             continue  # question 1 has it
-        names = [base(layers), f"weam {layers} layers"]
-        steps.append(pretraining(names[1], scale, num_hidden_layers=layers))
-        for name in names:
-            steps += [tatoeba(name, scale), space(name, scale), panx(name, scale, scale.seeds)]
+        short = (f"{scale.head_warmup_steps}-step head warm-up",) if layers == max(LAYERS) else ()
+        trained = Encoder("weam", layers, variants=short)
+        steps.append(pretraining(trained, scale))
+        for one in (trained.base, trained):
+            steps += [tatoeba(one, scale), space(one, scale), panx(one, scale, scale.seeds)]
     return steps
 
 
 def intermediate(scale: Scale) -> list[Step]:
     """Question 6: English NLI before alignment, after it, and on its own."""
-    steps = [nli(name, scale, scale.few_seeds) for name in (MBERT, "weam")]
-    learnt = "{" + f"{MBERT}/nli zero-shot/seed {scale.few_seeds[0]}" + "}"
-    steps.append(pretraining("nli then weam", scale, model_name_or_path=learnt, num_hidden_layers=None))
-    steps += [xnli("nli then weam", scale, "zero-shot", scale.few_seeds), space("nli then weam", scale)]
-    for name in (MBERT, "weam"):
-        steps += [after_nli(name, scale, "zero-shot", seed) for seed in scale.few_seeds]
+    known, last = [scale.encoder(name) for name in (E5, "weam")], scale.encoder("English NLI then weam")
+    steps = [nli(one, scale, scale.few_seeds) for one in known]
+    learnt = "{" + f"{known[0].name}/nli zero-shot/seed {scale.few_seeds[0]}" + "}"
+    steps.append(pretraining(last, scale, model_name_or_path=learnt, num_hidden_layers=None))
+    steps += [xnli(last, scale, "zero-shot", scale.few_seeds), space(last, scale)]
+    for one in known:
+        steps += [after_nli(one, scale, "zero-shot", seed) for seed in scale.few_seeds]
     return steps
 
 
 QUESTIONS = {
-    "headline": headline,
+    "all-layers": all_layers,
     "systems": systems,
     "beyond": beyond,
     "ablations": ablations,
@@ -550,9 +621,14 @@ def by_seed(step: Step) -> list[Step]:
     seeds = step.settings.get("seeds")
     if seeds is None:
         return [step]
-    minutes = step.minutes / len(seeds)
     return [
-        Step(f"{step.name}/seed {seed}", step.program, {**step.settings, "seeds": [seed]}, minutes) for seed in seeds
+        replace(
+            step,
+            name=f"{step.name}/seed {seed}",
+            settings={**step.settings, "seeds": [seed]},
+            minutes=step.minutes / len(seeds),
+        )
+        for seed in seeds
     ]
 
 
@@ -570,7 +646,11 @@ def plan(scale: Scale, questions: Sequence[str]) -> list[Step]:
     return list(steps.values())
 
 
-DEEP_MBERT = base(max(LAYERS))  # what the headline rows begin with
+@cache
+def encoders() -> dict[str, Encoder]:
+    """Return the encoders of all plans by their names."""
+    steps = [step for scale in SCALES.values() for step in plan(scale, list(QUESTIONS))]
+    return {step.encoder.name: step.encoder for step in steps if step.encoder is not None}
 
 
 def is_foreign(language: str) -> bool:
@@ -582,49 +662,43 @@ def is_foreign(language: str) -> bool:
     return language.partition("-")[0] != ENGLISH
 
 
+def baseline(encoder: str) -> str:
+    """Return what an encoder of the plans began with, after the same fine-tuning.
+
+    >>> baseline("weam, 2 layers"), baseline("3 languages, total fixed, 6 layers")
+    ('backbone (E5-small, 4-bit), 2 layers', 'wide backbone (E5-small, 4-bit), 6 layers')
+    """
+    return encoders()[encoder].base.name
+
+
+def rivals(encoder: str) -> dict[str, str]:
+    """Return what an encoder is compared with beside the backbone: WEAM, TLM, and itself on fewer pairs.
+
+    >>> rivals("mlm, 12 layers, 60,000 pairs")
+    {'weam': 'weam, 12 layers, 60,000 pairs', 'tlm': 'tlm, 12 layers, 60,000 pairs', 'fewer': 'mlm, 12 layers'}
+    """
+    own = encoders()[encoder]
+    others = {system: replace(own, system=system, variants=()) for system in ("weam", "tlm")}
+    return {name: one.name for name, one in {**others, "fewer": replace(own, pairs=None)}.items()}
+
+
 def relatives(encoder: str) -> list[str]:
-    """Return what an encoder of the breadth differs from in one thing: ablation, links, having none.
+    """Return what an encoder differs from in one thing: its variant, its links, or having none.
 
-    >>> relatives("weam warm head shuffled links")
-    ['weam', 'weam warm head', 'tlm warm head']
+    >>> relatives("weam, 1,000-step head warm-up, shuffled links, 6 layers")
+    ['weam, 6 layers', 'weam, 1,000-step head warm-up, 6 layers', 'tlm, 1,000-step head warm-up, 6 layers']
     """
-    system = encoder.partition(" ")[0]
-    with_links = encoder.removesuffix(SHUFFLED)
-    return [system, with_links, with_links.replace("weam", "tlm", 1)]
-
-
-def siblings(encoder: str) -> dict[str, str]:
-    """Return what a headline row is compared with beside the backbone, itself trained on fewer pairs too.
-
-    >>> siblings("mlm headline 60,000 pairs")
-    {'weam': 'weam headline 60,000 pairs', 'tlm': 'tlm headline 60,000 pairs', 'fewer': 'mlm headline'}
-    """
-    kind = HEADLINE + encoder.partition(HEADLINE)[2]
-    return {"weam": f"weam{kind}", "tlm": f"tlm{kind}", "fewer": encoder.replace(LARGE_HEADLINE, HEADLINE)}
+    own = encoders()[encoder]
+    linked = replace(own, variants=tuple(name for name in own.variants if name != SHUFFLED))
+    others = (replace(own, variants=()), linked, replace(linked, system=linked.system.replace("weam", "tlm", 1)))
+    return [one.name for one in others]
 
 
 def drawn_as_it_comes(encoder: str) -> str:
     """Return the mixture of the same texts without sampling, whose exponent is 1; another encoder is its own.
 
-    >>> drawn_as_it_comes("en-sw 1 to 64 alpha 0.3"), drawn_as_it_comes("3 languages, total fixed")
-    ('en-sw 1 to 64 alpha 1', '3 languages, total fixed')
+    >>> drawn_as_it_comes("en-sw 1 to 64, alpha 0.3, 6 layers"), drawn_as_it_comes("tlm, 6 layers")
+    ('en-sw 1 to 64, alpha 1, 6 layers', 'tlm, 6 layers')
     """
-    texts, alpha, _ = encoder.partition(" alpha ")
-    return f"{texts} alpha 1" if alpha else encoder
-
-
-def baseline(encoder: str) -> str:
-    """Return what an encoder of the plan began with, after the same fine-tuning.
-
-    >>> [baseline(name) for name in ("weam 2 layers", "en-sw 1 to 4 alpha 1", "3 languages, total fixed", "tlm")]
-    ['mbert 2 layers', 'mbert wide', 'mbert wide', 'mbert']
-    >>> baseline("weam headline then nli")
-    'mbert 12 layers then nli'
-    """
-    if encoder.endswith(THEN_NLI):
-        return baseline(encoder.removesuffix(THEN_NLI)) + THEN_NLI
-    if HEADLINE in encoder:
-        return DEEP_MBERT
-    if encoder.endswith(" layers"):
-        return base(int(encoder.split()[-2]))
-    return WIDE_MBERT if encoder == WIDE_MBERT or " to " in encoder or "languages," in encoder else MBERT
+    own = encoders()[encoder]
+    return replace(own, text=replace(own.text, alpha=1.0)).name if isinstance(own.text, Mixture) else encoder

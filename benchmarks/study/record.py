@@ -4,7 +4,6 @@ A system is an encoder and how it is tested, as `weam/xnli zero-shot`. Nothing i
 """
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 
 from benchmarks.study.collect import TRANSFER_GAP
 from benchmarks.study.data import XNLI_TRAIN_ROWS
-from benchmarks.study.plan import ENGLISH, GROWING, LAYERS, MBERT, SCALES, Scale
+from benchmarks.study.plan import E5, ENGLISH, LAYERS, SCALES, Encoder, Growth, Mixture, Scale, encoders
 from benchmarks.study.store import compared_metric
 from weam.results import MEAN
+from weam.scores import Difference
 
 ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
 ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
@@ -23,7 +23,12 @@ SPACE_PAIRS = ("en-de", "en-zh")
 FULL = "nli zero-shot"  # XNLI from a large English training set
 ENTITIES, ANSWERS = "panx", "xquad zero-shot"
 OF_SYSTEMS = (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)  # the tests of systems and ablations
-FROM_ENGLISH = (("headline", FULL), ("headline", ZERO_SHOT), ("systems", ZERO_SHOT), ("beyond", ENTITIES))  # questions
+FROM_ENGLISH = (
+    ("all-layers", FULL),
+    ("all-layers", ZERO_SHOT),
+    ("systems", ZERO_SHOT),
+    ("beyond", ENTITIES),
+)  # questions
 OF_ENCODERS = (ENTITIES, RETRIEVAL)  # those of ratios, languages and sizes
 TITLES = {
     ZERO_SHOT: "XNLI zero-shot",
@@ -45,13 +50,10 @@ DEV_ROWS = (
 
 
 @dataclass(frozen=True)
-class Gap:
-    """How much better one system is than another, with the 95 % interval."""
+class Gap(Difference):
+    """A difference with the number of seeds of both systems."""
 
-    value: float
-    low: float
-    high: float
-    seeds: tuple[int, ...] = (1, 1)  # of both systems
+    seeds: tuple[int, ...] = (1, 1)
 
     @property
     def side(self) -> int:
@@ -61,6 +63,11 @@ class Gap:
         (1, 0)
         """
         return (self.low > 0) - (self.high < 0)
+
+    @property
+    def mirrored(self) -> "Gap":
+        """The second system less the first."""
+        return Gap(-self.difference, -self.high, -self.low, self.seeds[::-1])
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,9 @@ class Study:
         return SCALES[self.record["plan"]]
 
     @property
-    def depth(self) -> int:
-        """The layers of most encoders."""
-        return self.scale.layers or max(LAYERS)
+    def backbone(self) -> str:
+        """The backbone as it is, with as many layers as most encoders have."""
+        return self.scale.encoder(E5).name
 
     def mean(self, system: str, language: str = MEAN) -> float | None:
         """Return a score's mean over seeds; None where it was not measured."""
@@ -99,7 +106,8 @@ class Study:
 
     def gap(self, ours: str, theirs: str, language: str = MEAN) -> Gap | None:
         """Return by how much a system is better than another; None where they were not compared."""
-        return self.gaps.get((ours, theirs, language))
+        known = self.gaps.get((theirs, ours, language))
+        return self.gaps.get((ours, theirs, language), known and known.mirrored)
 
     def languages(self, *systems: str) -> list[str]:
         """Return the languages that any of some systems was tested on, English first, their mean last."""
@@ -121,7 +129,7 @@ class Study:
     def encoders(self, question: str) -> list[str]:
         """Return which encoders of a question anything is known of, the backbone first."""
         names = self.measured(step.partition("/")[0] for step in self.record["questions"][question])
-        return sorted(names, key=lambda name: not name.startswith(MBERT))
+        return sorted(names, key=lambda name: encoders()[name].is_trained)
 
 
 def read_study(path: Path) -> Study:
@@ -151,51 +159,24 @@ def parse_study(record: dict[str, Any]) -> Study:
     return Study(record, scores, gaps, layers, spread)
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """An encoder of the question of ratios: pairs of the high-resource language to each of the low-resource one."""
-
-    encoder: str
-    low: str
-    ratio: int
-    alpha: str
+def mixtures(study: Study) -> dict[str, Mixture]:
+    """Return the encoders of the question of ratios that anything is known of, and their texts."""
+    texts = {name: encoders()[name].text for name in study.encoders("ratios")}
+    return {name: text for name, text in texts.items() if isinstance(text, Mixture)}
 
 
-def mixtures(study: Study) -> list[Mixture]:
-    """Return the encoders of the question of ratios that anything is known of."""
-    matches = [(name, re.fullmatch(r"en-(\w+) 1 to (\d+) alpha (\S+)", name)) for name in study.encoders("ratios")]
-    return [Mixture(name, match[1], int(match[2]), match[3]) for name, match in matches if match]
+def growths(study: Study) -> dict[str, Growth]:
+    """Return the encoders of the question of languages that anything is known of, and their texts."""
+    texts = {name: encoders()[name].text for name in study.encoders("languages")}
+    return {name: text for name, text in texts.items() if isinstance(text, Growth)}
 
 
-@dataclass(frozen=True)
-class Growth:
-    """An encoder of the question of languages: how many, and whether the pairs of all or of each are given."""
-
-    encoder: str
-    count: int
-    fixed: str
-
-    @property
-    def aligned(self) -> list[str]:
-        """Return the languages that were aligned with English."""
-        return [pair[-2:] for pair in GROWING[: self.count]]
-
-
-def growths(study: Study) -> list[Growth]:
-    """Return the encoders of the question of languages that anything is known of."""
-    matches = [(name, re.fullmatch(r"(\d+) languages, (\w+) fixed", name)) for name in study.encoders("languages")]
-    return [Growth(name, int(match[1]), match[2]) for name, match in matches if match]
-
-
-def depths(study: Study) -> dict[int, list[str]]:
-    """Return the encoders of each number of layers, the backbone first; of questions 1 and 5."""
-    cut = study.encoders("sizes")
-    found = {layers: [name for name in cut if name.endswith(f" {layers} layers")] for layers in LAYERS}
-    found[study.depth] = study.measured([MBERT, "weam", "tlm"])
-    order = [MBERT, "weam", "tlm"]
-    return {
-        layers: sorted(names, key=lambda name: order.index(name.split()[0])) for layers, names in found.items() if names
-    }
+def depths(study: Study) -> list[Encoder]:
+    """Return the backbone, WEAM and TLM of each number of layers, as questions 1 and 5 have them."""
+    systems = (E5, "weam", "tlm")
+    names = [*study.encoders("sizes"), *study.measured(study.scale.encoder(system).name for system in systems)]
+    found = [encoders()[name] for name in dict.fromkeys(names)]
+    return sorted(found, key=lambda encoder: (LAYERS.index(encoder.layers), systems.index(encoder.system)))
 
 
 def average(values: Sequence[float | None]) -> float | None:

@@ -1,9 +1,10 @@
-"""Lay out what the study measured as Markdown tables; `benchmarks/study/report.py` puts words around them.
+"""Lay out what the study measured as Markdown tables, which `benchmarks/study/report.py` puts into the pages.
 
 A table of which nothing was measured is empty.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -26,16 +27,18 @@ from benchmarks.study.cells import (
 from benchmarks.study.claims import NOT_MEASURED
 from benchmarks.study.collect import TRANSFER_GAP
 from benchmarks.study.plan import (
+    E5,
     ENGLISH,
-    HEADLINE,
-    LARGE_HEADLINE,
     LARGE_PAIRS,
-    MBERT,
+    LAYERS,
+    LONG_WARMUP,
     SHUFFLED,
-    WIDE_MBERT,
+    WIDE_E5,
+    Growth,
     baseline,
     drawn_as_it_comes,
-    siblings,
+    encoders,
+    rivals,
 )
 from benchmarks.study.record import (
     ANSWERS,
@@ -52,7 +55,6 @@ from benchmarks.study.record import (
     WORD_RETRIEVAL,
     ZERO_SHOT,
     Gap,
-    Growth,
     Study,
     average,
     depths,
@@ -63,12 +65,16 @@ from benchmarks.study.record import (
 from weam.results import MEAN
 
 POINT = 0.01
-PLACEBO, OTHER_PLACEBO = f"weam{SHUFFLED}", f"weam-representation{SHUFFLED}"
+PLACEBO = f"weam, {SHUFFLED}, 6 layers"
+DEEP = f"{max(LAYERS)} layers"
 TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
-    "": ("weam", "tlm", PLACEBO),
-    "warm head": ("weam warm head", "tlm warm head", f"weam warm head{SHUFFLED}"),
-    "all layers": (f"weam{HEADLINE}", f"tlm{HEADLINE}", f"{PLACEBO}{HEADLINE}"),
-    f"{LARGE_PAIRS:,} pairs": (f"weam{LARGE_HEADLINE}", f"tlm{LARGE_HEADLINE}", f"{PLACEBO}{LARGE_HEADLINE}"),
+    name: (f"weam, {name}", f"tlm, {name}", f"weam, {shuffled}")
+    for name, shuffled in {
+        "6 layers": f"{SHUFFLED}, 6 layers",
+        f"{LONG_WARMUP}, 6 layers": f"{LONG_WARMUP}, {SHUFFLED}, 6 layers",
+        DEEP: f"{SHUFFLED}, {DEEP}",
+        f"{DEEP}, {LARGE_PAIRS:,} pairs": f"{SHUFFLED}, {DEEP}, {LARGE_PAIRS:,} pairs",
+    }.items()
 }
 TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
 
@@ -89,7 +95,7 @@ def seeds_needed(deviation: float, of_differences: float | None) -> int:
 def spread_table(study: Study) -> str:
     """Lay out the standard deviations over seeds, in points."""
     evaluations = list(dict.fromkeys(evaluation for evaluation, _ in study.spread))
-    languages = study.languages(*(f"{MBERT}/{evaluation}" for evaluation in evaluations))
+    languages = study.languages(*(f"{study.backbone}/{evaluation}" for evaluation in evaluations))
     rows = []
     for evaluation in evaluations:
         cells = [study.spread.get((evaluation, language)) for language in languages]
@@ -98,7 +104,7 @@ def spread_table(study: Study) -> str:
         ends = (in_points(total[1]), str(total[2]), str(seeds_needed(*total[:2]))) if total else [MISSING] * 3
         rows[-1] += ends
     columns = ["mean, from the backbone", "seeds", "seeds for a point"]
-    return table([MBERT, *languages, *columns], rows) if rows else ""
+    return table([E5, *languages, *columns], rows) if rows else ""
 
 
 def in_points(deviation: float | None) -> str:
@@ -126,8 +132,8 @@ def claims_table(study: Study) -> str:
 def in_words(contrast: Mapping[str, Any]) -> str:
     """Say what a contrast claims.
 
-    >>> in_words({"ours": "tlm/xnli zero-shot", "relation": "above", "theirs": "mbert/xnli zero-shot"})
-    'tlm zero-shot above mbert zero-shot'
+    >>> in_words({"ours": "tlm, 6 layers/nli zero-shot", "relation": "above", "theirs": "mlm, 6 layers/nli zero-shot"})
+    'tlm, 6 layers zero-shot above mlm, 6 layers zero-shot'
     """
     return f"{plain(contrast['ours'])} {contrast['relation']} {plain(contrast['theirs'])}"
 
@@ -135,8 +141,8 @@ def in_words(contrast: Mapping[str, Any]) -> str:
 def plain(system: str) -> str:
     """Name a system where all is on XNLI.
 
-    >>> plain("weam/xnli translate-train"), plain("weam headline/nli zero-shot")
-    ('weam translate-train', 'weam headline zero-shot')
+    >>> plain("weam, 6 layers/xnli translate-train"), plain("weam, 12 layers/nli zero-shot")
+    ('weam, 6 layers translate-train', 'weam, 12 layers zero-shot')
     """
     return system.replace("/xnli ", " ").replace("/nli ", " ")
 
@@ -156,7 +162,21 @@ def systems_table(study: Study) -> str:
     return encoder_table("mean, %", study.encoders("systems"), columns)
 
 
-def headline_table(study: Study) -> str:
+SUMMARISED = ("weam", "tlm", "mlm", "word-alignment", "weam-representation", f"weam, {SHUFFLED}")
+
+
+def summary_table(study: Study) -> str:
+    """Lay out the systems of the claims with all layers, on as many pairs as most encoders, in few columns."""
+    columns = [
+        *pair_columns(study, TITLES[FULL], FULL, baseline),
+        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
+        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
+    ]
+    names = [f"{system}, {DEEP}" for system in (E5, *SUMMARISED)]
+    return encoder_table("mean, %", study.measured(names), columns)
+
+
+def deep_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
     columns = [
         *pair_columns(study, TITLES[FULL], FULL, baseline),
@@ -165,15 +185,15 @@ def headline_table(study: Study) -> str:
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
-    return encoder_table("mean, %", study.encoders("headline"), columns)
+    return encoder_table("mean, %", study.encoders("all-layers"), columns)
 
 
 def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> str:
     """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
-    encoders = [encoder for encoder in study.encoders(question) if HEADLINE in encoder]
+    deep = [name for name in study.encoders(question) if DEEP in name and encoders()[name].is_trained]
 
     def sibling(key: str) -> Callable[[str], str]:
-        return lambda encoder: siblings(encoder)[key]
+        return lambda encoder: rivals(encoder)[key]
 
     others = {"weam": "weam", "tlm": "tlm", "fewer": f"itself on {study.scale.pairs:,} pairs"}
     columns = [
@@ -181,11 +201,11 @@ def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> s
         for evaluation in evaluations
         for key, words in others.items()
     ]
-    known = [(head, cell) for head, cell in columns if any(cell(encoder) != MISSING for encoder in encoders)]
-    return encoder_table("mean, points", encoders, known)
+    known = [(head, cell) for head, cell in columns if any(cell(encoder) != MISSING for encoder in deep)]
+    return encoder_table("mean, points", deep, known)
 
 
-def transfer_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+def transfer_table(study: Study, evaluation: str, names: Sequence[str]) -> str:
     """Lay out how far each encoder falls from English to the other languages, beside the backbone of its depth."""
     columns = [
         score_column(study, "English", evaluation, ENGLISH),
@@ -193,7 +213,7 @@ def transfer_table(study: Study, evaluation: str, encoders: Sequence[str]) -> st
         score_column(study, "transfer gap", evaluation, TRANSFER_GAP),
         gap_column(study, "difference", evaluation, baseline, TRANSFER_GAP),
     ]
-    return encoder_table(f"{TITLES[evaluation]}, %", encoders, columns)
+    return encoder_table(f"{TITLES[evaluation]}, %", names, columns)
 
 
 def refined_table(study: Study) -> str:
@@ -202,30 +222,30 @@ def refined_table(study: Study) -> str:
         *pair_columns(study, TITLES[ZERO_SHOT], ZERO_SHOT, baseline),
         *pair_columns(study, TITLES[TRANSLATED], TRANSLATED, baseline),
     ]
-    return encoder_table("mean, %", study.encoders("headline"), columns)
+    return encoder_table("mean, %", study.encoders("all-layers"), columns)
 
 
-def by_backbone(encoders: Iterable[str]) -> list[list[str]]:
+def by_backbone(names: Iterable[str]) -> list[list[str]]:
     """Return encoders in groups of those that began with the same backbone.
 
-    >>> by_backbone(["mbert", "mbert 12 layers", "tlm", "tlm headline"])
-    [['mbert', 'tlm'], ['mbert 12 layers', 'tlm headline']]
+    >>> by_backbone(["mlm, 6 layers", "tlm, 12 layers", "tlm, 6 layers"])
+    [['mlm, 6 layers', 'tlm, 6 layers'], ['tlm, 12 layers']]
     """
     groups: dict[str, list[str]] = {}
-    for encoder in encoders:
+    for encoder in names:
         groups.setdefault(baseline(encoder), []).append(encoder)
     return list(groups.values())
 
 
-def language_table(study: Study, evaluation: str, encoders: Sequence[str]) -> str:
+def language_table(study: Study, evaluation: str, names: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
-    backbones = [baseline(encoder) for encoder in encoders if study.languages(f"{encoder}/{evaluation}")]
+    backbones = [baseline(encoder) for encoder in names if study.languages(f"{encoder}/{evaluation}")]
     theirs = f"{backbones[-1]}/{evaluation}" if backbones else ""
     languages = study.languages(theirs)
     if not languages:
         return ""
     rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
-    for encoder in encoders:
+    for encoder in names:
         gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
         rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
     return table([TITLES[evaluation], *languages], rows)
@@ -244,16 +264,18 @@ def trainings_table(study: Study, question: str) -> str:
 
 def ablation_encoders(study: Study) -> list[str]:
     """Return what the ablations are set beside, and they."""
-    return study.measured([MBERT, "tlm", "weam", "weam-representation", *study.encoders("ablations")])
+    systems = [study.scale.encoder(name).name for name in (E5, "tlm", "weam", "weam-representation")]
+    return study.measured([*systems, *study.encoders("ablations")])
 
 
 def origin(encoder: str) -> str:
-    """Return what an ablation is named after; WEAM for a system.
+    """Return what an ablation differs from; WEAM for a system.
 
-    >>> origin("tlm learning rate 5e-5"), origin("weam cold head"), origin("tlm")
-    ('tlm', 'weam', 'weam')
+    >>> origin("tlm, learning rate 2e-4, 6 layers"), origin("weam, no head warm-up, 6 layers"), origin("tlm, 6 layers")
+    ('tlm, 6 layers', 'weam, 6 layers', 'weam, 6 layers')
     """
-    return encoder.split()[0] if " " in encoder else "weam"
+    own = encoders()[encoder]
+    return replace(own, system=own.system if own.variants else "weam", variants=()).name
 
 
 def ablation_table(study: Study) -> str:
@@ -276,13 +298,13 @@ def placebo_gaps(study: Study, evaluation: str, weam: str, tlm: str, shuffled: s
 
 
 def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
-    """Return for each test of the placebo, as `Tatoeba (warm head)`, its evaluation and what `placebo_gaps` has."""
+    """Return for each test of the placebo, as `Tatoeba (6 layers)`, its evaluation and what `placebo_gaps` has."""
     found = {}
-    for variant, encoders in TRIOS.items():
+    for variant, trio in TRIOS.items():
         for evaluation in (FULL, *OF_SYSTEMS):
-            gaps = placebo_gaps(study, evaluation, *encoders)
+            gaps = placebo_gaps(study, evaluation, *trio)
             if any(gaps):
-                found[TITLES[evaluation] + (variant and f" ({variant})")] = (evaluation, gaps)
+                found[f"{TITLES[evaluation]} ({variant})"] = (evaluation, gaps)
     return found
 
 
@@ -293,7 +315,7 @@ def placebo_table(study: Study) -> str:
         fewest = min((gap for gap in gaps if gap is not None), key=lambda gap: min(gap.seeds))
         reading = placebo_reading(gaps[0], gaps[2]) + seed_note(fewest, evaluation)
         rows.append([title, *map(points, gaps), reading])
-    weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in ("weam", "tlm", PLACEBO))
+    weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in TRIOS["6 layers"])
     if weam is not None and tlm is not None and shuffled is not None:
         rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]
         rows.append(["AER, last layer (low is good)", *rates, "no interval"])
@@ -312,21 +334,28 @@ def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
     return "; ".join(known) or NOT_MEASURED
 
 
+def wide_backbone(study: Study) -> str:
+    """Return the wide backbone, as the questions about text have it."""
+    return study.scale.encoder(WIDE_E5).name
+
+
 def ratio_table(study: Study, low: str) -> str:
     """Lay out the scores of both languages for each ratio and sampling exponent."""
-    encoders = [WIDE_MBERT, *(mixture.encoder for mixture in mixtures(study) if mixture.low == low)]
+    names = [wide_backbone(study), *(name for name, text in mixtures(study).items() if text.low == low)]
     columns = [
         column
         for evaluation in OF_ENCODERS
         for language in (HIGH, low)
-        for column in pair_columns(study, f"{TITLES[evaluation]} {language}", evaluation, WIDE_MBERT, language)
+        for column in pair_columns(
+            study, f"{TITLES[evaluation]} {language}", evaluation, wide_backbone(study), language
+        )
     ]
-    return encoder_table("%", encoders, columns)
+    return encoder_table("%", names, columns)
 
 
 def sampling_table(study: Study) -> str:
     """Lay out what drawing the low-resource language more often than it comes changes, for it and for the other."""
-    low = {mixture.encoder: mixture.low for mixture in mixtures(study)}
+    low = {name: text.low for name, text in mixtures(study).items()}
     columns = [
         gap_column(study, f"{TITLES[evaluation]} {head}", evaluation, drawn_as_it_comes, language)
         for evaluation in OF_ENCODERS
@@ -335,36 +364,34 @@ def sampling_table(study: Study) -> str:
     return encoder_table("points, less alpha 1", low, columns)
 
 
-def part_gap(study: Study, growth: Growth, evaluation: str, aligned: bool) -> float | None:
+def part_gap(study: Study, encoder: str, evaluation: str, aligned: bool) -> float | None:
     """Return the mean difference to the backbone over the languages that were aligned, or that were not."""
-    ours, theirs = f"{growth.encoder}/{evaluation}", f"{WIDE_MBERT}/{evaluation}"
-    foreign = [language for language in study.languages(theirs) if language not in ("en", MEAN)]
-    gaps = [study.gap(ours, theirs, language) for language in foreign if (language in growth.aligned) == aligned]
-    return average([gap.value if gap else None for gap in gaps])
+    text = encoders()[encoder].text
+    ours, theirs = f"{encoder}/{evaluation}", f"{wide_backbone(study)}/{evaluation}"
+    seen = text.aligned if isinstance(text, Growth) else []
+    foreign = [language for language in study.languages(theirs) if language not in (ENGLISH, MEAN)]
+    gaps = [study.gap(ours, theirs, language) for language in foreign if (language in seen) == aligned]
+    return average([gap.difference if gap else None for gap in gaps])
 
 
 def growth_table(study: Study) -> str:
     """Lay out the scores for each number of languages: their mean, that of the language aligned in all, both parts."""
-    known = {growth.encoder: growth for growth in growths(study)}
+    wide = wide_backbone(study)
     columns = []
     for evaluation in OF_ENCODERS:
-        columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, WIDE_MBERT)
-        columns.append(gap_column(study, HIGH, evaluation, WIDE_MBERT, HIGH))
-        columns.append(("aligned", _part_cell(study, known, evaluation, True)))
-        columns.append(("not aligned", _part_cell(study, known, evaluation, False)))
-    return encoder_table("%", [WIDE_MBERT, *known], columns)
+        columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, wide)
+        columns.append(gap_column(study, HIGH, evaluation, wide, HIGH))
+        columns.append(("aligned", _part_cell(study, evaluation, True)))
+        columns.append(("not aligned", _part_cell(study, evaluation, False)))
+    return encoder_table("%", [wide, *growths(study)], columns)
 
 
-def _part_cell(study: Study, known: dict[str, Growth], evaluation: str, aligned: bool) -> Callable[[str], str]:
-    def cell(encoder: str) -> str:
-        return signed(part_gap(study, known[encoder], evaluation, aligned)) if encoder in known else MISSING
-
-    return cell
+def _part_cell(study: Study, evaluation: str, aligned: bool) -> Callable[[str], str]:
+    return lambda encoder: signed(part_gap(study, encoder, evaluation, aligned))
 
 
 def size_table(study: Study) -> str:
     """Lay out the encoders of each number of layers, each less the backbone of its depth."""
-    labels = {name: f"{name.split()[0]}, {layers} layers" for layers, names in depths(study).items() for name in names}
     columns = [
         *(
             column
@@ -373,29 +400,34 @@ def size_table(study: Study) -> str:
         ),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
     ]
-    return encoder_table("mean, %", labels, columns, labels)
+    return encoder_table("mean, %", [encoder.name for encoder in depths(study)], columns)
 
 
-ORDERS = {  # what came one after the other
-    "XNLI": f"{MBERT}/{ZERO_SHOT}",
-    "alignment, XNLI": f"weam/{ZERO_SHOT}",
-    "English NLI": f"{MBERT}/nli zero-shot",
-    "alignment, English NLI": "weam/nli zero-shot",
-    "English NLI, XNLI": f"{MBERT} then nli/{ZERO_SHOT}",
-    "English NLI, alignment, XNLI": f"nli then weam/{ZERO_SHOT}",
-    "alignment, English NLI, XNLI": f"weam then nli/{ZERO_SHOT}",
-}
+def orders(study: Study) -> dict[str, str]:
+    """Return what came one after the other, and the evaluation that it led to."""
+    weam, last = (study.scale.encoder(name) for name in ("weam", "English NLI then weam"))
+    after = {encoder: replace(encoder, after_nli=True) for encoder in (weam, weam.base)}
+    return {
+        "XNLI": f"{study.backbone}/{ZERO_SHOT}",
+        "alignment, XNLI": f"{weam.name}/{ZERO_SHOT}",
+        "English NLI": f"{study.backbone}/{FULL}",
+        "alignment, English NLI": f"{weam.name}/{FULL}",
+        "English NLI, XNLI": f"{after[weam.base].name}/{ZERO_SHOT}",
+        "English NLI, alignment, XNLI": f"{last.name}/{ZERO_SHOT}",
+        "alignment, English NLI, XNLI": f"{after[weam].name}/{ZERO_SHOT}",
+    }
 
 
 def orders_table(study: Study) -> str:
     """Lay out the orders of English NLI, alignment and fine-tuning."""
-    languages = study.languages(*ORDERS.values())
+    known = orders(study)
+    languages = study.languages(*known.values())
     rows = []
-    for order, system in ORDERS.items():
+    for order, system in known.items():
         cells = [score(study.scores.get((system, language))) for language in languages]
-        gap = study.gap(system, f"{MBERT}/{system.partition('/')[2]}")
+        gap = study.gap(system, f"{study.backbone}/{system.partition('/')[2]}")
         rows += [] if set(cells) == {MISSING} else [[order, *cells, points(gap)]]
-    return table(["trained on, in this order", *languages, "less mbert"], rows) if rows else ""
+    return table(["trained on, in this order", *languages, "less the backbone"], rows) if rows else ""
 
 
 def tested_on(study: Study, task: str) -> list[str]:
@@ -413,7 +445,7 @@ def tasks_table(study: Study) -> str:
 
 def space_table(study: Study) -> str:
     """Lay out the spaces of all encoders at the last layer, and where it helps at the best one."""
-    encoders = study.measured(encoder for question in study.record["questions"] for encoder in study.encoders(question))
+    names = study.measured(name for question in study.record["questions"] for name in study.encoders(question))
     columns = [
         layer_column(study, "AER, last layer", ERROR_RATE, LAST),
         layer_column(study, "AER, best layer", ERROR_RATE, BEST),
@@ -422,7 +454,7 @@ def space_table(study: Study) -> str:
         layer_column(study, "cosine of aligned words, last layer", "cosine_aligned", LAST),
         layer_column(study, "of random words", "cosine_random", LAST),
     ]
-    return encoder_table("de / zh, %", encoders, columns)
+    return encoder_table("de / zh, %", names, columns)
 
 
 def correlations_table(study: Study) -> str:

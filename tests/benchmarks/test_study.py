@@ -106,7 +106,7 @@ def finished(steps: Sequence[Step], runs: Path) -> list[str]:
             {"train_file": ["en-de={text}/a.tsv", "en-fr={text}/b.tsv"], "model_name_or_path": "{weam}"},
             ["text", "weam"],
         ),
-        ({"model_name_or_path": "{mbert/nli zero-shot/seed 1}"}, ["mbert/nli zero-shot/seed 1"]),
+        ({"model_name_or_path": "{backbone/nli zero-shot/seed 1}"}, ["backbone/nli zero-shot/seed 1"]),
         ({"seeds": [1, 2], "task": "udpos", "num_hidden_layers": None}, []),
         ({}, []),
     ],
@@ -124,9 +124,9 @@ def test_a_folder_is_the_name_and_a_key_that_stays_what_it_was() -> None:
     steps.append(Step("weam/xnli zero-shot", "run_xnli.py", {"train_file": ["en={text}/train.tsv"]}))
     found = places(steps, FIXED, Path("runs"))
     assert {name: str(place.folder) for name, place in found.items()} == {
-        "text": "runs/text-25ef3dc2",
+        "text": "runs/text-ce92f31e",
         "one step": "runs/one-step-cf870fa1",
-        "weam/xnli zero-shot": "runs/weam-xnli-zero-shot-405e5a82",
+        "weam/xnli zero-shot": "runs/weam-xnli-zero-shot-a527be75",
     }
 
 
@@ -276,7 +276,8 @@ def test_a_finished_step_leaves_what_was_run_and_how_long_it_took(runs: Path, mo
     assert 0 < record.pop("seconds") < 20
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record.pop("date"))
     assert record == {
-        "step": {"name": "b", "program": "made_up_program", "settings": {"reads": ["{a}"]}, "minutes": 30.0},
+        "step": {"name": "b", "program": "made_up_program", "settings": {"reads": ["{a}"]}, "minutes": 30.0}
+        | {"encoder": None},
         "command": shlex.join(command(steps[1], place, 3, "")),
         "threads": 3,
     }
@@ -527,13 +528,13 @@ def test_a_step_of_several_seeds_is_one_step_for_each(monkeypatch: pytest.Monkey
     ]
 
 
-def test_headline_encoders_are_the_systems_deeper_and_with_a_warmer_head() -> None:
-    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline", "systems"))}
+def test_encoders_with_all_layers_are_the_systems_deeper_and_with_a_longer_head_warm_up() -> None:
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("all-layers", "systems"))}
     for system in ("weam", "tlm", "mlm", "word-alignment", "weam-representation"):
         warmer = {} if system == "word-alignment" else {"head_warmup_steps": 1000}  # which predicts no words
-        deeper = {**settings[system], "num_hidden_layers": 12, **warmer}
-        assert settings[f"{system} headline"] == deeper
-        assert settings[f"{system} headline 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
+        deeper = {**settings[f"{system}, 6 layers"], "num_hidden_layers": 12, **warmer}
+        assert settings[f"{system}, 12 layers"] == deeper
+        assert settings[f"{system}, 12 layers, 60,000 pairs"] == {**deeper, "max_train_pairs": 20_000}
 
 
 def test_every_low_resource_language_has_the_ends_of_the_ratios() -> None:
@@ -542,38 +543,40 @@ def test_every_low_resource_language_has_the_ends_of_the_ratios() -> None:
         scale: {low: {name for name in known if name.startswith(low) and "/" not in name} for low in LOW_RESOURCE}
         for scale, known in names.items()
     }
-    ends = ("1 to 1 alpha 1", "1 to 64 alpha 1", "1 to 64 alpha 0")
+    ends = ("1 to 1, alpha 1", "1 to 64, alpha 1", "1 to 64, alpha 0")
     for low in ("en-hi", "en-tr"):
-        assert mixtures["small"][low] == {f"{low} {end}" for end in ends}
-        assert mixtures["small"][low] < mixtures["full"][low]
-    assert mixtures["small"]["en-sw"] == mixtures["full"]["en-sw"] and len(mixtures["full"]["en-sw"]) == 13
+        assert mixtures["small"][low] == {f"{low} {end}, 6 layers" for end in ends}
+    assert [len(mixtures[scale][low]) for low in LOW_RESOURCE for scale in ("small", "full")] == [13, 13, 3, 13, 3, 13]
 
 
 def test_unpaired_text_is_learnt_from_as_pairs_are() -> None:
-    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline",))}
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("all-layers",))}
     files = [f"{pair}={{unpaired}}/{pair}.tsv" for pair in ("en-de", "en-es", "en-zh")]
-    assert settings["tlm unpaired headline"] == {**settings["tlm headline"], "train_file": files}
+    assert settings["tlm, unpaired, 12 layers"] == {**settings["tlm, 12 layers"], "train_file": files}
 
 
 def test_the_deep_placebo_is_weam_with_other_links() -> None:
-    settings = {step.name: step.settings for step in plan(SCALES["small"], ("headline", "ablations"))}
-    links = {name: settings["weam shuffled links"][name] for name in ("alignments", "alignments_unit")}
-    assert settings["weam shuffled links headline"] == {**settings["weam headline"], **links}
+    settings = {step.name: step.settings for step in plan(SCALES["small"], ("all-layers", "ablations"))}
+    links = {name: settings["weam, shuffled links, 6 layers"][name] for name in ("alignments", "alignments_unit")}
+    assert settings["weam, shuffled links, 12 layers"] == {**settings["weam, 12 layers"], **links}
 
 
 def test_every_encoder_with_all_layers_is_tested_on_names() -> None:
-    steps = plan(SCALES["small"], ("headline", "beyond"))
-    deep = [step.name for step in steps if step.name.endswith(" headline")]
+    steps = plan(SCALES["small"], ("all-layers", "beyond"))
+    deep = [step.name for step in steps if step.program == "run_pretraining.py" and step.name.endswith("12 layers")]
     assert len(deep) == 7
     assert {f"{name}/panx/seed 3" for name in deep} < {step.name for step in steps}
 
 
+AFTER = ", after English NLI/"
+
+
 def test_what_goes_on_from_english_nli_began_with_the_same_seed() -> None:
     """So that each system's trainings are equal but for the encoder."""
-    steps = {step.name: step.settings for step in plan(SCALES["small"], ("headline",)) if " then nli/" in step.name}
+    steps = {step.name: step.settings for step in plan(SCALES["small"], ("all-layers",)) if AFTER in step.name}
     assert len(steps) == 21
     for name, settings in steps.items():
-        encoder, seed = name.partition(" then nli/")[0], name.rpartition(" ")[2]
+        encoder, seed = name.partition(AFTER)[0], name.rpartition(" ")[2]
         assert settings["model_name_or_path"] == "{" + f"{encoder}/nli zero-shot/seed {seed}" + "}"
         assert settings["seeds"] == [int(seed)]
 

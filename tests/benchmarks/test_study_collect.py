@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.study import collect as study_figures
-from benchmarks.study.claims import CLAIMS, Claim, Contrast, at_full_depth, judge, judged, verdict
+from benchmarks.study.claims import CLAIMS, Claim, Contrast, judge, judged, verdict
+from benchmarks.study.claims import evaluations as deciding
 from benchmarks.study.collect import (
     Evaluation,
     by_evaluation,
     compare,
     correlations,
-    encoders,
     evaluations,
     gather,
     main,
@@ -24,17 +24,19 @@ from benchmarks.study.collect import (
     seed_spread,
     space,
     spearman,
+    trainings,
     wanted_comparisons,
 )
 from benchmarks.study.places import Place, places
-from benchmarks.study.plan import QUESTIONS, SCALES, Step, baseline, is_foreign, plan
+from benchmarks.study.plan import E5, QUESTIONS, SCALES, Step, baseline, is_foreign, plan
 from benchmarks.study.store import Measured, example_scores, finished_steps, read_measured
 from weam.results import Measurement, Results, Training, read_results, write_results
 from weam.scores import ExampleScores, Scored, predictions_file, write_predictions
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this scale", "not measured yet"
+SMALL = SCALES["small"]
 RIGHT, WRONG = [1.0] * 6, [0.0] * 6
-WEAM, MBERT = "weam/xnli zero-shot", "mbert/xnli zero-shot"
+WEAM, BACKBONE = "weam, 6 layers/xnli zero-shot", "backbone (E5-small, 4-bit), 6 layers/xnli zero-shot"
 
 
 def measured(
@@ -126,81 +128,78 @@ def gap(ours: str, theirs: str, low: float, high: float, language: str = "mean")
     return {"ours": ours, "theirs": theirs, "language": language, "low": low, "high": high, "seeds": [3, 3]}
 
 
+ABOVE = Claim("x", "WEAM is above the backbone", (Contrast("weam", "above", E5),))
+DEEP = ("weam, 12 layers/nli zero-shot", "backbone (E5-small, 4-bit), 12 layers/nli zero-shot")
+LARGE = ("weam, 12 layers, 60,000 pairs/nli zero-shot", "backbone (E5-small, 4-bit), 12 layers/nli zero-shot")
+
+
+def verdicts(*rows: dict) -> list[str]:
+    return [contrast["verdict"] for contrast in judge([ABOVE], rows, SMALL)[0]["contrasts"]]
+
+
 def test_claims_are_judged_by_the_mean_and_keep_their_figures() -> None:
-    claim = Claim("x", "WEAM is best", (Contrast("weam/udpos", "above", "mbert/udpos"), Contrast("a/b", "like", "c/d")))
-    german = [gap("weam/udpos", "mbert/udpos", -0.02, -0.01, "de")]
-    rows = [*german, gap("weam/udpos", "mbert/udpos", 0.01, 0.02), *german]
-    assert judge([claim], rows) == [
-        {
-            "letter": "x",
-            "text": "WEAM is best",
-            "verdict": MISSING,
-            "contrasts": [
-                {
-                    "ours": "weam/udpos",
-                    "relation": "above",
-                    "theirs": "mbert/udpos",
-                    "verdict": HOLDS,
-                    "figures": rows[1],
-                },
-                {"ours": "a/b", "relation": "like", "theirs": "c/d", "verdict": MISSING, "figures": None},
-            ],
-        }
-    ]
+    claim = Claim("x", "WEAM is best", (Contrast("weam", "above", E5), Contrast("weam", "like", "tlm")))
+    german = gap(WEAM, BACKBONE, -0.02, -0.01, "de")
+    rows = [german, gap(WEAM, BACKBONE, 0.01, 0.02), german]
+    (judgement,) = judge([claim], rows, SMALL)
+    assert (judgement["letter"], judgement["text"], judgement["verdict"]) == ("x", "WEAM is best", MISSING)
+    first, second = judgement["contrasts"]
+    assert first == {"ours": WEAM, "relation": "above", "theirs": BACKBONE, "verdict": HOLDS, "figures": rows[1]}
+    assert (second["verdict"], second["figures"]) == (MISSING, None)
 
 
 def test_fewer_than_three_seeds_on_either_side_decide_nothing() -> None:
-    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
-    rows = [{**gap(WEAM, MBERT, 0.01, 0.02), "seeds": seeds} for seeds in ([3, 3], [3, 2], [1, 3])]
-    assert [judge([claim], [row])[0]["verdict"] for row in rows] == [HOLDS, UNDECIDED, UNDECIDED]
+    rows = [{**gap(WEAM, BACKBONE, 0.01, 0.02), "seeds": seeds} for seeds in ([3, 3], [3, 2], [1, 3])]
+    assert [verdicts(row) for row in rows] == [[HOLDS], [UNDECIDED], [UNDECIDED]]
 
 
-def test_the_headline_decides_where_it_was_measured() -> None:
-    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
-    breadth = gap(WEAM, MBERT, 0.01, 0.02)
-    headline = gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01)
-    large = gap("weam headline 60,000 pairs/nli zero-shot", "mbert 12 layers/nli zero-shot", 0.03, 0.04)
-    found = [judge([claim], rows)[0] for rows in ([breadth], [breadth, headline], [breadth, headline, large])]
-    assert [one["verdict"] for one in found] == [HOLDS, FAILS, HOLDS]
-    assert found[-1]["contrasts"][0]["figures"] == large
+def test_all_layers_decide_where_they_were_measured_most_pairs_first() -> None:
+    breadth, deep, large = gap(WEAM, BACKBONE, 0.01, 0.02), gap(*DEEP, -0.02, -0.01), gap(*LARGE, 0.03, 0.04)
+    assert [verdicts(*rows) for rows in ([breadth], [breadth, deep], [breadth, deep, large])] == [
+        [HOLDS],
+        [FAILS],
+        [HOLDS],
+    ]
 
 
-def test_a_headline_with_few_seeds_leaves_the_decision_to_the_breadth() -> None:
-    claim = Claim("x", "WEAM is above mBERT", (Contrast(WEAM, "above", MBERT),))
-    breadth = gap(WEAM, MBERT, 0.01, 0.02)
-    headline = {
-        **gap("weam headline/nli zero-shot", "mbert 12 layers/nli zero-shot", -0.02, -0.01),
-        "seeds": [1, 1],
-    }
-    assert judge([claim], [breadth, headline])[0]["verdict"] == HOLDS
-    assert judge([claim], [headline])[0]["verdict"] == MISSING
+def test_all_layers_with_few_seeds_leave_the_decision_to_six() -> None:
+    few = {**gap(*DEEP, -0.02, -0.01), "seeds": [1, 1]}
+    assert verdicts(gap(WEAM, BACKBONE, 0.01, 0.02), few) == [HOLDS]
+    assert verdicts(few) == [MISSING]
 
 
-def test_a_headline_with_translate_train_goes_on_from_english_nli_on_both_sides() -> None:
+def test_translate_train_goes_on_from_english_nli_on_both_sides() -> None:
     """Else one side would have more training text than the other."""
-    larger, deeper = at_full_depth(Contrast(WEAM, "below", "mbert/xnli translate-train"))
-    translated = "mbert 12 layers then nli/xnli translate-train"
-    assert deeper == Contrast("weam headline then nli/xnli zero-shot", "below", translated)
-    assert larger == Contrast("weam headline 60,000 pairs then nli/xnli zero-shot", "below", translated)
+    large, deep, _ = deciding(Contrast("weam", "below", E5, other_setting="xnli translate-train"), SMALL)
+    translated = "backbone (E5-small, 4-bit), 12 layers, after English NLI/xnli translate-train"
+    assert deep == ("weam, 12 layers, after English NLI/xnli zero-shot", translated)
+    assert large == ("weam, 12 layers, 60,000 pairs, after English NLI/xnli zero-shot", translated)
 
 
 def test_what_claims_speak_of_is_in_the_plan() -> None:
     planned = evaluations_of("small")
-    contrasts = [contrast for claim in CLAIMS for contrast in claim.contrasts]
-    contrasts += [at_full_depth(contrast)[-1] for contrast in contrasts]
-    of_more_pairs = [claim for claim in CLAIMS if claim.letter in "ade"]
-    contrasts += [at_full_depth(contrast)[0] for claim in of_more_pairs for contrast in claim.contrasts]
-    assert [side for contrast in contrasts for side in (contrast.ours, contrast.theirs) if side not in planned] == []
+    for claim in CLAIMS:
+        for contrast in claim.contrasts:
+            large, *others = deciding(contrast, SMALL)
+            wanted = [*others, *([large] if claim.letter in "ade" else [])]
+            assert [side for pair in wanted for side in pair if side not in planned] == []
 
 
 # Scores
 
 
 def test_seeds_of_an_evaluation_are_joined() -> None:
-    names = ["weam", "weam/space", "weam/udpos/seed 1", "weam/tatoeba", "weam/udpos/seed 2", "nli then weam"]
+    names = [
+        "weam, 6 layers",
+        "weam, 6 layers/space",
+        "weam, 6 layers/udpos/seed 1",
+        "weam, 6 layers/tatoeba",
+        "weam, 6 layers/udpos/seed 2",
+        "English NLI then weam, 6 layers",
+    ]
     assert by_evaluation({name: run_of() for name in names}) == {
-        "weam/udpos": ["weam/udpos/seed 1", "weam/udpos/seed 2"],
-        "weam/tatoeba": ["weam/tatoeba"],
+        "weam, 6 layers/udpos": ["weam, 6 layers/udpos/seed 1", "weam, 6 layers/udpos/seed 2"],
+        "weam, 6 layers/tatoeba": ["weam, 6 layers/tatoeba"],
     }
 
 
@@ -220,7 +219,7 @@ def test_scores_have_the_values_of_all_seeds_the_mean_without_english_and_the_tr
         ("transfer gap", [0.3125, 0.25], None),
     ]
     assert {(row["encoder"], row["evaluation"], row["benchmark"], row["metric"]) for row in found} == {
-        ("weam", "xnli zero-shot", "xnli", "accuracy")
+        ("weam, 6 layers", "xnli zero-shot", "xnli", "accuracy")
     }
 
 
@@ -240,12 +239,26 @@ def test_there_may_be_no_mean(rows: list[Measurement]) -> None:
 
 def test_metrics_keep_apart() -> None:
     rows = [measured(name, value, metric=metric) for metric, value in (("f1", 0.5), ("em", 0.25)) for name in "ab"]
-    means = {row["metric"]: row["values"] for row in scores({"weam/mlqa": run_of(*rows)}) if row["language"] == "mean"}
+    means = {
+        row["metric"]: row["values"]
+        for row in scores({"weam, 6 layers/mlqa": run_of(*rows)})
+        if row["language"] == "mean"
+    }
     assert means == {"f1": [0.5], "em": [0.25]}
 
 
 def test_trainings_and_spaces_are_no_scores() -> None:
-    assert list(scores({"weam": run_of(measured("en-de", 1.0)), "weam/space": run_of(measured("en-de", 1.0))})) == []
+    assert (
+        list(
+            scores(
+                {
+                    "weam, 6 layers": run_of(measured("en-de", 1.0)),
+                    "weam, 6 layers/space": run_of(measured("en-de", 1.0)),
+                }
+            )
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(("language", "foreign"), [("de", True), ("en", False), ("zh-en", True), ("en-zh", False)])
@@ -255,8 +268,8 @@ def test_questions_about_english_contexts_are_no_transfer(language: str, foreign
 
 def test_the_spread_over_seeds_is_that_of_the_backbone() -> None:
     rows = [measured("de", value, seed) for seed, value in enumerate((0.5, 0.6, 0.7))]
-    figures = [*scores({MBERT: run_of(*rows), "mbert/udpos": run_of(rows[0])})]
-    (row,) = seed_spread(figures)
+    figures = [*scores({BACKBONE: run_of(*rows), "backbone (E5-small, 4-bit), 6 layers/udpos": run_of(rows[0])})]
+    (row,) = seed_spread(figures, SMALL)
     assert row.pop("deviation") == pytest.approx(0.1)
     assert row == {
         "evaluation": "xnli zero-shot",
@@ -269,45 +282,58 @@ def test_the_spread_over_seeds_is_that_of_the_backbone() -> None:
 
 def test_the_spread_of_differences_is_between_equal_seeds() -> None:
     """WEAM is 0.1, 0.1 and 0.4 above the backbone, TLM always 0.2; a system with other seeds does not count."""
-    values = {MBERT: (0.5, 0.6, 0.2), WEAM: (0.6, 0.7, 0.6), "tlm/xnli zero-shot": (0.7, 0.8, 0.4)}
+    values = {BACKBONE: (0.5, 0.6, 0.2), WEAM: (0.6, 0.7, 0.6), "tlm, 6 layers/xnli zero-shot": (0.7, 0.8, 0.4)}
     runs = {
         name: run_of(*(measured("de", value, seed) for seed, value in enumerate(own))) for name, own in values.items()
     }
     others = run_of(*(measured("de", value, seed + 1) for seed, value in enumerate((0.0, 1.0, 0.0))))
-    (row,) = seed_spread([*scores({**runs, "mlm/xnli zero-shot": others})])
+    (row,) = seed_spread([*scores({**runs, "mlm, 6 layers/xnli zero-shot": others})], SMALL)
     assert row["of_differences"] == pytest.approx((0.03 / 2) ** 0.5)
 
 
 def test_the_headline_has_a_spread_of_its_own() -> None:
-    seeds = {"mbert 12 layers": (0.5, 0.6, 0.7), "weam headline": (0.6, 0.7, 0.8), "mbert": (0.3,)}
+    seeds = {
+        "backbone (E5-small, 4-bit), 12 layers": (0.5, 0.6, 0.7),
+        "weam, 12 layers": (0.6, 0.7, 0.8),
+        "backbone (E5-small, 4-bit), 6 layers": (0.3,),
+    }
     runs = {
         f"{encoder}/nli zero-shot": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
         for encoder, own in seeds.items()
     }
-    (row,) = seed_spread([*scores(runs)])
+    (row,) = seed_spread([*scores(runs)], SMALL)
     assert (row["evaluation"], row["seeds"]) == ("nli zero-shot", 3)
     assert (row["deviation"], row["of_differences"]) == pytest.approx((0.1, 0.0))
 
 
 def test_what_goes_on_from_english_nli_has_a_spread_of_its_own() -> None:
     """Translate-train has one seed in the breadth."""
-    seeds = {"mbert 12 layers then nli": (0.5, 0.6), "tlm headline then nli": (0.7, 0.6), "mbert": (0.3,)}
+    seeds = {
+        "backbone (E5-small, 4-bit), 12 layers, after English NLI": (0.5, 0.6),
+        "tlm, 12 layers, after English NLI": (0.7, 0.6),
+        "backbone (E5-small, 4-bit), 6 layers": (0.3,),
+    }
     runs = {
         f"{encoder}/xnli translate-train": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
         for encoder, own in seeds.items()
     }
-    (row,) = seed_spread([*scores(runs)])
+    (row,) = seed_spread([*scores(runs)], SMALL)
     assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.1 * 2**0.5))
 
 
 def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
     """WEAM is always 0.1 above the backbone of its depth; an encoder of the other depth is none of its systems."""
-    seeds = {"mbert": (0.5, 0.6), "weam": (0.6, 0.7), "mbert 12 layers": (0.1, 0.9), "weam 12 layers": (0.9, 0.1)}
+    seeds = {
+        "backbone (E5-small, 4-bit), 6 layers": (0.5, 0.6),
+        "weam, 6 layers": (0.6, 0.7),
+        "backbone (E5-small, 4-bit), 12 layers": (0.1, 0.9),
+        "weam, 200-step head warm-up, 12 layers": (0.9, 0.1),
+    }
     runs = {
         f"{encoder}/panx": run_of(*(measured("de", value, seed) for seed, value in enumerate(own)))
         for encoder, own in seeds.items()
     }
-    (row,) = seed_spread([*scores(runs)])
+    (row,) = seed_spread([*scores(runs)], SMALL)
     assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.0))
 
 
@@ -317,9 +343,9 @@ def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
 def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the_transfer_gap(tmp_path: Path) -> None:
     known = {
         WEAM: evaluate(tmp_path / "ours", {"en": WRONG, "de": RIGHT, "zh": RIGHT, "tr": RIGHT}),
-        MBERT: evaluate(tmp_path / "theirs", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
+        BACKBONE: evaluate(tmp_path / "theirs", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
     }
-    rows = compare(WEAM, MBERT, known)
+    rows = compare(WEAM, BACKBONE, known)
     assert differences(rows) == [
         ("en", "accuracy", -1, -1, -1),
         ("de", "accuracy", 1, 1, 1),
@@ -327,12 +353,12 @@ def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the
         ("mean", "accuracy", 0.5, 0.5, 0.5),
         ("transfer gap", "accuracy", -1.5, -1.5, -1.5),
     ]
-    assert {(row["ours"], row["theirs"], tuple(row["seeds"])) for row in rows} == {(WEAM, MBERT, (1, 1))}
+    assert {(row["ours"], row["theirs"], tuple(row["seeds"])) for row in rows} == {(WEAM, BACKBONE, (1, 1))}
 
 
 def test_one_language_but_english_has_no_mean(tmp_path: Path) -> None:
     sides = [evaluate(tmp_path / name, {"en": RIGHT, "de": WRONG}) for name in ("ours", "theirs")]
-    assert [row["language"] for row in compare(WEAM, MBERT, dict(zip((WEAM, MBERT), sides, strict=True)))] == [
+    assert [row["language"] for row in compare(WEAM, BACKBONE, dict(zip((WEAM, BACKBONE), sides, strict=True)))] == [
         "en",
         "de",
     ]
@@ -343,9 +369,9 @@ def test_other_examples_are_not_compared(tmp_path: Path) -> None:
     other = Measurement("xnli", "de", "accuracy", 0.0, 6, 1, 10, "base", "b" * 16, "other examples")
     known = {
         WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}),
-        MBERT: Evaluation({1: replace(theirs, results=run_of(other, trainings=theirs.results.trainings))}),
+        BACKBONE: Evaluation({1: replace(theirs, results=run_of(other, trainings=theirs.results.trainings))}),
     }
-    assert compare(WEAM, MBERT, known) == []
+    assert compare(WEAM, BACKBONE, known) == []
 
 
 def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
@@ -353,13 +379,15 @@ def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
     ours = [evaluate(tmp_path / f"ours {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
     known = {
         WEAM: Evaluation({seed: step for one in ours for seed, step in one.by_seed.items()}),
-        MBERT: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
-        "tlm/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
+        BACKBONE: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
+        "tlm, 6 layers/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
     }
-    rows = compare(WEAM, MBERT, known)
+    rows = compare(WEAM, BACKBONE, known)
     assert differences(rows) == [("de", "accuracy", 0.5, 0, 1)]
     assert rows[0]["seeds"] == [2, 1]
-    (shared,) = compare(WEAM, "tlm/xnli zero-shot", known)  # a seed that both have is compared with itself alone
+    (shared,) = compare(
+        WEAM, "tlm, 6 layers/xnli zero-shot", known
+    )  # a seed that both have is compared with itself alone
     assert differences([shared]) == [("de", "accuracy", 1, 1, 1)]
     assert shared["seeds"] == [1, 1]
 
@@ -367,10 +395,12 @@ def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
 def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mean(tmp_path: Path) -> None:
     right = {"en-de": RIGHT, "de-en": RIGHT, "de-de": [0.5] * 6}
     known = {
-        "weam/mlqa": evaluate(tmp_path / "ours", right, metric="f1", benchmark="mlqa-dev"),
-        "mbert/mlqa": evaluate(tmp_path / "theirs", dict.fromkeys(right, WRONG), metric="f1", benchmark="mlqa-dev"),
+        "weam, 6 layers/mlqa": evaluate(tmp_path / "ours", right, metric="f1", benchmark="mlqa-dev"),
+        "backbone (E5-small, 4-bit), 6 layers/mlqa": evaluate(
+            tmp_path / "theirs", dict.fromkeys(right, WRONG), metric="f1", benchmark="mlqa-dev"
+        ),
     }
-    assert differences(compare("weam/mlqa", "mbert/mlqa", known)) == [
+    assert differences(compare("weam, 6 layers/mlqa", "backbone (E5-small, 4-bit), 6 layers/mlqa", known)) == [
         ("en-de", "f1", 1, 1, 1),
         ("de-en", "f1", 1, 1, 1),
         ("de-de", "f1", 0.5, 0.5, 0.5),
@@ -380,42 +410,37 @@ def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mea
 
 def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_outcome(tmp_path: Path) -> None:
     """Without the scores of a side as with them: another machine may have had them."""
-    known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), MBERT: evaluate(tmp_path / "theirs", {"de": WRONG})}
-    drawn = [{**row, "low": 0.9} for row in compare(WEAM, MBERT, known)]
-    assert compare(WEAM, MBERT, known, drawn) == drawn
-    known[MBERT] = without_examples(known[MBERT])
-    assert compare(WEAM, MBERT, known, drawn) == drawn
-    assert compare(WEAM, MBERT, known) == []
-    known[MBERT] = evaluate(tmp_path / "the same", {"de": WRONG})
-    assert compare(WEAM, MBERT, known, drawn) == drawn
-    known[MBERT] = evaluate(tmp_path / "another", {"de": RIGHT})
-    assert differences(compare(WEAM, MBERT, known, drawn)) == [("de", "accuracy", 0, 0, 0)]
+    known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), BACKBONE: evaluate(tmp_path / "theirs", {"de": WRONG})}
+    drawn = [{**row, "low": 0.9} for row in compare(WEAM, BACKBONE, known)]
+    assert compare(WEAM, BACKBONE, known, drawn) == drawn
+    known[BACKBONE] = without_examples(known[BACKBONE])
+    assert compare(WEAM, BACKBONE, known, drawn) == drawn
+    assert compare(WEAM, BACKBONE, known) == []
+    known[BACKBONE] = evaluate(tmp_path / "the same", {"de": WRONG})
+    assert compare(WEAM, BACKBONE, known, drawn) == drawn
+    known[BACKBONE] = evaluate(tmp_path / "another", {"de": RIGHT})
+    assert differences(compare(WEAM, BACKBONE, known, drawn)) == [("de", "accuracy", 0, 0, 0)]
 
 
 def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> None:
     ours = {seed: evaluate(tmp_path / f"ours {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
     theirs = {seed: evaluate(tmp_path / f"theirs {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
     ours[1] = replace(ours[1], examples={})
-    (row,) = compare(WEAM, MBERT, {WEAM: Evaluation(ours), MBERT: Evaluation(theirs)})
+    (row,) = compare(WEAM, BACKBONE, {WEAM: Evaluation(ours), BACKBONE: Evaluation(theirs)})
     assert row["seeds"] == [1, 1] and row["measured"] == [ours[2].fingerprint, theirs[2].fingerprint]
 
 
 @pytest.mark.parametrize(
     ("encoder", "began_with"),
     [
-        ("weam", "mbert"),
-        ("weam-target", "mbert"),
-        ("nli then weam", "mbert"),
-        ("weam lambda 0.5", "mbert"),
-        ("weam 2 layers", "mbert 2 layers"),
-        ("weam 12 layers", "mbert 12 layers"),
-        ("tlm headline", "mbert 12 layers"),
-        ("tlm headline 60,000 pairs", "mbert 12 layers"),
-        ("tlm unpaired headline", "mbert 12 layers"),
-        ("tlm headline then nli", "mbert 12 layers then nli"),
-        ("weam then nli", "mbert then nli"),
-        ("en-sw 1 to 64 alpha 0.3", "mbert wide"),
-        ("10 languages, total fixed", "mbert wide"),
+        ("weam, 6 layers", "backbone (E5-small, 4-bit), 6 layers"),
+        ("English NLI then weam, 6 layers", "backbone (E5-small, 4-bit), 6 layers"),
+        ("weam, weight 0.5, 6 layers", "backbone (E5-small, 4-bit), 6 layers"),
+        ("weam, 2 layers", "backbone (E5-small, 4-bit), 2 layers"),
+        ("tlm, 12 layers, 60,000 pairs", "backbone (E5-small, 4-bit), 12 layers"),
+        ("tlm, 12 layers, after English NLI", "backbone (E5-small, 4-bit), 12 layers, after English NLI"),
+        ("en-sw 1 to 64, alpha 0.3, 6 layers", "wide backbone (E5-small, 4-bit), 6 layers"),
+        ("10 languages, total fixed, 6 layers", "wide backbone (E5-small, 4-bit), 6 layers"),
     ],
 )
 def test_an_encoder_is_compared_with_what_it_began_with(encoder: str, began_with: str) -> None:
@@ -423,10 +448,15 @@ def test_an_encoder_is_compared_with_what_it_began_with(encoder: str, began_with
 
 
 def test_a_mixture_is_compared_with_the_backbone_and_with_its_texts_drawn_as_they_come() -> None:
-    begun, even, other = (f"{name}/panx" for name in ("mbert wide", "en-sw 1 to 1 alpha 1", "3 languages, total fixed"))
-    uneven = [f"en-sw 1 to 4 alpha {alpha}/panx" for alpha in ("1", "0.3", "0")]
+    names = (
+        "wide backbone (E5-small, 4-bit), 6 layers",
+        "en-sw 1 to 1, alpha 1, 6 layers",
+        "3 languages, total fixed, 6 layers",
+    )
+    begun, even, other = (f"{name}/panx" for name in names)
+    uneven = [f"en-sw 1 to 4, alpha {alpha}, 6 layers/panx" for alpha in ("1", "0.3", "0")]
     pairs = [(name, begun) for name in (even, other, *uneven)] + [(name, uneven[0]) for name in uneven[1:]]
-    assert set(wanted_comparisons([begun, even, other, *uneven])) == set(pairs)
+    assert set(wanted_comparisons([begun, even, other, *uneven], SMALL)) == set(pairs)
 
 
 def test_every_encoder_of_the_plans_began_with_one_that_is_planned() -> None:
@@ -435,37 +465,34 @@ def test_every_encoder_of_the_plans_began_with_one_that_is_planned() -> None:
         assert {baseline(name) for name in known} <= known
 
 
-def test_evaluations_are_compared_with_the_backbone_weam_and_tlm_where_both_are_measured() -> None:
-    names = ["mbert/udpos", "weam/udpos", "tlm/udpos", "weam 2 layers/udpos", "mbert 2 layers/udpos", "weam/panx"]
-    pairs = wanted_comparisons(names)
+def test_evaluations_are_compared_with_the_backbone_weam_and_tlm_of_their_depth() -> None:
+    encoders = (
+        "backbone (E5-small, 4-bit), 6 layers",
+        "weam, 6 layers",
+        "tlm, 6 layers",
+        "weam, 2 layers",
+        "backbone (E5-small, 4-bit), 2 layers",
+    )
+    names = [f"{encoder}/udpos" for encoder in encoders]
+    pairs = wanted_comparisons([*names, "weam, 6 layers/panx"], SMALL)
+    backbone, weam, tlm, shallow, shallow_backbone = names
     assert len(pairs) == len(set(pairs))
-    assert [theirs for ours, theirs in pairs if ours == "weam/udpos"] == ["mbert/udpos", "tlm/udpos"]
-    assert [theirs for ours, theirs in pairs if ours == "weam 2 layers/udpos"] == [
-        "mbert/udpos",
-        "weam/udpos",
-        "tlm/udpos",
-        "mbert 2 layers/udpos",
-    ]
-    assert "weam/panx" not in [name for pair in pairs for name in pair]
-
-
-def test_an_encoder_with_another_vocabulary_is_compared_with_what_it_began_with_alone() -> None:
-    names = ["mbert/tatoeba", "weam/tatoeba", "mbert wide/tatoeba", "3 languages, total fixed/tatoeba"]
-    pairs = [pair for pair in wanted_comparisons(names) if "weam/tatoeba" not in pair]
-    assert pairs == [("3 languages, total fixed/tatoeba", "mbert wide/tatoeba")]
+    assert set(pairs) == {(weam, backbone), (weam, tlm), (tlm, backbone), (tlm, weam), (shallow, shallow_backbone)}
 
 
 def test_an_ablation_is_compared_with_what_differs_from_it_in_one_thing() -> None:
-    names = [f"{name}/tatoeba" for name in ("weam warm head shuffled links", "weam warm head", "tlm warm head", "weam")]
-    pairs = wanted_comparisons(names)
-    assert [theirs for ours, theirs in pairs if ours == names[0]] == [names[3], names[1], names[2]]
-    assert [theirs for ours, theirs in pairs if ours == names[1]] == [names[3], names[2]]
+    variants = (", 1,000-step head warm-up, shuffled links", ", 1,000-step head warm-up")
+    names = [f"weam{variants[0]}", f"weam{variants[1]}", f"tlm{variants[1]}", "weam"]
+    both, warm, warm_tlm, weam = (f"{name}, 6 layers/tatoeba" for name in names)
+    pairs = wanted_comparisons([both, warm, warm_tlm, weam], SMALL)
+    assert {theirs for ours, theirs in pairs if ours == both} == {weam, warm, warm_tlm}
+    assert {theirs for ours, theirs in pairs if ours == warm} == {weam, warm_tlm}
 
 
 def test_what_a_claim_sets_side_by_side_is_compared() -> None:
     """Claim f: zero-shot beside translate-train."""
-    names = [WEAM, "mbert/xnli translate-train"]
-    assert wanted_comparisons(names) == [(WEAM, "mbert/xnli translate-train")]
+    names = [WEAM, "backbone (E5-small, 4-bit), 6 layers/xnli translate-train"]
+    assert wanted_comparisons(names, SMALL) == [(WEAM, "backbone (E5-small, 4-bit), 6 layers/xnli translate-train")]
 
 
 # Spaces
@@ -488,14 +515,14 @@ def transfer(values: dict[str, list[float]], metric: str = "accuracy", language:
     ]
 
 
-ENCODERS = ["mbert", "mlm", "tlm", "weam"]
+ENCODERS = ["backbone (E5-small, 4-bit), 6 layers", "mlm, 6 layers", "tlm, 6 layers", "weam, 6 layers"]
 
 
 def test_the_figures_of_a_space_know_their_layer() -> None:
     rows = [measured("en-de", value, benchmark=f"space layer {layer}") for layer, value in ((2, 0.5), (11, 0.75))]
-    assert list(space({"tlm/space": run_of(*rows), WEAM: run_of(measured("de", 1.0))})) == [
-        {"encoder": "tlm", "pair": "en-de", "layer": 2, "metric": "accuracy", "value": 0.5},
-        {"encoder": "tlm", "pair": "en-de", "layer": 11, "metric": "accuracy", "value": 0.75},
+    assert list(space({"tlm, 6 layers/space": run_of(*rows), WEAM: run_of(measured("de", 1.0))})) == [
+        {"encoder": "tlm, 6 layers", "pair": "en-de", "layer": 2, "metric": "accuracy", "value": 0.5},
+        {"encoder": "tlm, 6 layers", "pair": "en-de", "layer": 11, "metric": "accuracy", "value": 0.75},
     ]
 
 
@@ -505,8 +532,8 @@ def test_the_last_layer_is_correlated_with_transfer_over_encoders_of_one_depth()
     values = [[0.1], [0.3], [0.1, 0.3], [0.35, 0.45]]
     figures = transfer({**dict(zip(ENCODERS, values, strict=True)), "mbert 1 layers": [0.0]})
     figures += transfer(dict.fromkeys(ENCODERS, [0.5]), language="de")
-    rows = spaces({**layers, "mbert 1 layers": [0.9], "simcse": [0.0, 0.9]})
-    assert correlations(figures, rows) == [
+    rows = spaces({**layers, "mbert 1 layers": [0.9], "simcse, 6 layers": [0.0, 0.9]})
+    assert correlations(figures, rows, 2) == [
         {"space": "word_retrieval", "transfer": "udpos", "spearman": 0.8, "encoders": ENCODERS}
     ]
 
@@ -516,21 +543,21 @@ def test_both_language_pairs_count_alike_in_a_space() -> None:
     german = {name: [0.1 * n] for n, name in enumerate(ENCODERS)}
     chinese = {name: [-0.2 * n] for n, name in enumerate(ENCODERS)}
     figures = transfer({name: [0.1 * n] for n, name in enumerate(ENCODERS)})
-    (row,) = correlations(figures, spaces(german) + spaces(chinese, pair="en-zh"))
+    (row,) = correlations(figures, spaces(german) + spaces(chinese, pair="en-zh"), 1)
     assert row["spearman"] == -1
 
 
 def test_only_the_metric_that_systems_are_compared_by_is_correlated() -> None:
     values = {name: [0.1 * n] for n, name in enumerate(ENCODERS)}
     figures = transfer(values) + transfer({name: [-value for value in seeds] for name, seeds in values.items()}, "f1")
-    (row,) = correlations(figures, spaces(values))
+    (row,) = correlations(figures, spaces(values), 1)
     assert row["spearman"] == 1
 
 
 @pytest.mark.parametrize("names", [ENCODERS[:3], ENCODERS[1:]], ids=["three encoders", "no backbone"])
 def test_few_encoders_are_not_correlated(names: list[str]) -> None:
     values = {name: [0.1 * n] for n, name in enumerate(names)}
-    assert correlations(transfer(values), spaces(values)) == []
+    assert correlations(transfer(values), spaces(values), 2) == []
 
 
 def test_equal_values_share_their_ranks() -> None:
@@ -547,8 +574,8 @@ def test_trainings_have_their_course_and_held_out_figures_after_it() -> None:
     before = Measurement("held-out", "en-de", "retrieval", 0.25, 9, 1, 0, "base", "b" * 16, "held out")
     after = Measurement("held-out", "en-de", "retrieval", 0.75, 9, 1, 10, "base", "b" * 16, "held out")
     training = run_of(before, after, program="run_pretraining", trainings=[Training("", 1, 10, 999, 2.5, log)])
-    assert encoders({"weam": training, WEAM: run_of(after)}) == {
-        "weam": {
+    assert trainings({"weam, 6 layers": training, WEAM: run_of(after)}) == {
+        "weam, 6 layers": {
             "steps": 10,
             "tokens": 999,
             "seconds": 2.5,
@@ -560,9 +587,13 @@ def test_trainings_have_their_course_and_held_out_figures_after_it() -> None:
 
 STEPS = [
     Step("text", "benchmarks.study.data", {}),
-    Step("weam", "run_pretraining.py", {"train_file": ["{text}"]}, 5.0),
-    *(Step(f"{name}/seed {seed}", "run_xnli.py", {"seeds": [seed]}, 3.0) for name in (MBERT, WEAM) for seed in (1, 2)),
-    Step("mbert/space", "benchmarks.study.space", {}, 1.0),
+    Step("weam, 6 layers", "run_pretraining.py", {"train_file": ["{text}"]}, 5.0),
+    *(
+        Step(f"{name}/seed {seed}", "run_xnli.py", {"seeds": [seed]}, 3.0)
+        for name in (BACKBONE, WEAM)
+        for seed in (1, 2)
+    ),
+    Step("backbone (E5-small, 4-bit), 6 layers/space", "benchmarks.study.space", {}, 1.0),
 ]
 
 
@@ -580,9 +611,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
     monkeypatch.setattr(study_figures, "QUESTIONS", {"systems": None})
     found = places(STEPS, {}, tmp_path / "runs")
     for seed in (1, 2):
-        leave(found[f"{MBERT}/seed {seed}"].folder, {"de": WRONG, "zh": WRONG}, seed)
+        leave(found[f"{BACKBONE}/seed {seed}"].folder, {"de": WRONG, "zh": WRONG}, seed)
         leave(found[f"{WEAM}/seed {seed}"].folder, {"de": RIGHT, "zh": RIGHT}, seed)
-    for name in ("text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"):
+    for name in ("text", f"{BACKBONE}/seed 1", f"{BACKBONE}/seed 2", f"{WEAM}/seed 1"):
         finish(found[name])
     return found
 
@@ -599,9 +630,9 @@ def test_only_finished_steps_are_on_record(
     runs: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = write_record(tmp_path, monkeypatch)
-    assert list(record["finished"]) == ["text", f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
+    assert list(record["finished"]) == ["text", f"{BACKBONE}/seed 1", f"{BACKBONE}/seed 2", f"{WEAM}/seed 1"]
     known = evaluations(read_measured(record["results"], tmp_path / "results" / "study.parquet"))
-    assert {name: list(one.by_seed) for name, one in known.items()} == {MBERT: [1, 2], WEAM: [1]}
+    assert {name: list(one.by_seed) for name, one in known.items()} == {BACKBONE: [1, 2], WEAM: [1]}
 
 
 def test_a_record_has_what_was_measured_and_what_was_not(
@@ -617,12 +648,16 @@ def test_a_record_has_what_was_measured_and_what_was_not(
         "threads": 2,
         "date": "2026-01-31",
     }
-    assert record["unfinished"] == {"weam": 5.0, f"{WEAM}/seed 2": 3.0, "mbert/space": 1.0}
+    assert record["unfinished"] == {
+        "weam, 6 layers": 5.0,
+        f"{WEAM}/seed 2": 3.0,
+        "backbone (E5-small, 4-bit), 6 layers/space": 1.0,
+    }
     ours = [row for row in record["differences"] if row["ours"] == WEAM]
     assert differences(ours) == [(language, "accuracy", 1, 1, 1) for language in ("de", "zh", "mean")]
-    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(MBERT, (1, 1))}
-    verdicts = {claim["letter"]: [one["verdict"] for one in claim["contrasts"]] for claim in record["claims"]}
-    assert verdicts["c"] == [UNDECIDED, MISSING] and verdicts["a"] == [MISSING]
+    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(BACKBONE, (1, 1))}
+    found = {claim["letter"]: [one["verdict"] for one in claim["contrasts"]] for claim in record["claims"]}
+    assert found["c"] == [UNDECIDED, MISSING] and found["a"] == [MISSING]
     assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
 
 
@@ -632,7 +667,7 @@ def test_every_run_is_on_record_with_the_scores_of_its_examples(
     record = write_record(tmp_path, monkeypatch)
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"study.json", "study.parquet"}
     known = read_measured(record["results"], tmp_path / "results" / "study.parquet")
-    assert list(known) == [f"{MBERT}/seed 1", f"{MBERT}/seed 2", f"{WEAM}/seed 1"]
+    assert list(known) == [f"{BACKBONE}/seed 1", f"{BACKBONE}/seed 2", f"{WEAM}/seed 1"]
     one = known[f"{WEAM}/seed 1"]
     assert one.results == read_results(runs[f"{WEAM}/seed 1"].folder / "results.json")
     assert {test: (ratio.numerators.tolist(), ratio.denominators.tolist()) for test, ratio in one.examples.items()} == {
@@ -660,7 +695,8 @@ def test_a_step_whose_settings_changed_is_on_record_no_longer(
 ) -> None:
     before = write_record(tmp_path, monkeypatch)
     steps = [
-        replace(step, settings={**step.settings, "bf16": "yes"}) if "weam/" in step.name else step for step in STEPS
+        replace(step, settings={**step.settings, "bf16": "yes"}) if "weam, 6 layers/" in step.name else step
+        for step in STEPS
     ]
     found = places(steps, {}, tmp_path / "elsewhere")
     assert [name for name in before["finished"] if name not in finished_steps(found, before)] == [f"{WEAM}/seed 1"]
@@ -698,8 +734,8 @@ def test_a_comparison_that_cannot_be_made_is_named(
     (tmp_path / "results" / "study.parquet").unlink()
     leave(runs[f"{WEAM}/seed 1"].folder, {"de": WRONG, "zh": RIGHT})
     finish(runs[f"{WEAM}/seed 1"], "2026-02-28")
-    assert write_record(tmp_path, monkeypatch)["not_compared"] == [[WEAM, MBERT], [MBERT, WEAM]]
-    assert f"{WEAM} is not compared with {MBERT}: no test set in common" in capsys.readouterr().out
+    assert write_record(tmp_path, monkeypatch)["not_compared"] == [[WEAM, BACKBONE]]
+    assert f"{WEAM} is not compared with {BACKBONE}: no test set in common" in capsys.readouterr().out
 
 
 def test_steps_of_another_backbone_do_not_join_a_record(tmp_path: Path) -> None:
@@ -712,7 +748,7 @@ def test_steps_of_another_backbone_do_not_join_a_record(tmp_path: Path) -> None:
 
 def test_a_study_that_has_not_begun_has_a_record_too(tmp_path: Path) -> None:
     steps = plan(SCALES["small"], list(QUESTIONS))
-    record = gather(steps, {}, {})
+    record = gather(SMALL, steps, {}, {})
     assert record["finished"] == {} and record["differences"] == []
     assert {claim["verdict"] for claim in record["claims"]} == {MISSING}
     assert len(record["unfinished"]) == len(steps)
