@@ -4,7 +4,7 @@
     python -m benchmarks.study --workers 2               # what is left of about a day on two cores
     python -m benchmarks.study --questions beyond        # a part of it, with what that builds on
     python -m benchmarks.study --plan full --launch_args="--num_processes 1"   # with a GPU: all layers, all pairs
-    python -m benchmarks.study.collect                   # what was measured -> benchmarks/results, docs/study.md
+    python -m benchmarks.study.collect                   # what was measured -> benchmarks/results, docs/study/
 
 Each step writes into a folder whose name ends in a key, a hash of its program, its settings and the steps that it
 builds on: what was measured once under some settings is never measured again, and a changed setting never reads an old

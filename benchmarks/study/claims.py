@@ -122,7 +122,7 @@ def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]], sca
     found = {(row["ours"], row["theirs"]): row for row in differences if row["language"] == MEAN}
     judgements = []
     for claim in claims:
-        evidence = []
+        evidence: list[dict[str, Any]] = []
         for contrast in claim.contrasts:
             pairs = evaluations(contrast, scale)
             decides = (pair for pair in pairs if pair in found and min(found[pair]["seeds"]) >= SEEDS_TO_DECIDE)

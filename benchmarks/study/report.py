@@ -72,7 +72,7 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "after English NLI": tables.refined_table,
     "translate-train by language": partial(by_language, question="all-layers", evaluations=(TRANSLATED,)),
     "all layers trainings": partial(tables.trainings_table, question="all-layers"),
-    "systems": tables.systems_table,
+    "all systems": tables.systems_table,
     "systems by language": partial(by_language, question="systems", evaluations=(ZERO_SHOT,)),
     "systems trainings": partial(tables.trainings_table, question="systems"),
     "transfer": transfer,

@@ -64,8 +64,8 @@ def test_text_and_other_marks_stay() -> None:
 
 
 def test_what_was_not_measured_is_said(nothing: Study) -> None:
-    assert filled("<!-- systems -->\nold\n<!-- /systems -->", nothing) == (
-        "<!-- systems -->\nNot measured yet.\n<!-- /systems -->"
+    assert filled("<!-- all systems -->\nold\n<!-- /all systems -->", nothing) == (
+        "<!-- all systems -->\nNot measured yet.\n<!-- /all systems -->"
     )
 
 

@@ -12,7 +12,7 @@ from weam.bitext.arguments import BitextArguments
 from weam.pretraining.objectives import OBJECTIVES, Objective
 from weam.results import training_recipe
 
-NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study.md, what in WEAM does it: 200 are too few
+NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study/ablations.md, what in WEAM does it: 200 are too few
 
 
 @dataclass
