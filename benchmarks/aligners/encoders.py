@@ -123,7 +123,7 @@ def score_methods(aligner: EncoderAligner, name: str, gold: dict[str, list[GoldS
             ]
             for method in methods:
                 used = statistics if method.has_statistics else None
-                links = [_link(*pair, used, method.options) for pair in zip(*sides, strict=True)]
+                links = [_link(source, target, used, method.options) for source, target in zip(*sides, strict=True)]
                 yield make_row(name, method.name, layer, gold_set, links, sentences)
 
 

@@ -19,12 +19,12 @@ from weam.results import read_results
 BED_COLUMNS = {"tags, English": "tags, English", "tags": "tags, clone", "retrieval": "retrieval", "AER": "AER"}
 BED_ROWS = (  # of the README: the method, its placebo, and what it is compared with
     "none",
-    "MLM",
     "TLM",
     "WEAM, target",
     "WEAM, target, links shuffled",
     "WEAM, representation",
     "WEAM, representation, links shuffled",
+    "word-contrastive",
     "WEAM + word-contrastive",
 )
 

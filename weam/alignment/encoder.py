@@ -105,8 +105,8 @@ def expected_links(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBa
 
 
 def _error_rate(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: Sequence[GoldSentence]) -> float:
-    links = encoder.align_words(tokenizer, [s.source for s in gold], [s.target for s in gold])
-    return score_links(links, gold).alignment_error_rate
+    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold))
+    return score_links(list(links), gold).alignment_error_rate
 
 
 def _sentences(samples: Sequence[Sample]) -> list[str]:

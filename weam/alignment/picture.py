@@ -5,7 +5,7 @@ Static SVG, so that it shows wherever HTML does, without scripts or network. Onl
 
 import html
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weam.alignment.gold import GoldSentence
@@ -191,7 +191,7 @@ def _draw_link(source: _Word, target: _Word, score: float | None, mark: str) -> 
     curve = f"M{source.middle:.1f} {start}C{source.middle:.1f} {middle} {target.middle:.1f} {middle} "
     curve += f"{target.middle:.1f} {end}"
     title = " \u2013 ".join(map(_shown, (source.text, target.text)))
-    attributes: Mapping[str, str] = {"d": curve}
+    attributes = {"d": curve}
     if mark:
         attributes |= {"class": mark}
         title += f" ({mark})"

@@ -140,8 +140,8 @@ def aligner_error_rate(
 ) -> float:
     """Return the alignment error rate of the encoder as a word aligner."""
     sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
-    links = encoder.align_words(tokenizer, sources, targets, layer=layer)
-    return score_links(links, gold).alignment_error_rate
+    links = encoder.align_corpus(tokenizer, zip(sources, targets, strict=True), layer=layer)
+    return score_links(list(links), gold).alignment_error_rate
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,10 @@ class Interval:
         """
         return f"{self.mean:{sign}.1f}" + ("" if self.half is None else f" ± {self.half:.1f}")
 
+    def __str__(self) -> str:
+        """Say both."""
+        return f"{self}"
+
     @property
     def is_clear(self) -> bool:
         """Whether the interval is clear of 0, with enough seeds to say so."""

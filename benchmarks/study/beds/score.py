@@ -6,7 +6,7 @@ The layer of retrieval and alignment is chosen on held-out bitext, never on the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from benchmarks.study.beds.clone import clone, gold_links, treebank
 from benchmarks.study.beds.plan import HELD_OUT_SHARE
 from modeling_weam import WEAMBertModel
 from weam.alignment.gold import GoldSentence, score_links
-from weam.alignment.symmetrization import Links
 from weam.bitext.selection import choose_held_out
 from weam.metrics import retrieved
 from weam.sentence_vectors import layer_vectors
@@ -131,14 +130,14 @@ def errors_by_layer(
 ) -> list[float]:
     """Return for each layer the alignment error rate of the encoder as a word aligner, in per cent."""
     gold = [
-        GoldSentence(tuple(words), tuple(clone(words)), frozenset(links := gold_links(len(words))), frozenset(links))
+        GoldSentence(tuple(words), tuple(clone(words)), frozenset(true := gold_links(len(words))), frozenset(true))
         for words in sentences
     ]
     sources, targets = [list(pair.source) for pair in gold], [list(pair.target) for pair in gold]
     errors = []
     for layer in range(1, encoder.config.num_hidden_layers + 1):
-        links = cast(list[Links], encoder.align_words(tokenizer, sources, targets, layer=layer))
-        errors.append(100 * score_links(links, gold).alignment_error_rate)
+        links = encoder.align_corpus(tokenizer, zip(sources, targets, strict=True), layer=layer)
+        errors.append(100 * score_links(list(links), gold).alignment_error_rate)
     return errors
 
 
