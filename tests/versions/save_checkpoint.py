@@ -7,6 +7,13 @@ import torch
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import small_config, small_tokenizer
 
-torch.manual_seed(0)
-BertForWEAMPreTraining(small_config()).save_pretrained(sys.argv[1])
-small_tokenizer().save_pretrained(sys.argv[1])
+
+def main() -> None:
+    """Save model and tokenizer."""
+    torch.manual_seed(0)
+    BertForWEAMPreTraining(small_config()).save_pretrained(sys.argv[1])
+    small_tokenizer().save_pretrained(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
