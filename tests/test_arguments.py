@@ -295,6 +295,8 @@ def test_the_recipe_holds_what_makes_a_difference():
     assert settings["bitext"]["train_file"] == ["en-de=a.tsv"]
     assert settings["alignment"] == {
         "aligner": "fast_align",
+        "aligner_model": None,
+        "aligner_model_revision": "main",
         "symmetrization": "intersect",
         "alignments": [],
         "alignments_unit": "word",

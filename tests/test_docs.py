@@ -190,7 +190,6 @@ def test_every_module_says_what_it_is_for_in_its_first_line() -> None:
     assert [path for path, line in first_lines.items() if not re.match(r'r?"""\S', line)] == []
 
 
-@pytest.mark.xfail(reason="figures are about to move to docs/figures", strict=False)
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="needs the extra [docs]")
     build, load_config = import_module("mkdocs.commands.build").build, import_module("mkdocs.config").load_config

@@ -244,6 +244,7 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
 def longest_input(config: PretrainedConfig) -> int:
     """Return how many tokens a model has positions for; those of RoBERTa and its kin begin past that of padding.
 
+    >>> from transformers import AutoConfig
     >>> longest_input(AutoConfig.for_model("xlm-roberta", max_position_embeddings=514))
     512
     """

@@ -204,6 +204,8 @@ def compared_settings(results: Results) -> dict[str, Any]:
     compared = {name: value for name, value in _flat(results.settings) if name not in NOT_COMPARED}
     if compared.get("alignment.alignments_unit") == "piece":
         compared["alignment.alignments_unit"] = "subword"  # what 0.1 called it
+    if compared.get("alignment.aligner_model") is None:
+        compared.pop("alignment.aligner_model_revision", None)  # of nothing; 0.1 had no such option
     if compared.pop("task.dev accuracy by layer", None):
         compared["task.layer"] = "chosen on dev"  # alike, though it may come out otherwise for another checkpoint
     return compared

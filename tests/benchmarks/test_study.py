@@ -22,6 +22,7 @@ from benchmarks.study.plan import LOW_RESOURCE, QUESTIONS, SCALES, Step, plan
 from run_mlqa import BENCHMARKS
 from run_xtreme_r import TASKS
 from weam.alignment.arguments import AlignmentArguments
+from weam.arguments import with_new_names
 from weam.bitext.arguments import BitextArguments
 from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrainingArguments
 from weam.transfer.arguments import TransferArguments
@@ -477,7 +478,9 @@ def test_the_programs_understand_every_setting(steps: list[Step]) -> None:
     parsers = {program: HfArgumentParser(concerns) for program, concerns in CONCERNS.items()}
     for one in steps:
         if one.program in parsers:
-            given = vars(parsers[one.program].parse_args(words_after_program(one, found)))
+            known = {action.dest for action in parsers[one.program]._actions}
+            words = with_new_names(words_after_program(one, found), known)  # the record keeps what 0.1 called it
+            given = vars(parsers[one.program].parse_args(words))
             for concern in CONCERNS[one.program]:
                 if not issubclass(concern, TrainingArguments):  # that one would look for a GPU
                     concern(**{name: given[name] for name in concern.__dataclass_fields__})
@@ -610,7 +613,7 @@ def test_every_test_set_is_there(steps: list[Step], research_data: Path) -> None
 def looked_for(one: Step) -> tuple[tuple[str, ...], list[str]]:
     """Return the names of the files that a step is tested on, and in which languages."""
     languages, benchmark = one.settings["languages"], one.settings.get("benchmark") or one.settings.get("task", "xnli")
-    if benchmark == tatoeba.BENCHMARK:
+    if benchmark == tatoeba.Tatoeba.benchmark:
         return tatoeba.PATTERNS, languages
     if benchmark in BENCHMARKS:
         task = BENCHMARKS[benchmark](DataFiles(), Windows(256, 64, 30))

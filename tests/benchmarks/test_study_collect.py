@@ -46,7 +46,7 @@ def measured(
 
 
 def run_of(*measurements: Measurement, program: str = "run_xnli", trainings: Sequence[Training] = ()) -> Results:
-    return Results(program, program, {}, [], list(trainings), list(measurements), 1.0)
+    return Results(program, program, {"training": {}}, [], list(trainings), list(measurements), 1.0)
 
 
 def leave(
