@@ -190,6 +190,14 @@ KNOWN_FAULTS = [
     ("encoder card", lambda kind: {**kind.record, "data": [{}]}, "data.0.language_pair: Field required"),
     (
         "encoder card",
+        lambda kind: {
+            **kind.record,
+            "measurements": [m for m in kind.record["measurements"] if m["metric"] != "retrieval_target_to_source"],
+        },
+        "the held-out scores of en-de lack retrieval_target_to_source",
+    ),
+    (
+        "encoder card",
         lambda kind: {**kind.record, "settings": {**kind.record["settings"], "model": objective(kind, "glove")}},
         "there is no objective 'glove'; known are",
     ),

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from weam.bitext.reading import BitextReport
 from weam.pretraining.held_out import BENCHMARK as HELD_OUT
+from weam.pretraining.held_out import from_measurements
 from weam.pretraining.objectives import OBJECTIVES
 from weam.results import Results, read_results
 from weam.storage import CHECKED, parse_json
@@ -139,4 +140,9 @@ def read_card_results(path: Path) -> Results:
     if unknown:
         known = ", ".join(sorted(benchmarks))
         raise ValueError(f"{path} has figures of {', '.join(unknown)}; give results of {known}")
+    if results.program == "run_pretraining":
+        try:
+            from_measurements(results.measurements)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     return results
