@@ -1,4 +1,4 @@
-"""Small but learnable benchmarks in the words of the small tokenizer, in the layout of `weam/tasks`.
+"""Small but learnable benchmarks in the words of the small tokenizer, in the layout of `weam/transfer/tasks`.
 
 One word of a text gives its label away, and it has a translation, so that a few dozen steps suffice to learn each task.
 """

@@ -37,9 +37,9 @@ class TransferArguments:
         "zero-shot", "What is trained on: English, each language by itself, all, or nothing.", SETTINGS
     )
     languages: list[str] = option([], "Languages to test; all of the benchmark unless given.")
-    seeds: list[int] = option([], "One fine-tuning for each. None: 42; for sib200 42 to 46.")
+    seeds: list[int] = option([], "One fine-tuning for each; unless given 42, for sib200 42 to 46.")
     compare_with: str | None = option(None, "results.json of another checkpoint, for intervals of the difference.")
-    data_dir: str | None = option(None, "Folder of local files instead of the Hub, in the layout of weam/tasks.")
+    data_dir: str | None = option(None, "Folder of local files instead of the Hub, laid out as in weam/transfer/tasks.")
     train_file: list[str] = option([], "en=FILE: training examples of a language; several are joined.")
     dev_file: list[str] = option([], "en=FILE: examples that select the best epoch (Tatoeba: the layer).")
     test_file: list[str] = option([], "de=FILE: test examples.")
