@@ -103,7 +103,7 @@ def test_ours_writes_links_for_every_pair_and_says_what_they_cost(data_dir: Path
     write_pieces(300, data_dir, tmp_path / "pieces.txt")
     cost = measure(None, tmp_path / "pieces.txt")
     assert len((tmp_path / "pieces.ours").read_text().splitlines()) == 300
-    assert cost.training_seconds is not None and 0 < cost.training_seconds < cost.seconds
+    assert cost.training_seconds is not None and 0 < cost.training_seconds <= cost.seconds
     assert cost.megabytes > 20 and cost.processor_seconds > 0
 
 
