@@ -4,7 +4,8 @@
 
 Writes the texts, pre-trains a BERT for each seed, trains every arm from it and scores it; what is finished is not done
 again, and what was interrupted goes on. `--stage` does one of them alone. Several processes may work on the arms of one
-bed: each takes those that no other has taken.
+bed: each takes those that no other has taken. Each arm leaves a record in OUTPUT_DIR/records, and
+`benchmarks.study.beds.report` collects them.
 """
 
 import argparse
@@ -23,12 +24,12 @@ from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
 from benchmarks.study.beds.clone import write_bed
 from benchmarks.study.beds.plan import ARMS, Alignment, Arm, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
+from benchmarks.study.beds.records import Record, read_collected
 from benchmarks.study.beds.score import FINE_TUNING, score_as_it_is, score_task
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
 
 STAGES = ("data", "pretrain", "arms")
-RESULTS = Path("benchmarks/results/beds")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -64,9 +65,12 @@ def main() -> None:
 
 def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
     """Train and score an arm, as far as that is not done and no other process does it; write after every step."""
-    path = RESULTS / bed.folder.name / f"{slug(arm.name)}.seed-{seed}.json"
+    path = bed.records / f"{slug(arm.name)}.seed-{seed}.json"
     with claimed(bed.arm(seed, arm).with_suffix(".lock")) as free:
-        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else new_record(arm, bed, seed)
+        if path.exists():
+            record = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            record = read_collected(bed.folder.name).get((arm.name, seed)) or new_record(arm, bed, seed)
         missing = [task for task in ("as it is", *tasks) if task not in record["scores"]]
         if not free or not missing:
             return
@@ -102,7 +106,7 @@ def claimed(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-def new_record(arm: Arm, bed: Bed, seed: int) -> dict[str, Any]:
+def new_record(arm: Arm, bed: Bed, seed: int) -> Record:
     """Return the record of an arm of which nothing is measured yet."""
     return {
         "bed": bed.folder.name,

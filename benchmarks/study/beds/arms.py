@@ -35,6 +35,11 @@ class Bed:
         """The tokenizer of all its encoders."""
         return self.folder / "tokenizer"
 
+    @property
+    def records(self) -> Path:
+        """What was measured, a file for each arm and seed."""
+        return self.folder / "records"
+
     def backbone(self, seed: int) -> Path:
         """The encoder of a pre-training seed."""
         return self.folder / f"seed-{seed}" / "backbone"

@@ -1,25 +1,26 @@
 """What the beds say: results JSON -> tables, contrasts with intervals, and the figure.
 
-    python -m benchmarks.study.beds.report
+    python -m benchmarks.study.beds.report [--records FOLDER ...]
 
-Fills the tables of `docs/study/beds.md` and draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a
-difference is taken within each seed, then its mean and the 95 % t interval.
+Collects the records of trainings in `benchmarks/results/beds/clone.json`, fills the tables of `docs/study/beds.md` and
+draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a difference is taken within each seed, then
+its mean and the 95 % t interval.
 """
 
-import json
+import argparse
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.markdown import RESULTS, ROOT, fill, table
+from benchmarks.markdown import ROOT, fill, table
 from benchmarks.study.beds.plan import ARMS
+from benchmarks.study.beds.records import Record, collect, read_collected
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
 PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", ROOT / "docs" / "figures" / "beds.svg"
@@ -113,14 +114,13 @@ def seeds_needed(deviation: float, difference: float = TO_BE_SEEN) -> int | None
 def read_figures(bed: str) -> Figures:
     """Read the figures of all arms of a bed."""
     figures: Figures = {arm.name: {} for arm in ARMS}
-    for path in sorted((RESULTS / "beds" / bed).glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for (name, seed), record in read_collected(bed).items():
         if record["scores"]:
-            figures.setdefault(record["name"], {})[record["seed"]] = figures_of(record)
+            figures.setdefault(name, {})[seed] = figures_of(record)
     return {name: seeds for name, seeds in figures.items() if seeds}
 
 
-def figures_of(record: dict[str, Any]) -> dict[str, float]:
+def figures_of(record: Record) -> dict[str, float]:
     """Return the figures of a record in per cent, as far as they are measured."""
     scores, found = record["scores"], {}
     if "as it is" in scores:
@@ -242,7 +242,11 @@ def mean_of(figures: Figures, arm: str, name: str) -> float:
 
 
 def main() -> None:
-    """Write tables and figure."""
+    """Collect the records, write tables and figure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study.beds.report", description=__doc__.splitlines()[0])
+    records = [Path("outputs/beds/clone/records")]
+    parser.add_argument("--records", type=Path, nargs="+", default=records, help="Folders of records to collect.")
+    collect("clone", parser.parse_args().records)
     matplotlib.rcParams["svg.hashsalt"] = "weam"
     figures = read_figures("clone")
     text = PAGE.read_text(encoding="utf-8")
