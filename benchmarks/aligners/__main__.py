@@ -2,35 +2,32 @@
 
     python -m benchmarks.aligners
 
-Every gold set is aligned together with other text of its language pair, once over the pieces of the model's tokenizer
+Every gold set is aligned together with other text of its language pair, once over the tokens of the model's tokenizer
 and once over words. Words are the gold set's own; the other text has no word boundaries of that kind and is split at
-spaces and punctuation, Chinese characters one by one, as BERT does. Error rates are always those of words: piece links
-are mapped to words after symmetrisation ("piece", what pre-training uses) or before it ("piece, words joined").
+spaces and punctuation, Chinese characters one by one, as BERT does. Error rates are always those of words: token links
+are mapped to words after symmetrisation ("token", what pre-training uses) or before it ("token, words joined").
 Memory is read from /proc, so this needs Linux.
 """
 
 import argparse
 import gzip
-import json
 import os
-import platform
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import transformers  # its classes load when they are used; the process that is measured uses none
 
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from weam.alignment.aligner import ALIGNERS, SentencePair, WordAligner, aligner_version
+from benchmarks.records import described, measuring_parser, write
+from weam.alignment.aligner import ALIGNERS, SentencePair, WordAligner
 from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
 
-UNITS = ("piece", "word")
+PROGRAM = "python -m benchmarks.aligners"
+UNITS = ("token", "word")
 NOTE = (
     "Two processes, one for each direction; memory is the sum of their peaks. Wall times are of a shared machine: read "
     "them with load_average."
@@ -103,11 +100,9 @@ class Corpus:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Error rate, time and memory of the word aligners.")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="gold_alignments/ and bitext/.")
+    parser = measuring_parser(PROGRAM, __doc__, "alignment")
     parser.add_argument("--tokenizer", type=Path, help="A cased WordPiece vocabulary; mBERT's in data_dir by default.")
     parser.add_argument("--extra_pairs", type=int, default=10_000, help="Pairs aligned together with each gold set.")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/alignment.json"))
     arguments = parser.parse_args()
     arguments.tokenizer = arguments.tokenizer or arguments.data_dir / "tokenizer" / "mbert-vocab.txt"
     return arguments
@@ -131,7 +126,7 @@ def cut_words(
 
 def cut_text(text: str, unit: str, tokenizer: transformers.PreTrainedTokenizerBase) -> list[str]:
     """Return the units of running text."""
-    if unit == "piece":
+    if unit == "token":
         return tokenizer.tokenize(text)
     return [word for word, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)]
 
@@ -185,53 +180,18 @@ def score(run: Run, directions: list[tuple[Links, Links]], corpus: Corpus, gold:
             word_links(symmetrize(*both, heuristic), *words) for both, words in zip(found, words_of, strict=True)
         ]
         yield make_row(run, run.unit, heuristic, joined_late, gold)
-        if run.unit == "piece":
+        if run.unit == "token":
             joined_early = [
                 symmetrize(word_links(forward, *words), word_links(reverse, *words), heuristic)
                 for (forward, reverse), words in zip(found, words_of, strict=True)
             ]
-            yield make_row(run, "piece, words joined", heuristic, joined_early, gold)
+            yield make_row(run, "token, words joined", heuristic, joined_early, gold)
 
 
 def make_row(run: Run, unit: str, heuristic: str, links: list[Links], gold: list[GoldSentence]) -> Row:
     """Score links between words."""
     rounded = {name: round(value, 4) for name, value in asdict(score_links(links, gold)).items()}
     return Row(run.gold_set, run.aligner, unit, heuristic, **rounded)
-
-
-def markdown_table(rows: list[Row]) -> str:
-    """Lay out error rates, in percent, with a column for each heuristic."""
-    cells: dict[tuple[str, str, str], dict[str, float]] = {}
-    for row in rows:
-        rates = cells.setdefault((row.gold_set, row.unit, row.aligner), {})
-        rates[row.heuristic] = 100 * row.alignment_error_rate
-    lines = ["| gold set | unit | aligner | " + " | ".join(HEURISTICS) + " |", "| --- " * 3 + "| ---: " * 5 + "|"]
-    for names, rates in sorted(cells.items()):
-        lines.append("| " + " | ".join([*names, *(f"{rates[heuristic]:.1f}" for heuristic in HEURISTICS)]) + " |")
-    return "\n".join(lines)
-
-
-def machine() -> dict[str, Any]:
-    """Describe what it ran on."""
-    return {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
-
-
-def report(arguments: argparse.Namespace, runs: list[Run], rows: list[Row]) -> dict[str, Any]:
-    """Gather what makes the figures reproducible, and the figures."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m benchmarks.aligners", *sys.argv[1:]]),
-        "versions": {
-            "python": platform.python_version(),
-            "sil-thot": aligner_version(),
-            "transformers": transformers.__version__,
-        },
-        "machine": machine(),
-        "extra_pairs": arguments.extra_pairs,
-        "note": NOTE,
-        "runs": [asdict(run) for run in runs],
-        "rows": [asdict(row) for row in rows],
-    }
 
 
 def main() -> None:
@@ -248,12 +208,12 @@ def main() -> None:
             corpus = make_corpus(gold, bitext, unit, tokenizer)
             for aligner in ALIGNERS:
                 run, directions = in_a_fresh_process(measure, Task(gold_set.name, aligner, unit, corpus.pairs))
-                print(run, file=sys.stderr)
+                print(run)
                 runs.append(run)
                 rows += score(run, directions, corpus, gold)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report(arguments, runs, rows), indent=1) + "\n", encoding="utf-8")
-    print(markdown_table(rows))
+    figures = {"extra_pairs": arguments.extra_pairs, "note": NOTE, "runs": [asdict(run) for run in runs]}
+    write(described(PROGRAM, rows, **figures), arguments.output)
+    print(*rows, sep="\n")
 
 
 if __name__ == "__main__":

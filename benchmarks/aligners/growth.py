@@ -2,35 +2,34 @@
 
     python -m benchmarks.aligners.growth --fast_align PROGRAM
 
-The bitext is that of all language pairs as one, in mBERT's pieces, shuffled; where there is too little of it, pairs
-are joined two by two at random. Ours trains and aligns in two processes, a direction each, and intersects. The
+The bitext is that of all language pairs as one, in mBERT's subword tokens, shuffled; where there is too little of it,
+pairs are joined two by two at random. Ours trains and aligns in two processes, a direction each, and intersects. The
 original, built from https://github.com/clab/fast_align, does its two directions in two processes as well, one thread
 each, with `-d -o -v`; nothing joins them. Memory is the sum of the two directions' peaks, read from /proc, so this
 needs Linux.
 """
 
 import argparse
-import json
 import os
 import random
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import transformers  # its classes load when they are used; the process that is measured uses none
 from tqdm.auto import tqdm
 
-from benchmarks.aligners.__main__ import machine, read_bitext
+from benchmarks.aligners.__main__ import read_bitext
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from weam.alignment.aligner import SentencePair, WordAligner, aligner_version
+from benchmarks.records import described, measuring_parser, write
+from weam.alignment.aligner import SentencePair, WordAligner
 from weam.alignment.formats import format_pharaoh
 
+PROGRAM = "python -m benchmarks.aligners.growth"
 DIVIDER = " ||| "
 CUT_AT_ONCE = 1000  # sentences
 
@@ -50,8 +49,8 @@ class Row:
     """One size of bitext."""
 
     pairs: int
-    pieces: int  # on both sides
-    cells: int  # source pieces times target pieces, added up: what a round of training looks at
+    pieces: int  # tokens on both sides
+    cells: int  # source tokens times target tokens, added up: what a round of training looks at
     ours: Cost
     original: Cost
     times_original: float  # seconds
@@ -60,11 +59,9 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Time and memory of FastAlign, ours and the original.")
+    parser = measuring_parser(PROGRAM, __doc__, "alignment_growth")
     parser.add_argument("--fast_align", type=Path, required=True, help="The original program.")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="bitext/ and tokenizer/.")
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/alignment_growth.json"))
     return parser.parse_args()
 
 
@@ -76,16 +73,16 @@ def read_all_bitext(folder: Path) -> list[tuple[str, str]]:
 
 
 def cut(sentences: list[str], tokenizer: transformers.PreTrainedTokenizerBase) -> list[str]:
-    """Cut sentences into pieces, joined by spaces; what has none is one unknown piece."""
+    """Cut sentences into tokens, joined by spaces; what has none is one unknown token."""
     found = []
-    for start in tqdm(range(0, len(sentences), CUT_AT_ONCE), desc="cutting into pieces", unit=" thousand"):
+    for start in tqdm(range(0, len(sentences), CUT_AT_ONCE), desc="cutting into tokens", unit=" thousand"):
         encoded = tokenizer(sentences[start : start + CUT_AT_ONCE], add_special_tokens=False)
         found += [" ".join(tokenizer.convert_ids_to_tokens(ids)) or tokenizer.unk_token for ids in encoded["input_ids"]]
     return found
 
 
-def write_pieces(pairs: int, data_dir: Path, path: Path) -> None:
-    """Write so many lines `source pieces ||| target pieces`; the first ones are the same for any number."""
+def write_tokens(pairs: int, data_dir: Path, path: Path) -> None:
+    """Write so many lines `source tokens ||| target tokens`; the first ones are the same for any number."""
     tokenizer = transformers.BertTokenizer(vocab=str(data_dir / "tokenizer" / "mbert-vocab.txt"), do_lower_case=False)
     real = read_all_bitext(data_dir / "bitext")[:pairs]
     sources, targets = (cut([pair[side] for pair in real], tokenizer) for side in (0, 1))
@@ -97,7 +94,7 @@ def write_pieces(pairs: int, data_dir: Path, path: Path) -> None:
             file.write(DIVIDER.join(sides) + "\n")
 
 
-def read_pieces(path: Path) -> Iterator[SentencePair]:
+def read_tokens(path: Path) -> Iterator[SentencePair]:
     """Yield the pairs of a file as the aligner takes them."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
@@ -108,10 +105,10 @@ def read_pieces(path: Path) -> Iterator[SentencePair]:
 def align_ours(path: Path) -> float:
     """Train, align and write the links, as pre-training does; return the seconds of training."""
     start = time.perf_counter()
-    aligner = WordAligner.train(read_pieces(path), progress=False)
+    aligner = WordAligner.train(read_tokens(path), progress=False)
     seconds = time.perf_counter() - start
     with path.with_suffix(".ours").open("w", encoding="utf-8") as file:
-        for links in aligner.align(read_pieces(path), "intersect", progress=False):
+        for links in aligner.align(read_tokens(path), "intersect", progress=False):
             file.write(format_pharaoh(links) + "\n")
     return round(seconds, 1)
 
@@ -147,9 +144,9 @@ def measure(program: Path | None, path: Path) -> Cost:
 def compare(pairs: int, program: Path, data_dir: Path) -> Row:
     """Align so many pairs with both."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pieces.txt"
-        write_pieces(pairs, data_dir, path)
-        lengths = [(len(source), len(target)) for source, target in read_pieces(path)]
+        path = Path(folder) / "tokens.txt"
+        write_tokens(pairs, data_dir, path)
+        lengths = [(len(source), len(target)) for source, target in read_tokens(path)]
         ours, original = (in_a_fresh_process(measure, contender, path) for contender in (None, program))
     return Row(
         pairs=pairs,
@@ -167,18 +164,10 @@ def main() -> None:
     arguments = parse_arguments()
     rows = []
     for pairs in arguments.pairs:
-        load = os.getloadavg()
-        row = compare(pairs, arguments.fast_align.resolve(), arguments.data_dir)
-        rows.append({**asdict(row), "load_average": load})
-        record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": f"python -m benchmarks.aligners.growth --fast_align {arguments.fast_align.name}",
-            "versions": {"sil-thot": aligner_version()},
-            "machine": machine(),
-            "rows": rows,
-        }
-        arguments.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(row, file=sys.stderr)
+        rows.append(compare(pairs, arguments.fast_align.resolve(), arguments.data_dir))
+        command = f"{PROGRAM} --fast_align {arguments.fast_align.name}"  # not where it is
+        write(described(PROGRAM, rows, command=command), arguments.output)
+        print(rows[-1])
 
 
 if __name__ == "__main__":

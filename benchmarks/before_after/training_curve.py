@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.aligners.__main__ import make_corpus, read_bitext
-from benchmarks.markdown import FIGURES
+from benchmarks.records import FIGURES
 from modeling_weam import WEAMBertModel
 from weam.alignment.aligner import ALIGNERS, WordAligner
 from weam.alignment.gold import read_gold, score_links
@@ -131,7 +131,7 @@ def score_aligners(name: str, tokenizer: PreTrainedTokenizerBase, data_dir: Path
     gold = read_gold(data_dir / "gold_alignments" / name)
     files = [data_dir / "bitext" / f"{file}.tsv.gz" for file in GOLD_SETS[name]]
     bitext = [pair for file in files for pair in read_bitext(file, swapped=True, limit=10**9)]
-    corpus = make_corpus(gold, bitext, "piece", tokenizer)
+    corpus = make_corpus(gold, bitext, "token", tokenizer)
     for aligner in ALIGNERS:
         trained = WordAligner.train(corpus.pairs, aligner=aligner)
         directions = list(trained.align_directions(corpus.pairs[: len(gold)], progress=False))

@@ -21,7 +21,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.markdown import FIGURES
+from benchmarks.records import FIGURES
 from weam.results import Comparison, Results, read_results, summarise
 
 BENCHMARKS = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")

@@ -9,10 +9,11 @@ are written by hand. A test sees to it that the pages are what this writes.
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.markdown import RESULTS, ROOT, fill, read, table
+from benchmarks.markdown import fill, table
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
 from benchmarks.pages.results import held_out_table
+from benchmarks.records import RESULTS, ROOT, read
 from benchmarks.study.beds.report import figure_over_seeds, read_figures
 from weam.results import read_results
 

@@ -3,7 +3,8 @@
 python -m benchmarks.pages
 """
 
-from benchmarks.markdown import Record, percent, read, table
+from benchmarks.markdown import MISSING, percent, table
+from benchmarks.records import Record, read
 from benchmarks.study.cells import points
 from benchmarks.study.record import Gap
 from weam.pretraining.held_out import from_measurements
@@ -104,7 +105,7 @@ def held_out_table(results: Results) -> str:
                 change(before.multilingual_loss, after.multilingual_loss, 2),
                 change(before.cross_lingual_loss, after.cross_lingual_loss, 2),
                 change(old, new, 1),
-                "" if None in error_rates else " → ".join(map(percent, error_rates)),
+                MISSING if None in error_rates else " → ".join(map(percent, error_rates)),
             ]
         )
     return table(["held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"], rows)
@@ -131,12 +132,12 @@ def training_of(record: Record, name: str) -> Results:
 
 
 def change(before: float | None, after: float | None, digits: int) -> str:
-    """Write a figure before and after; nothing where it was not measured.
+    """Write a figure before and after; – where it was not measured.
 
     >>> change(7.391, 1.95, 2)
     '7.39 → 1.95'
     """
-    return "" if before is None or after is None else f"{before:.{digits}f} → {after:.{digits}f}"
+    return MISSING if before is None or after is None else f"{before:.{digits}f} → {after:.{digits}f}"
 
 
 def difference(comparison: Comparison) -> str:
@@ -154,7 +155,7 @@ def aligners() -> str:
         f"`{record['command']}`; all heuristics, words as units, time and memory are in "
         "`benchmarks/results/alignment.json`."
     )
-    wanted = [row for row in record["rows"] if (row["unit"], row["heuristic"]) == ("piece", "intersect")]
+    wanted = [row for row in record["rows"] if (row["unit"], row["heuristic"]) == ("token", "intersect")]
     rates = {(row["gold_set"], row["aligner"]): row["alignment_error_rate"] for row in wanted}
     names = sorted({name for name, _ in rates})
     rows = [[name, percent(rates[name, "fast_align"]), percent(rates[name, "eflomal"])] for name in names]

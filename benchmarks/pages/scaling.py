@@ -5,7 +5,8 @@ python -m benchmarks.pages
 
 from dataclasses import dataclass
 
-from benchmarks.markdown import Record, read, table
+from benchmarks.markdown import table
+from benchmarks.records import Record, read
 from benchmarks.speed.step import STOCK
 
 # What the plan takes for granted; nothing of it was measured here.

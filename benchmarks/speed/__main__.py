@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed
 
-Four comparisons, all at the shape of mBERT (12 layers of 768, 119,547 pieces) unless told otherwise:
+Four comparisons, all at the shape of mBERT (12 layers of 768, a vocabulary of 119,547) unless told otherwise:
     step: one batch of full rows; time, and the memory that comes on top of parameters, gradients and optimiser state.
-    bitext: pairs of uneven lengths through the Trainer; pieces of the sentences per second, beside transformers' own
+    bitext: pairs of uneven lengths through the Trainer; tokens of the sentences per second, beside transformers' own
         example recipe (the pair as one row, padded to 128), and beside that recipe with batches grouped by length.
     growth: one batch, with its length, vocabulary and mask rate varied one at a time.
     families: as step, for every family of models, with the 250,002 tokens of XLM-R.
@@ -18,26 +18,24 @@ import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import torch
-import transformers
 from tqdm.auto import tqdm
 from transformers import BertTokenizer
 
 from benchmarks.processes import in_a_fresh_process
+from benchmarks.records import described, measuring_parser, write
 from benchmarks.speed.collator import encoded_pairs
 from benchmarks.speed.step import CONTENDERS, STOCK, Data, Measured, Shape, measure_step
 from benchmarks.speed.training import RECIPES, measure_training
 from weam.families import FAMILIES
 
+PROGRAM = "python -m benchmarks.speed"
 MASK_RATES = (0.15, 0.3, 0.45)
 LENGTHS = (32, 64, 128, 256)
 VOCABULARIES = (30_522, 119_547, 250_002)
@@ -61,14 +59,12 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Time and memory of a training step, beside the stock model.")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="bitext/ and tokenizer/.")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--batch_size", type=int, default=32, help="Rows of a batch; growth takes a quarter.")
     parser.add_argument("--layers", type=int, default=12, help="Of 768, with 12 heads; growth takes a third.")
     parser.add_argument("--steps", type=int, default=2, help="Timed, after one that is not; in the Trainer, 10 times.")
     parser.add_argument("--rounds", type=int, default=2, help="Turns of each contender.")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/speed.json"))
     return parser.parse_args()
 
 
@@ -104,9 +100,9 @@ def take_turns(shape: Shape, contenders: list[str], settings: tuple[int, int], d
 
 
 def conditions(base: Shape) -> Iterator[Shape]:
-    """Vary length, vocabulary and mask rate one at a time; the pieces of a batch stay as many."""
-    pieces = base.batch_size * base.length
-    yield from (replace(base, length=length, batch_size=pieces // length) for length in LENGTHS)
+    """Vary length, vocabulary and mask rate one at a time; the tokens of a batch stay as many."""
+    tokens = base.batch_size * base.length
+    yield from (replace(base, length=length, batch_size=tokens // length) for length in LENGTHS)
     yield from (replace(base, vocabulary=vocabulary) for vocabulary in VOCABULARIES if vocabulary != base.vocabulary)
     yield from (replace(base, mask_rate=rate) for rate in MASK_RATES if rate != base.mask_rate)
 
@@ -135,18 +131,9 @@ def main() -> None:
     arguments = parse_arguments()
     known = json.loads(arguments.output.read_text(encoding="utf-8"))["parts"] if arguments.output.exists() else {}
     for part, rows in measure_all(arguments):
-        known[part] = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": " ".join(["python -m benchmarks.speed", *sys.argv[1:]]),
-            "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-            "machine": machine(),
-            "load_average": os.getloadavg(),
-            "steps": arguments.steps,
-            "rows": [asdict(row) for row in rows],
-        }
-        arguments.output.write_text(json.dumps({"parts": known}, indent=1) + "\n", encoding="utf-8")
-        for row in rows:
-            print(row)
+        known[part] = described(PROGRAM, rows, machine=machine(), steps=arguments.steps)
+        write({"parts": known}, arguments.output)
+        print(*rows, sep="\n")
 
 
 def machine() -> dict[str, Any]:

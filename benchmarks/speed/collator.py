@@ -2,38 +2,33 @@
 
     python -m benchmarks.speed.collator
 
-Encoding turns pairs of piece numbers and their links, both read from disk, into features on disk. Both collators, ours
+Encoding turns pairs of token numbers and their links, both read from disk, into features on disk. Both collators, ours
 and the stock one for masked language modelling, get the same real sentence pairs, already encoded: ours as features,
 the stock one as rows `[CLS] source [SEP] target [SEP]` with their segments, with and without a precomputed mask of the
-special pieces. Both mask 30 % and return tensors, on one thread. They take turns, so that what else the machine does
+special tokens. Both mask 30 % and return tensors, on one thread. They take turns, so that what else the machine does
 meets all alike.
 """
 
 import argparse
-import json
-import os
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import numpy
 import torch
-import transformers
 from transformers import BertTokenizer, DataCollatorForLanguageModeling, PreTrainedTokenizerBase
 
+from benchmarks.records import described, measuring_parser, write
 from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
 from weam.bitext.selection import draw_pairs
 from weam.pretraining.features import build_features
 
+PROGRAM = "python -m benchmarks.speed.collator"
 MASKED_SHARE = 0.3
 MAX_LENGTH = 128
 BATCH_SIZES = (32, 256)
@@ -70,11 +65,9 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Sentence pairs per second of the collators.")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="bitext/ and tokenizer/.")
+    parser = measuring_parser(PROGRAM, __doc__, "collator")
     parser.add_argument("--pairs", type=int, default=20_000, help="Sentence pairs in one pass.")
     parser.add_argument("--repetitions", type=int, default=5, help="Passes of each collator.")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/collator.json"))
     return parser.parse_args()
 
 
@@ -147,43 +140,6 @@ def compare(contenders: list[Contender], batch_size: int, repetitions: int) -> I
         yield Row(name, batch_size, round(median(found)), round(min(found)), round(max(found)), ratio)
 
 
-def report(
-    arguments: argparse.Namespace, features: list[Example], encoding: list[float], rows: list[Row]
-) -> dict[str, Any]:
-    """Gather what makes the figures reproducible, and the figures."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m benchmarks.speed.collator", *sys.argv[1:]]),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "numpy": numpy.__version__,
-        },
-        "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
-        "load_average": os.getloadavg(),  # over 1, 5 and 15 minutes, after the measurements
-        "note": NOTE,
-        "pairs": len(features),
-        "pieces_per_pair": round(mean(feature["length"] for feature in features), 1),  # with the special ones
-        "links_per_pair": round(mean(len(feature["links"]) for feature in features), 1),
-        "repetitions": arguments.repetitions,
-        "encoding": {  # pairs per second
-            "median": round(median(encoding)),
-            "slowest": round(min(encoding)),
-            "fastest": round(max(encoding)),
-        },
-        "rows": [asdict(row) for row in rows],
-    }
-
-
-def markdown_table(rows: list[Row]) -> str:
-    """Lay out the speeds."""
-    lines = ["| collator | batch | pairs/s | slowest | fastest | times stock |", "| --- |" + " ---: |" * 5]
-    for row in rows:
-        lines.append("| " + " | ".join(str(value) for value in asdict(row).values()) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Encode the pairs and let the collators take turns."""
     arguments = parse_arguments()
@@ -197,11 +153,20 @@ def main() -> None:
     features, encoding = passes[0][0], [speed for _, speed in passes]
     contenders = make_contenders(features, tokenizer)
     rows = [row for size in BATCH_SIZES for row in compare(contenders, size, arguments.repetitions)]
-    found = report(arguments, features, encoding, rows)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"encoding: {found['encoding']['median']:,} pairs/s")
-    print(markdown_table(rows))
+    figures = {
+        "note": NOTE,
+        "pairs": len(features),
+        "pieces_per_pair": round(mean(feature["length"] for feature in features), 1),  # tokens, with the special ones
+        "links_per_pair": round(mean(len(feature["links"]) for feature in features), 1),
+        "repetitions": arguments.repetitions,
+        "encoding": {  # pairs per second
+            "median": round(median(encoding)),
+            "slowest": round(min(encoding)),
+            "fastest": round(max(encoding)),
+        },
+    }
+    write(described(PROGRAM, rows, **figures), arguments.output)
+    print(figures["encoding"], *rows, sep="\n")
 
 
 if __name__ == "__main__":

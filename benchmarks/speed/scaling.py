@@ -7,20 +7,19 @@ is timed is its training, without preparation and scoring.
 """
 
 import argparse
-import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.records import described, measuring_parser, write
 from benchmarks.speed.__main__ import machine
 from weam.results import read_results
 
+PROGRAM = "python -m benchmarks.speed.scaling"
 BATCH_SIZE = 32  # pairs of a step, of all processes together
 PAIRS = 5000
 
@@ -36,13 +35,11 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Time of a training step over one and several processes.")
+    parser = measuring_parser(PROGRAM, __doc__, "scaling")
     parser.add_argument("--model_name_or_path", default="models/backbone")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="bitext/.")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/scaling.json"))
     return parser.parse_args()
 
 
@@ -77,21 +74,11 @@ def measure(arguments: argparse.Namespace) -> Iterator[Row]:
 def main() -> None:
     """Measure, write, print."""
     arguments = parse_arguments()
-    load = os.getloadavg()
+    settings = {"batch_size": BATCH_SIZE, "steps": arguments.steps, "rounds": arguments.rounds}
+    load = os.getloadavg()  # before the measurements, which are a load themselves
     rows = list(measure(arguments))
-    record = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m benchmarks.speed.scaling", *sys.argv[1:]]),
-        "machine": machine(),
-        "load_average": load,
-        "batch_size": BATCH_SIZE,
-        "steps": arguments.steps,
-        "rounds": arguments.rounds,
-        "rows": [asdict(row) for row in rows],
-    }
-    arguments.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    for row in rows:
-        print(row)
+    write(described(PROGRAM, rows, machine=machine(), load_average=load, **settings), arguments.output)
+    print(*rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -10,20 +10,17 @@ pages of mapped files, which the system may take back at any time.
 
 import argparse
 import gc
-import json
-import os
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import BertConfig, BertTokenizer
 
 from benchmarks.processes import Peak, in_a_fresh_process, process_status
+from benchmarks.records import described, measuring_parser, write
 from benchmarks.speed.__main__ import machine
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
@@ -34,6 +31,7 @@ from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.preparation import prepare_language_pairs
 from weam.trainer import WEAMTrainer
 
+PROGRAM = "python -m benchmarks.speed.start_up"
 WORDS = 8  # of a sentence
 FEW = 1000  # pairs of the start that others are compared with
 
@@ -52,10 +50,8 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Seconds and memory from the command to the first batch.")
-    parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="tokenizer/.")
+    parser = measuring_parser(PROGRAM, __doc__, "start_up")
     parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/start_up.json"))
     return parser.parse_args()
 
 
@@ -119,15 +115,8 @@ def main() -> None:
     arguments = parse_arguments()
     rows = []
     for row in measure(arguments.pairs, arguments.data_dir / "tokenizer" / "mbert-vocab.txt"):
-        rows.append(asdict(row))
-        record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": " ".join(["python -m benchmarks.speed.start_up", *sys.argv[1:]]),
-            "machine": machine(),
-            "load_average": os.getloadavg(),
-            "rows": rows,
-        }
-        arguments.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        rows.append(row)
+        write(described(PROGRAM, rows, machine=machine()), arguments.output)
         print(row)
 
 

@@ -1,4 +1,4 @@
-"""One training step of one contender on one batch: seconds, pieces, and memory at the peak."""
+"""One training step of one contender on one batch: seconds, tokens, and memory at the peak."""
 
 import random
 import time
@@ -47,7 +47,7 @@ class Measured:
     """What a contender needed."""
 
     seconds: float  # of one step, in the mean
-    pieces_per_second: float  # without padding; in the Trainer without special pieces, too
+    pieces_per_second: float  # tokens, without padding; in the Trainer without special tokens, too
     megabytes: float  # at the peak, above parameters, gradients and optimiser state; not measured in the Trainer: nan
 
 
@@ -77,7 +77,7 @@ def full_rows(features: list[Example], shape: Shape) -> list[Example]:
 
 
 def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torch.Tensor]:
-    """Mask full rows once; pieces that a smaller vocabulary lacks become others."""
+    """Mask full rows once; tokens that a smaller vocabulary lacks become others."""
     features, vocabulary = data
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
     batch = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)(full_rows(features, shape))

@@ -1,4 +1,4 @@
-"""Real sentence pairs through the Trainer: pieces per second of WEAM and of transformers' example recipe."""
+"""Real sentence pairs through the Trainer: tokens per second of WEAM and of transformers' example recipe."""
 
 import tempfile
 from math import nan
@@ -28,18 +28,18 @@ RECIPES = {
 
 
 class Clock(TrainerCallback):
-    """Notes when each step ended, and counts the pieces of the sentences in each batch."""
+    """Notes when each step ended, and counts the tokens of the sentences in each batch."""
 
     def __init__(self, collator: Any, special: int, device: torch.device) -> None:  # noqa: ANN401
-        """Count what this collator makes; its rows have so many special pieces."""
+        """Count what this collator makes; its rows have so many special tokens."""
         self.collator, self.special, self.device = collator, special, device
         self.times: list[float] = []
-        self.pieces: list[int] = []
+        self.tokens: list[int] = []
 
     def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
         """Make a batch and count it."""
         batch = self.collator(examples)
-        self.pieces.append(int(batch["attention_mask"].sum()) - self.special * len(examples))
+        self.tokens.append(int(batch["attention_mask"].sum()) - self.special * len(examples))
         return batch
 
     def on_step_end(self, *_: object, **__: object) -> None:
@@ -95,8 +95,8 @@ def measure_training(recipe: str, shape: Shape, steps: int, data: Data) -> Measu
         trainer.add_callback(clock)
         trainer.train()
     seconds = (clock.times[-1] - clock.times[0]) / (len(clock.times) - 1)
-    pieces = sum(clock.pieces[1 : len(clock.times)]) / (len(clock.times) - 1)  # the loader may make one batch more
-    return Measured(seconds, pieces / seconds, megabytes=nan)
+    tokens = sum(clock.tokens[1 : len(clock.times)]) / (len(clock.times) - 1)  # the loader may make one batch more
+    return Measured(seconds, tokens / seconds, megabytes=nan)
 
 
 def without_length(example: Example) -> Example:

@@ -61,7 +61,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="Steps at a time; they share the cores.")
     parser.add_argument("--launch_args", default="", help="More for `accelerate launch`.")
     parser.add_argument("--backbone", type=Path, default=Path("models/backbone"), help="What is trained.")
-    parser.add_argument("--wide", type=Path, default=Path("models/backbone-wide"), help="With pieces of all languages.")
+    parser.add_argument("--wide", type=Path, default=Path("models/backbone-wide"), help="With tokens of all languages.")
     parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/study"), help="A folder for each step.")
     parser.add_argument("--cache_dir", type=Path, default=Path("outputs/cache"), help="Prepared bitext.")

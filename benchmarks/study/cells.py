@@ -6,22 +6,12 @@ Scores are in percent, differences in points with their 95 % intervals; – is w
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
-from benchmarks.markdown import table
+from benchmarks.markdown import MISSING, percent, table
 from benchmarks.study.record import ERROR_RATE, RETRIEVAL, SPACE_PAIRS, Gap, Study
 from weam.results import MEAN
 
-MISSING = "–"
 LAST, BEST = "last", "best"  # layers
 Column = tuple[str, Callable[[str], str]]  # its head, and what it says of an encoder
-
-
-def percent(share: float | None) -> str:
-    """Write a share in percent.
-
-    >>> percent(0.1234), percent(None)
-    ('12.3', '–')
-    """
-    return MISSING if share is None else f"{100 * share:.1f}"
 
 
 def score(values: Sequence[float] | None) -> str:

@@ -309,7 +309,7 @@ def seed_spread(figures: Sequence[Mapping[str, Any]], scale: Scale) -> list[dict
 
 
 def trainings(results: Mapping[str, Results]) -> dict[str, dict[str, Any]]:
-    """Return the course of every pre-training: steps, pieces, seconds, the log of its losses, held-out figures."""
+    """Return the course of every pre-training: steps, tokens, seconds, the log of its losses, held-out figures."""
     found = {}
     for name, result in results.items():
         if result.program == "run_pretraining":

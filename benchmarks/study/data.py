@@ -138,9 +138,9 @@ def write_links(arguments: argparse.Namespace) -> None:
 
 
 def shuffle(links: Links, number: int) -> Links:
-    """Give each linked source piece the target of another one of the pair; a single link is dropped.
+    """Give each linked source token the target of another one of the pair; a single link is dropped.
 
-    A random cycle (Sattolo 1986), so that no piece keeps its target; the same pieces are linked as before.
+    A random cycle (Sattolo 1986), so that no token keeps its target; the same tokens are linked as before.
 
     >>> sorted(shuffle([(0, 0), (1, 2)], number=0))
     [(0, 2), (1, 0)]

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.markdown import RESULTS, ROOT, fill
+from benchmarks.markdown import fill
+from benchmarks.records import FIGURES, RESULTS, ROOT
 from benchmarks.study import tables
 from benchmarks.study.plots import write_plots
 from benchmarks.study.record import (
@@ -30,7 +31,6 @@ from benchmarks.study.record import (
 )
 
 PAGES = ROOT / "docs" / "study"
-FIGURES = ROOT / "docs" / "figures"
 MARK = re.compile(r"^<!-- ([\w -]+) -->$", re.MULTILINE)
 
 

@@ -4,7 +4,7 @@
 
 On hand-aligned sentences: the alignment error rate of `align_words`, how often the nearest of all target words is the
 aligned one, and the cosine similarity of aligned words beside that of words paired at random. Each sentence is encoded
-by itself; a word is the mean of its pieces. Writes `results.json`, layer n as the benchmark `space layer n`.
+by itself; a word is the mean of its tokens. Writes `results.json`, layer n as the benchmark `space layer n`.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def parse_arguments() -> argparse.Namespace:
 def word_vectors(
     encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
 ) -> list[np.ndarray]:
-    """Return for each sentence (layers, words, H) float32: the mean of each word's pieces, layer 1 first.
+    """Return for each sentence (layers, words, H) float32: the mean of each word's tokens, layer 1 first.
 
     Args:
         encoder: in evaluation mode.
@@ -62,9 +62,9 @@ def word_vectors(
             of_tokens = encoded.word_ids(row)
             mean = np.zeros((len(states), len(sentence), states.shape[-1]), dtype=np.float32)
             for word in range(len(sentence)):
-                pieces = [position for position, number in enumerate(of_tokens) if number == word]
-                if pieces:  # a word may leave none, such as a lone control character
-                    mean[:, word] = states[:, row, pieces].mean(dim=1).numpy()
+                own = [position for position, number in enumerate(of_tokens) if number == word]
+                if own:  # a word may leave none, such as a lone control character
+                    mean[:, word] = states[:, row, own].mean(dim=1).numpy()
             vectors.append(mean)
     return vectors
 

@@ -8,16 +8,14 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from benchmarks.markdown import table
+from benchmarks.markdown import MISSING, percent, table
 from benchmarks.study.cells import (
     BEST,
     LAST,
-    MISSING,
     encoder_table,
     gap_column,
     layer_column,
     pair_columns,
-    percent,
     points,
     score,
     score_column,
@@ -259,7 +257,7 @@ def trainings_table(study: Study, question: str) -> str:
         if encoder in known:
             run = known[encoder]
             rows.append([encoder, f"{run['steps']:,}", f"{run['tokens']:,}", f"{run['seconds'] / 60:.0f}"])
-    return table(["training", "steps", "pieces", "minutes"], rows) if rows else ""
+    return table(["training", "steps", "tokens", "minutes"], rows) if rows else ""
 
 
 def ablation_encoders(study: Study) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 
-from benchmarks.aligners.growth import align_original, measure, read_pieces, write_pieces
+from benchmarks.aligners.growth import align_original, measure, read_tokens, write_tokens
 from benchmarks.pages import scaling as scaling_tables
 from tests.conftest import ROOT, SPECIAL, WORDS
 from tests.support.command_line import make_workspace, sentence_pairs
@@ -57,7 +57,7 @@ def test_what_one_step_prepared_is_not_prepared_again(tmp_path: Path) -> None:
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()}
 
 
-def test_the_plan_knows_what_a_piece_costs() -> None:
+def test_the_plan_knows_what_a_token_costs() -> None:
     assert 6 * scaling_tables.ENCODER_WEIGHTS == pytest.approx(510e6, rel=0.01)
     assert 6 * scaling_tables.HEAD_WEIGHTS == pytest.approx(551e6, rel=0.01)
 
@@ -77,16 +77,16 @@ def data_dir(tmp_path: Path) -> Path:
 
 def test_a_smaller_bitext_is_the_beginning_of_a_larger_one(data_dir: Path, tmp_path: Path) -> None:
     for pairs in (100, 432):
-        write_pieces(pairs, data_dir, tmp_path / f"{pairs}.txt")
-    smaller, larger = (list(read_pieces(tmp_path / f"{pairs}.txt")) for pairs in (100, 432))
+        write_tokens(pairs, data_dir, tmp_path / f"{pairs}.txt")
+    smaller, larger = (list(read_tokens(tmp_path / f"{pairs}.txt")) for pairs in (100, 432))
     assert smaller == larger[:100]
     words = {(tuple(source.split()), tuple(target.split())) for source, target in sentence_pairs()}
     assert {(tuple(source), tuple(target)) for source, target in larger} == words
 
 
 def test_beyond_the_text_at_hand_pairs_are_joined(data_dir: Path, tmp_path: Path) -> None:
-    write_pieces(440, data_dir, tmp_path / "pieces.txt")
-    pairs = list(read_pieces(tmp_path / "pieces.txt"))
+    write_tokens(440, data_dir, tmp_path / "tokens.txt")
+    pairs = list(read_tokens(tmp_path / "tokens.txt"))
     assert len(pairs) == 440
     known = {(" ".join(source), " ".join(target)) for source, target in pairs[:432]}
     for source, target in pairs[432:]:
@@ -100,13 +100,13 @@ def test_beyond_the_text_at_hand_pairs_are_joined(data_dir: Path, tmp_path: Path
 
 
 def test_ours_writes_links_for_every_pair_and_says_what_they_cost(data_dir: Path, tmp_path: Path) -> None:
-    write_pieces(300, data_dir, tmp_path / "pieces.txt")
-    cost = measure(None, tmp_path / "pieces.txt")
-    assert len((tmp_path / "pieces.ours").read_text().splitlines()) == 300
+    write_tokens(300, data_dir, tmp_path / "tokens.txt")
+    cost = measure(None, tmp_path / "tokens.txt")
+    assert len((tmp_path / "tokens.ours").read_text().splitlines()) == 300
     assert cost.training_seconds is not None and 0 < cost.training_seconds <= cost.seconds
     assert cost.megabytes > 20 and cost.processor_seconds > 0
 
 
 def test_a_program_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="/bin/false ended with exit code 1"):
-        align_original(Path("/bin/false"), tmp_path / "pieces.txt")
+        align_original(Path("/bin/false"), tmp_path / "tokens.txt")

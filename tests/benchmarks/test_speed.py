@@ -1,4 +1,4 @@
-"""The benchmark of speed compares like with like: the same rows, the same masks, real pieces counted once."""
+"""The benchmark of speed compares like with like: the same rows, the same masks, real tokens counted once."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_every_contender_gets_the_same_masks_without_padding(data):
     assert all(torch.equal(values, again[name]) for name, values in batch.items())
 
 
-def test_pieces_beyond_a_smaller_vocabulary_become_others(data):
+def test_tokens_beyond_a_smaller_vocabulary_become_others(data):
     batch = make_batch(replace(SHAPE, vocabulary=6), data, torch.device("cpu"))
     assert batch["input_ids"].max() < 6
     assert set(batch["labels"].unique().tolist()) <= {-100, *range(6)}
@@ -64,7 +64,7 @@ def test_a_step_is_measured(contender, data):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_pieces_of_sentences_are_counted_and_padding_is_not(recipe, data):
+def test_tokens_of_sentences_are_counted_and_padding_is_not(recipe, data):
     measured = measure_training(recipe, SHAPE, 1, data)
     mean = sum(feature["length"] for feature in data[0]) / len(data[0])
     assert measured.pieces_per_second * measured.seconds / 4 == pytest.approx(mean - 3, abs=1.01)
@@ -88,7 +88,7 @@ def test_ratios_are_of_medians_over_the_rounds(monkeypatch):
     assert (ours.seconds, ours.times_stock_seconds, ours.times_stock_megabytes) == (1.5, 0.5, 0.25)
 
 
-def test_conditions_vary_one_thing_at_a_time_and_keep_the_pieces_of_a_batch():
+def test_conditions_vary_one_thing_at_a_time_and_keep_the_tokens_of_a_batch():
     base = Shape(layers=4, vocabulary=119_547, batch_size=8, length=128, mask_rate=0.3)
     found = list(conditions(base))
     assert base in found and len(set(found)) == len(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.markdown import RESULTS
+from benchmarks.records import RESULTS
 from benchmarks.study.curves import FORESTS, forest_rows, smooth
 from benchmarks.study.plan import E5
 from benchmarks.study.plots import write_plots

@@ -127,7 +127,7 @@ Losses in nats per token; retrieval is the share of sentences whose translation 
 mean of both directions; AER is the alignment error rate of `align_words` on hand-aligned sentences.
 
 | pair |  | multilingual loss | cross-lingual loss | retrieval, % | AER, % |
-|---|---|---|---|---|---|
+| --- | --- | --- | --- | --- | --- |
 | en-de | before | 3.46 | 4.00 | 37.5 | not measured |
 | en-de | after | 2.00 | 1.99 | 62.5 | not measured |
 | en-zh | before | 3.46 | 4.00 | 37.5 | 33.3 |
@@ -228,7 +228,7 @@ In percent, mean ± standard deviation over 2 seeds. base had the same settings 
 difference is this model's figure less that of base; in brackets its 95 % interval (paired bootstrap).
 
 | language | n | accuracy | base | difference |
-|---|---|---|---|---|
+| --- | --- | --- | --- | --- |
 | en | 5,010 | 75.0 ± 7.1 | 65.0 ± 7.1 | +10.0 [+5.0, +15.0] |
 | de | 5,010 | 41.7 ± 11.8 | 41.7 ± 11.8 | +0.0 |
 | mean | 10,020 | 58.3 ± 2.4 | 53.3 ± 9.4 | +5.0 |
@@ -438,7 +438,7 @@ def test_an_encoder_shows_its_evaluations_beside_those_of_its_base():
     text = card(pretraining("/abs/base"), evaluation(), baseline=(base_evaluation(),))
     assert section(text, "XNLI, zero-shot").splitlines()[2:] == [
         "| language | n | accuracy | base | difference |",
-        "|---|---|---|---|---|",
+        "| --- | --- | --- | --- | --- |",
         "| en | 5,010 | 75.0 ± 7.1 | 65.0 ± 7.1 | +10.0 |",
         "| de | 5,010 | 41.7 ± 11.8 | 41.7 ± 11.8 | +0.0 |",
         "| mean | 10,020 | 58.3 ± 2.4 | 53.3 ± 9.4 | +5.0 |",
@@ -482,14 +482,14 @@ def test_mlqa_shows_one_language_with_both_metrics_and_f1_of_every_pair():
     assert [lines for lines in tables if lines] == [
         [
             "| language | n | exact match | c/d | difference | f1 | c/d | difference |",
-            "|---|---|---|---|---|---|---|---|",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
             "| en | 5,010 | 80.0 | 70.0 | +10.0 | 80.0 | 70.0 | +10.0 |",
             "| de | 5,010 | 70.0 | 60.0 | +10.0 | 70.0 | 60.0 | +10.0 |",
             "| mean | 10,020 | 75.0 | 65.0 | +10.0 | 75.0 | 65.0 | +10.0 |",
         ],
         [
             "| context | en | de |",
-            "|---|---|---|",
+            "| --- | --- | --- |",
             "| en | 80.0 (+10.0) | 60.0 (+10.0) |",
             "| de | 50.0 (+10.0) | 70.0 (+10.0) |",
         ],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.markdown import RESULTS
+from benchmarks.records import RESULTS
 from weam.storage import write_json
 
 Record = dict[str, Any]

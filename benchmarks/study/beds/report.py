@@ -18,15 +18,16 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.markdown import ROOT, fill, table
+from benchmarks.markdown import fill, table
+from benchmarks.records import FIGURES, ROOT
 from benchmarks.study.beds.plan import ARMS
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
-PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", ROOT / "docs" / "figures" / "beds.svg"
+PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", FIGURES / "beds.svg"
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
-FIGURES = {  # of a record -> whether more is better
+BETTER = {  # of a record -> whether more is better
     "tags, English": True,
     "tags": True,
     "gap": False,
@@ -158,7 +159,7 @@ def mean_ranks(figures: Figures) -> dict[str, float]:
     for name in RANKED:
         values = {arm: statistics.fmean(figures[arm][seed][name] for seed in seeds) for arm in complete}
         for arm in complete:
-            better = [v > values[arm] if FIGURES[name] else v < values[arm] for v in values.values()]
+            better = [v > values[arm] if BETTER[name] else v < values[arm] for v in values.values()]
             ranks[arm].append(1 + sum(better))
     return {arm: statistics.fmean(found) for arm, found in ranks.items()}
 
@@ -168,10 +169,10 @@ def systems_table(figures: Figures) -> str:
     ranks = mean_ranks(figures)
     rows = []
     for arm, measured in figures.items():
-        found = [figure_over_seeds(figures, arm, name) for name in FIGURES]
+        found = [figure_over_seeds(figures, arm, name) for name in BETTER]
         cells = ["–" if figure is None else f"{figure}" for figure in found]
         rows.append([arm, str(len(measured)), *cells, f"{ranks[arm]:.1f}" if arm in ranks else "–"])
-    return table(["system", "seeds", *FIGURES, "mean rank"], rows)
+    return table(["system", "seeds", *BETTER, "mean rank"], rows)
 
 
 def contrasts_table(figures: Figures) -> str:
