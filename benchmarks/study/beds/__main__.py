@@ -20,24 +20,25 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from benchmarks.study.beds import clone, real
 from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
-from benchmarks.study.beds.clone import write_bed
-from benchmarks.study.beds.plan import ARMS, Alignment, Arm, PreTraining
+from benchmarks.study.beds.plan import BEDS, Arm
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.records import Record, read_collected
 from benchmarks.study.beds.score import FINE_TUNING, score_as_it_is, score_task
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
 
+WRITERS = {"clone": clone.write_bed, "real": real.write_bed}
 STAGES = ("data", "pretrain", "arms")
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.study.beds", description=__doc__.splitlines()[0])
-    parser.add_argument("bed", choices=["clone"])
+    parser.add_argument("bed", choices=list(BEDS))
     parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
-    parser.add_argument("--output_dir", type=Path, default=Path("outputs/beds/clone"))
+    parser.add_argument("--output_dir", type=Path, help="Default: outputs/beds/BED")
     parser.add_argument("--stage", choices=STAGES, help="One stage alone.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Of the pre-training.")
     parser.add_argument("--arms", nargs="+", default=[], help="Arms by name; all unless given.")
@@ -48,16 +49,15 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Do what is not yet done."""
     arguments = parse_arguments()
-    bed = Bed(arguments.output_dir)
-    texts = [bed.data / "en.txt", bed.data / "clone.txt"]
+    plan, bed = BEDS[arguments.bed], Bed(arguments.bed, arguments.output_dir or Path("outputs/beds") / arguments.bed)
     if arguments.stage in (None, "data") and not bed.tokenizer.exists():
-        write_bed(arguments.data_dir, bed.data)
-        write_tokenizer(texts, PreTraining.vocabulary, bed.tokenizer)
+        WRITERS[arguments.bed](arguments.data_dir, bed.data)
+        write_tokenizer(bed.texts, plan.pretraining, bed.tokenizer)
     for seed in arguments.seeds if arguments.stage in (None, "pretrain") else ():
         if not (bed.backbone(seed) / "model.safetensors").exists():
-            pretrain(PreTraining(), texts, bed.tokenizer, seed, bed.backbone(seed))
+            pretrain(plan.pretraining, bed.texts, bed.tokenizer, seed, bed.backbone(seed))
     if arguments.stage in (None, "arms"):
-        for arm in ARMS:
+        for arm in plan.arms:
             for seed in arguments.seeds:
                 if not arguments.arms or arm.name in arguments.arms:
                     run_in_child(partial(measure, arm, bed, seed, arguments.tasks))
@@ -70,11 +70,11 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
         else:
-            record = read_collected(bed.folder.name).get((arm.name, seed)) or new_record(arm, bed, seed)
+            record = read_collected(bed.name).get((arm.name, seed)) or new_record(arm, bed, seed)
         missing = [task for task in ("as it is", *tasks) if task not in record["scores"]]
         if not free or not missing:
             return
-        checkpoint = train_arm(arm, Alignment(), bed, seed)
+        checkpoint = train_arm(arm, BEDS[bed.name].alignment, bed, seed)
         if arm.settings:
             record["training"] = course(checkpoint)
         for task in missing:
@@ -108,13 +108,14 @@ def claimed(path: Path) -> Iterator[bool]:
 
 def new_record(arm: Arm, bed: Bed, seed: int) -> Record:
     """Return the record of an arm of which nothing is measured yet."""
+    plan = BEDS[bed.name]
     return {
-        "bed": bed.folder.name,
+        "bed": bed.name,
         "seed": seed,
         **asdict(arm),
-        "pretraining": asdict(PreTraining()),
-        "alignment": asdict(Alignment()),
-        "fine_tuning": {name: asdict(plan) for name, plan in FINE_TUNING.items()},
+        "pretraining": asdict(plan.pretraining),
+        "alignment": asdict(plan.alignment),
+        "fine_tuning": {task: asdict(settings) for task, settings in FINE_TUNING.items()},
         "training": None,
         "scores": {},
         "seconds": {},

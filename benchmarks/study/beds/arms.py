@@ -11,24 +11,31 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import run_pretraining
-from benchmarks.study.beds.plan import EFLOMAL, FAST_ALIGN, HELD_OUT_SHARE, UNPAIRED, Alignment, Arm
+from benchmarks.study.beds.plan import ALIGNERS, HELD_OUT_SHARE, Alignment, Arm
 from weam import runs
-
-PAIR = "en-clone"
 
 
 @dataclass(frozen=True)
 class Bed:
     """Where the files of a bed are."""
 
+    name: str
     folder: Path
 
     @property
     def data(self) -> Path:
         """Texts and test sets."""
         return self.folder / "data"
+
+    @property
+    def texts(self) -> list[Path]:
+        """The monolingual texts, English first."""
+        return sorted((self.data / "text").glob("*.txt"), key=lambda path: (path.stem != "en", path.stem))
 
     @property
     def tokenizer(self) -> Path:
@@ -61,11 +68,11 @@ def slug(name: str) -> str:
 
 def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
     """Return the command line of an arm."""
-    bitext = bed.data / ("unpaired.tsv" if arm.links == UNPAIRED else "bitext.tsv")
-    settings = {
+    bitext = {path.stem: path for path in sorted((bed.data / arm.bitext).glob("*.tsv"))}
+    settings: dict[str, Any] = {
         "model_name_or_path": bed.backbone(seed),
         "output_dir": bed.arm(seed, arm),
-        "train_file": f"{PAIR}={bitext}",
+        "train_file": [f"{pair}={path}" for pair, path in bitext.items()],
         "cache_dir": bed.folder / "cache",
         "max_steps": plan.steps,
         "per_device_train_batch_size": plan.batch_size,
@@ -84,12 +91,12 @@ def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
         "overwrite_output_dir": "yes",
         **arm.settings,
     }
-    if arm.links in (FAST_ALIGN, EFLOMAL):
+    if arm.links in ALIGNERS:
         settings["aligner"] = arm.links
     else:
-        links = "no-links" if arm.links == UNPAIRED else arm.links
-        settings |= {"alignments": f"{PAIR}={bed.data / f'{links}.txt'}", "alignments_unit": "word"}
-    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        links = [f"{pair}={bed.data / 'links' / f'{arm.links}.{pair}.txt'}" for pair in bitext]
+        settings |= {"alignments": links, "alignments_unit": "word"}
+    return [word for name, value in settings.items() for word in (f"--{name}", *map(str, np.atleast_1d(value)))]
 
 
 def train_arm(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> Path:

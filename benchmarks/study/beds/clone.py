@@ -4,12 +4,6 @@ A sentence's clone has every word moved to the fullwidth block of Unicode and th
 the two languages share neither a character nor an order, and gold links and test sets in the clone come for free.
 The English text at hand is parted in three by what belongs together (an article, a premise with its hypotheses): one
 part is English text, one is text of the clone, and the third, paired with its clone, is the bitext.
-
-    en.txt clone.txt          monolingual text, a sentence or paragraph a line
-    bitext.tsv gold.txt       sentence pairs, and the links of their words
-    shuffled.txt              the same links, shuffled within each pair: the placebo
-    unpaired.tsv no-links.txt each sentence beside the clone of another one
-    udpos, panx, xnli         training sets in English, test sets in both, in the layouts of the tasks
 """
 
 import gzip
@@ -21,8 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.study.data import shuffle, write_lines
-from weam.alignment.formats import format_pharaoh
+from benchmarks.study.beds.files import (
+    hash_share,
+    held_out_pairs,
+    in_random_order,
+    make_folders,
+    treebank,
+    write_bitext,
+    write_gold,
+    write_links,
+    write_retrieval,
+    write_treebank,
+)
+from benchmarks.study.data import write_lines
+from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links
 from weam.storage import read_lines
 
@@ -35,6 +41,8 @@ BITEXT_WORDS = range(4, 21)
 MONOLINGUAL_WORDS = range(3, 401)
 ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
 ENGLISH_SIDES = ("en-de.multi30k", "en-de.wmt-sample", "en-sw.globalvoices", "en-hi.wikipedia-mturk")
+TAGGED = ("lines", "partut")  # treebanks to train on
+ALIGNED_SENTENCES = 300  # of a part
 NAMES_TRAINED, NAMES_TESTED = 6000, 2000
 INFERENCES_TRAINED, INFERENCES_TESTED = 20_000, 2001
 
@@ -97,11 +105,6 @@ def share_of(group: str) -> str:
     return next(name for name, end in SHARES if number < end)
 
 
-def hash_share(text: str) -> float:
-    """Hash a text to [0, 1)."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
-
-
 def grouped_text(data_dir: Path) -> Iterator[tuple[str, str]]:
     """Yield (group, text): texts of one group may say the same and must not be parted."""
     for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
@@ -137,62 +140,43 @@ def parted_text(data_dir: Path) -> dict[str, list[str]]:
     return parts
 
 
-def in_random_order(texts: Iterable[str]) -> list[str]:
-    """Order texts by hash, so that no source comes last."""
-    return sorted(texts, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())
-
-
-def write_text(data_dir: Path, output_dir: Path) -> None:
-    """Write the monolingual text of both languages, the bitext and its links."""
+def write_text(data_dir: Path, folder: Path) -> None:
+    """Write the monolingual text of both languages, the bitext and its links, and what is held out of it."""
     parts = {name: in_random_order(texts) for name, texts in parted_text(data_dir).items()}
-    write_lines(output_dir / "en.txt", parts["en"])
-    write_lines(output_dir / "clone.txt", (cloned(text) for text in parts["clone"]))
-
-    sources, targets = parts["bitext"], [cloned(text) for text in parts["bitext"]]
-    half = len(targets) // 2
-    links = [gold_links(len(text.split())) for text in sources]
-    write_lines(output_dir / "bitext.tsv", map("\t".join, zip(sources, targets, strict=True)))
-    write_lines(output_dir / "unpaired.tsv", map("\t".join, zip(sources, targets[half:] + targets[:half], strict=True)))
-    write_lines(output_dir / "no-links.txt", ("" for _ in links))
-    write_lines(output_dir / "gold.txt", map(format_pharaoh, links))
-    write_lines(output_dir / "shuffled.txt", (format_pharaoh(shuffle(*found)) for found in _numbered(links)))
+    write_lines(folder / "text" / "en.txt", parts["en"])
+    write_lines(folder / "text" / "clone.txt", map(cloned, parts["clone"]))
+    pairs = [(text, cloned(text)) for text in parts["bitext"]]
+    write_bitext(folder, "clone", pairs)
+    write_links(folder, "clone", [gold_links(len(text.split())) for text, _ in pairs])
+    write_as_it_is(folder, "dev", [source.split() for source, _ in held_out_pairs(pairs)])
 
 
-def _numbered(links: Sequence[Links]) -> Iterator[tuple[Links, int]]:
-    return ((found, number) for number, found in enumerate(links))
+def write_as_it_is(folder: Path, part: str, sentences: Sequence[list[str]]) -> None:
+    """Write sentences and their clones for retrieval, and the first of them for alignment."""
+    write_retrieval(folder, part, "clone", ((" ".join(words), " ".join(clone(words))) for words in sentences))
+    links = [frozenset(gold_links(len(words))) for words in sentences]
+    gold = [
+        GoldSentence(tuple(words), tuple(clone(words)), found, found)
+        for words, found in zip(sentences, links, strict=True)
+    ]
+    write_gold(folder, part, "en-clone", gold[:ALIGNED_SENTENCES])
 
 
-def write_tags(data_dir: Path, output_dir: Path) -> None:
+def write_tags(data_dir: Path, folder: Path) -> None:
     """Write part-of-speech tags: LinES and ParTUT to train on, PUD in English and in the clone to test."""
-    folder = data_dir / "xtreme_r" / "udpos"
-    trained = [*treebank(folder / "lines.en.train.conllu.gz"), *treebank(folder / "partut.en.train.conllu.gz")]
-    tested = list(treebank(folder / "pud.en.conllu.gz"))
-    write_treebank(output_dir / "udpos" / "train.en.conllu", trained)
-    write_treebank(output_dir / "udpos" / "test.en.conllu", tested)
+    trained = [sentence for name in TAGGED for sentence in plain_treebank(data_dir, f"{name}.en.train")]
+    tested = plain_treebank(data_dir, "pud.en")
+    write_treebank(folder / "udpos" / "train.en.conllu", trained)
+    write_treebank(folder / "udpos" / "test.en.conllu", tested)
     cloned = [[(clone_word(word), tag) for word, tag in reversed(sentence)] for sentence in tested]
-    write_treebank(output_dir / "udpos" / "test.clone.conllu", cloned)
+    write_treebank(folder / "udpos" / "test.clone.conllu", cloned)
+    write_as_it_is(folder, "test", [[word for word, _ in sentence] for sentence in tested])
 
 
-def treebank(path: Path, write: Callable[[str], str] = plain) -> Iterator[list[tuple[str, str]]]:
-    """Yield the sentences of a CoNLL-U file as (word, tag), the words in ASCII unless written otherwise."""
-    sentence: list[tuple[str, str]] = []
-    for line in [*read_lines(path), ""]:
-        cells = line.split("\t")
-        if cells[0].isdigit():
-            sentence.append((write(cells[1]).replace(" ", "") or "*", cells[3]))
-        elif not line.strip() and sentence:
-            yield sentence
-            sentence = []
-
-
-def write_treebank(path: Path, sentences: Iterable[Sequence[tuple[str, str]]]) -> None:
-    """Write words and tags as CoNLL-U."""
-    lines: list[str] = []
-    for sentence in sentences:
-        for number, (word, tag) in enumerate(sentence, start=1):
-            lines.append("\t".join([str(number), word, "_", tag, *["_"] * 6]))
-        lines.append("")
-    write_lines(path, lines)
+def plain_treebank(data_dir: Path, name: str) -> list[list[tuple[str, str]]]:
+    """Read a treebank with its words in ASCII."""
+    sentences = treebank(data_dir / "xtreme_r" / "udpos" / f"{name}.conllu.gz")
+    return [[(plain(word).replace(" ", "") or "*", tag) for word, tag in sentence] for sentence in sentences]
 
 
 def write_names(data_dir: Path, output_dir: Path) -> None:
@@ -250,11 +234,10 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     write_lines(path, (json.dumps(row, ensure_ascii=False) for row in rows))
 
 
-def write_bed(data_dir: Path, output_dir: Path) -> None:
+def write_bed(data_dir: Path, folder: Path) -> None:
     """Write all files of the bed."""
-    for task in ("udpos", "panx", "xnli"):
-        (output_dir / task).mkdir(parents=True, exist_ok=True)
-    write_text(data_dir, output_dir)
-    write_tags(data_dir, output_dir)
-    write_names(data_dir, output_dir)
-    write_inferences(data_dir, output_dir)
+    make_folders(folder)
+    write_text(data_dir, folder)
+    write_tags(data_dir, folder)
+    write_names(data_dir, folder)
+    write_inferences(data_dir, folder)

@@ -7,6 +7,7 @@ are run: for all seeds, the decisive ones first.
 from dataclasses import dataclass, field
 
 HELD_OUT_SHARE = 0.03  # of the bitext's sentences
+HELD_OUT_SENTENCES = 200  # of these, to choose a layer by
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class PreTraining:
     layers: int = 6
     hidden_size: int = 128
     heads: int = 2
-    vocabulary: int = 5000  # of each language
+    vocabulary: int = 5000  # of each language, or of all
+    joint: bool = False  # one vocabulary for all languages
     length: int = 64  # tokens of a row
     batch_size: int = 16  # rows
     steps: int = 4000
@@ -37,7 +39,8 @@ class Alignment:
     held_out_pairs: int = 500
 
 
-GOLD, FAST_ALIGN, EFLOMAL, SHUFFLED, UNPAIRED = "gold", "fast_align", "eflomal", "shuffled", "unpaired"
+TRUE, SHUFFLED, NO_LINKS = "true", "shuffled", "none"  # files of the bed
+FAST_ALIGN, EFLOMAL = ALIGNERS = ("fast_align", "eflomal")  # of `run_pretraining.py`
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,30 @@ class Arm:
     Attributes:
         name: in results, tables and folders.
         settings: of `run_pretraining.py`; none: nothing is trained.
-        links: where they come from. `unpaired` parts the sentence pairs instead and has none.
+        links: the bed's true ones (gold in the clone bed, FastAlign's in the real one), shuffled, none, or those of an
+            aligner that runs in the training.
+        bitext: the sentence pairs, or the same sentences unpaired.
         placebo_of: the arm that it is the placebo of, if it is one.
     """
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
-    links: str = GOLD
+    links: str = TRUE
+    bitext: str = "bitext"
     placebo_of: str | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is trained in a bed; the arms in the order in which they are run, for all seeds."""
+
+    pretraining: PreTraining
+    arms: tuple[Arm, ...]
+    alignment: Alignment = Alignment()
+
+
 def linked(name: str, **settings: str) -> tuple[Arm, Arm, Arm]:
-    """Return an objective that reads links with gold links, with FastAlign's, and with shuffled ones as its placebo."""
+    """Return an objective that reads links with true links, with FastAlign's, and with shuffled ones as its placebo."""
     return (
         Arm(name, settings),
         Arm(f"{name}, FastAlign", settings, FAST_ALIGN),
@@ -77,7 +92,7 @@ EMBEDDINGS = linked("embedding-alignment", objective="embedding-alignment")
 NONE = Arm("none")
 MLM = Arm("MLM", {"objective": "mlm"})
 TLM = Arm("TLM", {"objective": "tlm"})
-TLM_UNPAIRED = Arm("TLM, unpaired", {"objective": "tlm"}, UNPAIRED, placebo_of="TLM")
+TLM_UNPAIRED = Arm("TLM, unpaired", {"objective": "tlm"}, NO_LINKS, "unpaired", placebo_of="TLM")
 RANKING = Arm("translation ranking", {"objective": "translation-ranking"})
 WORD_ALIGNED = Arm("word-aligned (Cao)", {"objective": "word-alignment"})
 
@@ -93,7 +108,15 @@ FROZEN = tuple(
     for layers in (2, 4)
 )
 ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN)
+REAL = (
+    NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
+    RANKING, POINTER[0], POINTER[2],
+)  # fmt: skip
 SEEDS = (1, 2, 3, 4, 5)  # of the pre-training; at least three
+BEDS = {
+    "clone": Plan(PreTraining(), ARMS),
+    "real": Plan(PreTraining(vocabulary=16_000, joint=True, steps=6000), REAL),
+}
 TASKS = ("udpos", "retrieval", "alignment", "word retrieval")  # what the mean rank of decision 3 is over
 
 DECISIONS = (

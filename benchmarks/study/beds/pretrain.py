@@ -21,23 +21,30 @@ from weam.runs import find_checkpoint
 from weam.storage import read_lines
 from weam.trainer import WEAMTrainer, run_training
 
+MOST_CHARACTERS = 3000  # of a vocabulary; Chinese needs them
 POSITIONS = 128  # that the encoder has
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def write_tokenizer(texts: Sequence[Path], vocabulary: int, folder: Path) -> None:
-    """Train a WordPiece vocabulary on each text and save them as one tokenizer; languages share special tokens only.
+def write_tokenizer(texts: Sequence[Path], plan: PreTraining, folder: Path) -> None:
+    """Train a WordPiece vocabulary on all texts, or one on each, and save what was learnt as one tokenizer.
 
     Raises:
-        ValueError: two texts have a token in common, so that the languages would not be apart.
+        ValueError: vocabularies that are not joint have a token in common, so that the languages would not be apart.
     """
     tokens = list(SPECIAL)
-    for text in texts:
+    for group in [list(texts)] if plan.joint else [[text] for text in texts]:
         trainer = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
-        trainer.train([str(text)], vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False)
+        trainer.train(
+            list(map(str, group)),
+            vocab_size=plan.vocabulary,
+            limit_alphabet=MOST_CHARACTERS,
+            special_tokens=SPECIAL,
+            show_progress=False,
+        )
         own = [token for token in sorted(trainer.get_vocab(), key=trainer.get_vocab().get) if token not in SPECIAL]
         if not set(own).isdisjoint(tokens):
-            raise ValueError(f"{text} shares {sorted(set(own) & set(tokens))[:5]} with another language")
+            raise ValueError(f"{group[0]} shares {sorted(set(own) & set(tokens))[:5]} with another language")
         tokens += own
     vocab = {token: number for number, token in enumerate(tokens)}
     tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False, tokenize_chinese_chars=False)

@@ -1,24 +1,22 @@
 """Score an encoder of a bed: tags and names fine-tuned in English; retrieval, alignment, word retrieval as it is.
 
-The layer of retrieval and alignment is chosen on held-out bitext, never on the test set; every layer's figure is kept.
+The layer of retrieval and alignment is chosen on held-out sentences, never on the test set, and is one for all
+languages; every layer's figure is kept. Word retrieval is that of the best layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from benchmarks.study.beds.clone import clone, gold_links, treebank
-from benchmarks.study.beds.plan import HELD_OUT_SHARE
 from modeling_weam import WEAMBertModel
-from weam.alignment.gold import GoldSentence, score_links
-from weam.bitext.selection import choose_held_out
+from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.metrics import retrieved
 from weam.sentence_vectors import layer_vectors
 from weam.storage import read_lines
@@ -31,11 +29,9 @@ from weam.transfer.tasks.task import Task
 from weam.transfer.tasks.udpos import UDPOS
 from weam.transfer.tasks.xnli import XNLI
 
-LANGUAGES = ("en", "clone")
-DEV_PAIRS = 200
-ALIGNED_SENTENCES = 300  # the first ones of the test set
-WORD_SENTENCES = 200  # whose words are the candidates of word retrieval
+WORD_SENTENCES = 200  # of each language pair, whose words are the candidates of word retrieval
 TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI}
+ByLayer = dict[str, list[float]]  # language or pair -> a figure in per cent for each layer, the first one first
 
 
 @dataclass(frozen=True)
@@ -50,17 +46,20 @@ class FineTuning:
 FINE_TUNING = {"udpos": FineTuning(1.0), "panx": FineTuning(1.0), "xnli": FineTuning(1.0)}
 
 
-def task_of(name: str, data: Path) -> Task:
-    """Return a task with the bed's files."""
-    ending = {"udpos": "conllu"}.get(name, "jsonl")
-    named = {("train", "en"): [data / name / f"train.en.{ending}"]}
-    named |= {("test", language): [data / name / f"test.{language}.{ending}"] for language in LANGUAGES}
-    return TASKS[name](DataFiles(None, named))
+def task_files(name: str, data: Path) -> dict[tuple[str, str], list[Path]]:
+    """Return the bed's files of a task by part and language.
+
+    >>> task_files("udpos", Path("nowhere"))
+    {}
+    """
+    files = sorted((data / name).glob("*.*.*"))  # PART.LANGUAGE.ENDING
+    return {(path.name.split(".")[0], path.name.split(".")[1]): [path] for path in files}
 
 
 def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path) -> dict[str, Any]:
     """Fine-tune in English and test in every language; return a score in per cent for each."""
-    task, plan = task_of(name, data), FINE_TUNING[name]
+    files, plan = task_files(name, data), FINE_TUNING[name]
+    task = TASKS[name](DataFiles(None, files))
     args = FineTuningArguments(
         output_dir=str(folder / name),
         seed=seed,
@@ -78,7 +77,8 @@ def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path)
     base = load_base(task, CheckpointArguments(model_name_or_path=str(checkpoint)))
     train = encode_examples(task, task.read("train", "en"), base.tokenizer)
     trainer = fine_tune(task, base, base.name, (train.rows, {}), args)
-    tests = {name: encode_examples(task, task.read("test", name), base.tokenizer) for name in LANGUAGES}
+    languages = [language for part, language in files if part == "test"]
+    tests = {language: encode_examples(task, task.read("test", language), base.tokenizer) for language in languages}
     scores = {
         language: 100 * predict(trainer, task, test, language).metrics[task.metric].value
         for language, test in tests.items()
@@ -90,93 +90,88 @@ def score_as_it_is(checkpoint: Path, data: Path) -> dict[str, Any]:
     """Return retrieval, alignment error and word retrieval of an encoder that is not fine-tuned, at every layer."""
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
     encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
-    dev = held_out_sentences(data)
-    test = [[word for word, _ in sentence] for sentence in treebank(data / "udpos" / "test.en.conllu")]
-    parts = {"dev": dev, "test": test}
-    retrieval = {part: retrieval_by_layer(encoder, tokenizer, rows) for part, rows in parts.items()}
-    errors = {part: errors_by_layer(encoder, tokenizer, rows[:ALIGNED_SENTENCES]) for part, rows in parts.items()}
-    layers = {"retrieval": int(np.argmax(retrieval["dev"])), "alignment": int(np.argmin(errors["dev"]))}
+    retrieval, errors, words = {}, {}, {}
+    for part in ("dev", "test"):
+        files = sorted((data / "retrieval").glob(f"{part}.*.tsv"))
+        retrieval[part] = {path.name.split(".")[1]: retrieval_by_layer(encoder, tokenizer, path) for path in files}
+        prefixes = [path.with_suffix("") for path in sorted((data / "gold").glob(f"{part}.*.gold"))]
+        errors[part] = {path.name.split(".")[1]: errors_by_layer(encoder, tokenizer, path) for path in prefixes}
+        words[part] = {path.name.split(".")[1]: words_by_layer(encoder, tokenizer, path) for path in prefixes}
+    best_words = {pair: max(by_layer) for pair, by_layer in words["test"].items()}
     return {
-        "retrieval": {"layer": layers["retrieval"] + 1, "clone": retrieval["test"][layers["retrieval"]], **retrieval},
-        "alignment": {"layer": layers["alignment"] + 1, "error": errors["test"][layers["alignment"]], **errors},
-        "word retrieval": word_retrieval_by_layer(encoder, tokenizer, test[:WORD_SENTENCES]),
+        "retrieval": at_best_layer(retrieval, best=np.argmax),
+        "alignment": at_best_layer(errors, best=np.argmin),
+        "word retrieval": {"mean": fmean(best_words.values()), **best_words, "by layer": words},
     }
 
 
-def held_out_sentences(data: Path) -> list[list[str]]:
-    """Return English sentences of the bitext that no arm is trained on."""
-    sources, targets = zip(*(line.rstrip("\n").split("\t") for line in read_lines(data / "bitext.tsv")), strict=True)
-    bitext = Dataset.from_dict({"source": sources, "target": targets})
-    rows, _ = choose_held_out(bitext, HELD_OUT_SHARE, DEV_PAIRS)
-    return [sources[row].split() for row in rows]
+def at_best_layer(figures: dict[str, ByLayer], best: Callable[[np.ndarray], np.integer]) -> dict[str, Any]:
+    """Return the test figures of the layer that is best on the held-out part, their mean over languages, and all."""
+    layer = int(best(np.mean(list(figures["dev"].values()), axis=0)))
+    chosen = {language: by_layer[layer] for language, by_layer in figures["test"].items()}
+    return {"layer": layer + 1, "mean": fmean(chosen.values()), **chosen, "by layer": figures}
 
 
-def retrieval_by_layer(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[list[str]]
-) -> list[float]:
-    """Return for each layer how many sentences find their clone among all, in per cent; the mean of both directions."""
-    sides = [
-        layer_vectors(encoder, tokenizer, [" ".join(words) for words in side])
-        for side in (sentences, [clone(words) for words in sentences])
-    ]  # each (layers, sentences, H)
+def retrieval_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, path: Path) -> list[float]:
+    """Return for each layer how many sentences find their translation among all; the mean of both directions."""
+    sides = zip(*(line.rstrip("\n").split("\t") for line in read_lines(path)), strict=True)
+    vectors = [layer_vectors(encoder, tokenizer, side) for side in sides]  # each (layers, sentences, H)
     return [
         100 * float(np.mean([retrieved(one, other).mean(), retrieved(other, one).mean()]))
-        for one, other in zip(*sides, strict=True)
+        for one, other in zip(*vectors, strict=True)
     ]
 
 
-def errors_by_layer(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[list[str]]
-) -> list[float]:
-    """Return for each layer the alignment error rate of mutual nearest neighbours, which have nothing to tune, in %."""
-    gold = [
-        GoldSentence(tuple(words), tuple(clone(words)), frozenset(true := gold_links(len(words))), frozenset(true))
-        for words in sentences
-    ]
-    sources, targets = [list(pair.source) for pair in gold], [list(pair.target) for pair in gold]
+def errors_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
+    """Return for each layer the alignment error rate of mutual nearest neighbours, which have nothing to tune."""
+    gold = read_gold(prefix)
+    pairs = [(list(pair.source), list(pair.target)) for pair in gold]
     errors = []
     for layer in range(1, encoder.config.num_hidden_layers + 1):
-        links = encoder.align_corpus(tokenizer, zip(sources, targets, strict=True), layer=layer, method="argmax")
+        links = encoder.align_corpus(tokenizer, pairs, layer=layer, method="argmax")
         errors.append(100 * score_links(list(links), gold).alignment_error_rate)
     return errors
 
 
-def word_retrieval_by_layer(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[list[str]]
-) -> dict[str, Any]:
-    """Return for each layer how many words find their own clone among those of all sentences, in per cent.
+def words_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
+    """Return for each layer how many linked words find a word that they are linked to among those of all sentences.
 
     A word is the mean of its tokens, in its sentence; the mean of both directions, by cosine (Cao et al. 2020).
     """
-    sides = [word_vectors(encoder, tokenizer, side) for side in (sentences, [clone(words) for words in sentences])]
-    order = clone_order([len(words) for words in sentences])
+    gold = read_gold(prefix)[:WORD_SENTENCES]
+    sources = word_vectors(encoder, tokenizer, [pair.source for pair in gold])
+    targets = word_vectors(encoder, tokenizer, [pair.target for pair in gold])
+    linked = linked_words(gold)  # (source words, target words)
     by_layer = []
-    for source, target in zip(*sides, strict=True):
-        similarity = source @ target[order].T  # (words, words), own on the diagonal
-        own = torch.arange(len(similarity))
-        hits = [(similarity.argmax(dim=dim) == own).float().mean() for dim in (0, 1)]
+    for source, target in zip(sources, targets, strict=True):
+        similarity = source @ target.T
+        hits = [
+            (true.gather(1, found.argmax(dim=1, keepdim=True))[true.any(dim=1)]).float().mean()
+            for true, found in ((linked, similarity), (linked.T, similarity.T))
+        ]
         by_layer.append(100 * float(torch.stack(hits).mean()))
-    return {"clone": max(by_layer), "test": by_layer, "words": len(order)}
+    return by_layer
 
 
-def clone_order(lengths: Sequence[int]) -> list[int]:
-    """Return where, among the words of all cloned sentences, the clone of each word is.
-
-    >>> clone_order([2, 3])
-    [1, 0, 4, 3, 2]
-    """
-    starts = np.cumsum([0, *lengths])
-    return [int(start) + place for start, length in zip(starts, lengths, strict=False) for place in range(length)[::-1]]
+def linked_words(gold: Sequence[GoldSentence]) -> torch.Tensor:
+    """Return (source words, target words) bool of all sentences: which are surely linked."""
+    source_starts = np.cumsum([0, *(len(pair.source) for pair in gold)])
+    target_starts = np.cumsum([0, *(len(pair.target) for pair in gold)])
+    linked = torch.zeros(int(source_starts[-1]), int(target_starts[-1]), dtype=torch.bool)
+    for pair, source_start, target_start in zip(gold, source_starts, target_starts, strict=False):
+        for source, target in pair.sure:
+            linked[source_start + source, target_start + target] = True
+    return linked
 
 
 @torch.no_grad()
 def word_vectors(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[list[str]]
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
 ) -> list[torch.Tensor]:
     """Return for each layer (words, H) unit vectors of the words of all sentences."""
     layers: list[list[torch.Tensor]] = [[] for _ in range(encoder.config.num_hidden_layers)]
     for words in sentences:
-        encoded = tokenizer(words, is_split_into_words=True, return_tensors="pt")
+        encoded = tokenizer(list(words), is_split_into_words=True, return_tensors="pt")
         numbers = encoded.word_ids(0)
         kept = [place for place, number in enumerate(numbers) if number is not None]
         word = torch.tensor([numbers[place] for place in kept])

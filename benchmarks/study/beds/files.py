@@ -1,0 +1,105 @@
+"""The files of a bed, whatever its languages are; LL is any of them but English.
+
+text/LL.txt            monolingual text, a sentence or paragraph a line, English too
+bitext/en-LL.tsv       sentence pairs
+unpaired/en-LL.tsv     each sentence beside the translation of another one
+links/NAME.en-LL.txt   links of their words: true, the same ones shuffled within each pair (the placebo), and none
+retrieval/PART.LL.tsv  sentence pairs to retrieve: held out of the bitext (dev), and a test set
+gold/PART.PAIR.*       sentence pairs with their links: to choose a layer by (dev), and a test set
+TASK/train.en.*        training sets in English, and test sets in every language, in the layouts of the tasks
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from datasets import Dataset
+
+from benchmarks.study.beds.plan import HELD_OUT_SENTENCES, HELD_OUT_SHARE, NO_LINKS, SHUFFLED, TRUE
+from benchmarks.study.data import shuffle, write_lines
+from weam.alignment.formats import format_pharaoh
+from weam.alignment.gold import GoldSentence
+from weam.alignment.symmetrization import Links
+from weam.bitext.selection import choose_held_out
+from weam.storage import read_lines
+
+FOLDERS = ("text", "bitext", "unpaired", "links", "retrieval", "gold", "udpos", "panx", "xnli")
+Pair = tuple[str, str]  # words between spaces
+
+
+def make_folders(folder: Path) -> None:
+    """Make the folders of a bed."""
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def hash_share(text: str) -> float:
+    """Hash a text to [0, 1)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def in_random_order(texts: Iterable[str]) -> list[str]:
+    """Order texts by hash, so that no source comes last."""
+    return sorted(texts, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def write_bitext(folder: Path, language: str, pairs: Sequence[Pair]) -> None:
+    """Write sentence pairs, and the same sentences unpaired: each source beside a target from half the file away."""
+    sources, targets = zip(*pairs, strict=True)
+    half = len(targets) // 2
+    for name, others in (("bitext", targets), ("unpaired", targets[half:] + targets[:half])):
+        write_lines(folder / name / f"en-{language}.tsv", map("\t".join, zip(sources, others, strict=True)))
+
+
+def write_links(folder: Path, language: str, links: Sequence[Links]) -> None:
+    """Write the links of a bitext, a line for each pair, the same ones shuffled, and none."""
+    shuffled = [shuffle(found, number) for number, found in enumerate(links)]
+    for part, found in ((TRUE, links), (SHUFFLED, shuffled), (NO_LINKS, [[]] * len(links))):
+        write_lines(folder / "links" / f"{part}.en-{language}.txt", map(format_pharaoh, found))
+
+
+def write_retrieval(folder: Path, part: str, language: str, pairs: Iterable[Pair]) -> None:
+    """Write sentence pairs to retrieve."""
+    write_lines(folder / "retrieval" / f"{part}.{language}.tsv", map("\t".join, pairs))
+
+
+def write_gold(folder: Path, part: str, pair: str, gold: Sequence[GoldSentence]) -> None:
+    """Write sentence pairs and their links, as `weam.alignment.gold.read_gold` reads them."""
+    path = folder / "gold" / f"{part}.{pair}"
+    write_lines(Path(f"{path}.src-tgt"), (f"{' '.join(each.source)} ||| {' '.join(each.target)}" for each in gold))
+    write_lines(Path(f"{path}.gold"), map(_gold_line, gold))
+
+
+def _gold_line(pair: GoldSentence) -> str:
+    links = [(*link, "-" if link in pair.sure else "p") for link in sorted(pair.possible)]
+    return " ".join(f"{source + 1}{kind}{target + 1}" for source, target, kind in links)
+
+
+def held_out_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return sentence pairs of a bitext that `run_pretraining.py` holds out of every arm."""
+    sources, targets = zip(*pairs, strict=True)
+    bitext = Dataset.from_dict({"source": sources, "target": targets})
+    rows, _ = choose_held_out(bitext, HELD_OUT_SHARE, HELD_OUT_SENTENCES)
+    return [pairs[row] for row in rows]
+
+
+def treebank(path: Path) -> Iterator[list[tuple[str, str]]]:
+    """Yield the sentences of a CoNLL-U file as (word, tag)."""
+    sentence: list[tuple[str, str]] = []
+    for line in [*read_lines(path), ""]:
+        cells = line.split("\t")
+        if cells[0].isdigit():
+            sentence.append((cells[1], cells[3]))
+        elif not line.strip() and sentence:
+            yield sentence
+            sentence = []
+
+
+def write_treebank(path: Path, sentences: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Write words and tags as CoNLL-U."""
+    lines: list[str] = []
+    for sentence in sentences:
+        for number, (word, tag) in enumerate(sentence, start=1):
+            lines.append("\t".join([str(number), word, "_", tag, *["_"] * 6]))
+        lines.append("")
+    write_lines(path, lines)

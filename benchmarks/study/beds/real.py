@@ -1,0 +1,150 @@
+"""The texts of the real bed: English, German, Spanish and Chinese, whose encoders saw no translations.
+
+A pair of the bitext at hand belongs, by the hash of its English side, to one of two parts: of the first only the
+foreign side is read, as monolingual text; the second is the bitext of alignment. English text is of other sources. So
+no sentence that is aligned, on either side, was read in pre-training. Words, punctuation and Chinese characters stand
+between spaces, as BERT parts them. The links are FastAlign's; hand-made ones exist for German and Chinese only, and
+test.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tokenizers import normalizers, pre_tokenizers
+
+from benchmarks.study.beds.files import (
+    Pair,
+    hash_share,
+    held_out_pairs,
+    in_random_order,
+    make_folders,
+    treebank,
+    write_bitext,
+    write_gold,
+    write_links,
+    write_retrieval,
+    write_treebank,
+)
+from benchmarks.study.data import write_lines
+from weam.alignment.aligner import WordAligner
+from weam.alignment.arguments import AlignmentArguments
+from weam.alignment.gold import read_gold
+from weam.alignment.symmetrization import Links
+from weam.storage import read_lines
+
+BITEXTS = {
+    "de": ("en-de.tatoeba", "en-de.multi30k", "en-de.wmt-sample"),
+    "es": ("en-es.tatoeba",),
+    "zh": ("en-zh.tatoeba",),
+}
+GOLD = ("de-en", "zh-en")
+TREEBANKS = ("lines.en.train", "partut.en.train")
+ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
+CHINESE_ARTICLES = ("drcd.dev.zh-hant", "drcd.test.zh-hant", "cmrc2018.trial.zh")
+ENGLISH_SIDES = ("en-sw.globalvoices", "en-hi.wikipedia-mturk")
+MONOLINGUAL_SHARE = 0.7
+MOST_CHARACTERS = 120  # of the English side of a pair to align
+MOST_PAIRS = 25_000  # of a language
+MOST_TEXTS = 150_000  # of a language
+GOLD_TO_CHOOSE_BY = 100  # first sentences of each set
+
+_NORMALIZER = normalizers.BertNormalizer(lowercase=False, strip_accents=False, handle_chinese_chars=True)
+_WORDS = pre_tokenizers.BertPreTokenizer()
+
+
+def words_of(text: str) -> str:
+    """Put spaces between what BERT takes for words.
+
+    >>> words_of("It's 東京.")
+    "It ' s 東 京 ."
+    """
+    return " ".join(word for word, _ in _WORDS.pre_tokenize_str(_NORMALIZER.normalize_str(text)))
+
+
+def paragraphs(data_dir: Path, names: Iterable[str]) -> Iterator[str]:
+    """Yield the paragraphs of files in the format of SQuAD."""
+    for name in names:
+        with gzip.open(data_dir / "squad" / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+            for article in json.load(file)["data"]:
+                yield from (" ".join(paragraph["context"].split()) for paragraph in article["paragraphs"])
+
+
+def pairs_of(path: Path) -> Iterator[Pair]:
+    """Yield the pairs of a file of bitext."""
+    for line in read_lines(path):
+        english, foreign = line.rstrip("\n").split("\t")
+        yield words_of(english), words_of(foreign)
+
+
+def english_text(data_dir: Path) -> Iterator[str]:
+    """Yield English text that is no side of the bitext."""
+    for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
+        row = json.loads(line)
+        yield from (words_of(row["premise"]), words_of(row["hypothesis"]))
+    yield from map(words_of, paragraphs(data_dir, (f"{name}.en" for name in ARTICLES)))
+    for name in ENGLISH_SIDES:
+        yield from (english for english, _ in pairs_of(data_dir / "bitext" / f"{name}.tsv.gz"))
+
+
+def part_language(data_dir: Path, language: str) -> tuple[list[str], list[Pair]]:
+    """Return the monolingual text of a language, and pairs of which neither side is in it."""
+    texts: dict[str, None] = {}
+    pairs: dict[Pair, None] = {}
+    for name in BITEXTS[language]:
+        for english, foreign in pairs_of(data_dir / "bitext" / f"{name}.tsv.gz"):
+            if hash_share(english.casefold()) < MONOLINGUAL_SHARE:
+                texts[foreign] = None
+            elif len(english) <= MOST_CHARACTERS:
+                pairs[english, foreign] = None
+    if language == "zh":
+        texts |= dict.fromkeys(map(words_of, paragraphs(data_dir, CHINESE_ARTICLES)))
+    unread = [pair for pair in pairs if pair[1] not in texts]
+    unread.sort(key=lambda pair: hash_share("\t".join(pair)))
+    return in_random_order(texts)[:MOST_TEXTS], unread[:MOST_PAIRS]
+
+
+def fast_align_links(pairs: Sequence[Pair]) -> list[Links]:
+    """Align words with FastAlign, trained on these pairs, upper and lower case alike."""
+    words = [(english.casefold().split(), foreign.casefold().split()) for english, foreign in pairs]
+    aligner = WordAligner.train(words, aligner="fast_align", seed=1)
+    return list(aligner.align(words, AlignmentArguments.symmetrization))
+
+
+def write_texts(data_dir: Path, folder: Path) -> None:
+    """Write text, bitext, links, and what is held out of the bitext."""
+    aligned: set[str] = set()
+    for language in BITEXTS:
+        texts, pairs = part_language(data_dir, language)
+        write_lines(folder / "text" / f"{language}.txt", texts)
+        write_bitext(folder, language, pairs)
+        write_links(folder, language, fast_align_links(pairs))
+        write_retrieval(folder, "dev", language, held_out_pairs(pairs))
+        aligned |= {english for english, _ in pairs}
+    english = dict.fromkeys(text for text in english_text(data_dir) if text not in aligned)
+    write_lines(folder / "text" / "en.txt", in_random_order(english)[:MOST_TEXTS])
+
+
+def write_tests(data_dir: Path, folder: Path) -> None:
+    """Write tags to learn and test on, Tatoeba's test sets, and hand-made alignments."""
+    treebanks = data_dir / "xtreme_r" / "udpos"
+    trained = [sentence for name in TREEBANKS for sentence in treebank(treebanks / f"{name}.conllu.gz")]
+    write_treebank(folder / "udpos" / "train.en.conllu", trained)
+    for language in ("en", *BITEXTS):
+        path = folder / "udpos" / f"test.{language}.conllu"
+        write_treebank(path, treebank(treebanks / f"pud.{language}.conllu.gz"))
+    for language in BITEXTS:
+        tested = pairs_of(data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz")
+        write_retrieval(folder, "test", language, tested)
+    for pair in GOLD:
+        gold = read_gold(data_dir / "gold_alignments" / pair)
+        write_gold(folder, "dev", pair, gold[:GOLD_TO_CHOOSE_BY])
+        write_gold(folder, "test", pair, gold[GOLD_TO_CHOOSE_BY:])
+
+
+def write_bed(data_dir: Path, folder: Path) -> None:
+    """Write all files of the bed."""
+    make_folders(folder)
+    write_texts(data_dir, folder)
+    write_tests(data_dir, folder)
