@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.markdown import fill
 from benchmarks.study.beds import records
-from benchmarks.study.beds.report import PAGE, contrasts_table, read_figures, systems_table
+from benchmarks.study.beds.plan import BEDS
+from benchmarks.study.beds.report import PAGE, fill_page, read_figures
 
 
 def test_collecting_keeps_other_records_and_replaces_those_measured_again(
@@ -21,12 +21,13 @@ def test_collecting_keeps_other_records_and_replaces_those_measured_again(
             text = json.dumps({"name": arm, "seed": seed, "scores": {"udpos": score}})
             (folder / f"{arm}.seed-{seed}.json").write_text(text)
     (tmp_path / "beds").mkdir()
-    records.collect("clone", [tmp_path / "first"])
-    records.collect("clone", [tmp_path / "again", tmp_path / "absent"])
+    records.collect("clone", tmp_path / "first")
+    records.collect("clone", tmp_path / "again")
+    records.collect("clone", tmp_path / "absent")
     scores = {key: record["scores"]["udpos"] for key, record in records.read_collected("clone").items()}
     assert scores == {("TLM", 1): 10, ("TLM", 2): 21, ("none", 1): 30}
 
 
 def test_the_page_is_what_the_records_make_it() -> None:
-    text, figures = PAGE.read_text(encoding="utf-8"), read_figures("clone")
-    assert fill(fill(text, "systems", systems_table(figures)), "contrasts", contrasts_table(figures)) == text
+    text = PAGE.read_text(encoding="utf-8")
+    assert fill_page(text, {bed: figures for bed in BEDS if (figures := read_figures(bed))}) == text

@@ -4,7 +4,6 @@ Processes that share the arms of a bed never write to one file; `collect` brings
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,11 @@ def read_collected(bed: str) -> dict[tuple[str, int], Record]:
     return {(record["name"], record["seed"]): record for record in records}
 
 
-def collect(bed: str, folders: Sequence[Path]) -> None:
-    """Add the records in folders to those that are kept; one of the same arm and seed takes the place of the old."""
+def collect(bed: str, folder: Path) -> None:
+    """Add the records in a folder to those that are kept; one of the same arm and seed takes the place of the old."""
     records = read_collected(bed)
-    for path in sorted(path for folder in folders for path in folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         records[record["name"], record["seed"]] = record
-    write_json([records[key] for key in sorted(records)], collected_file(bed))
+    if records:
+        write_json([records[key] for key in sorted(records)], collected_file(bed))

@@ -1,8 +1,8 @@
 """What the beds say: results JSON -> tables, contrasts with intervals, and the figure.
 
-    python -m benchmarks.study.beds.report [--records FOLDER ...]
+    python -m benchmarks.study.beds.report [--output_dir outputs/beds]
 
-Collects the records of trainings in `benchmarks/results/beds/clone.json`, fills the tables of `docs/study/beds.md` and
+Collects the records of trainings in `benchmarks/results/beds/BED.json`, fills the tables of `docs/study/beds.md` and
 draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a difference is taken within each seed, then
 its mean and the 95 % t interval.
 """
@@ -20,13 +20,14 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import ARMS
+from benchmarks.study.beds.plan import ARMS, BEDS
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
 PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", FIGURES / "beds.svg"
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
+TITLES = {"clone": "English and its clone", "real": "English to German, Spanish and Chinese"}
 BETTER = {  # of a record -> whether more is better
     "tags, English": True,
     "tags": True,
@@ -114,7 +115,7 @@ def seeds_needed(deviation: float, difference: float = TO_BE_SEEN) -> int | None
 
 def read_figures(bed: str) -> Figures:
     """Read the figures of all arms of a bed."""
-    figures: Figures = {arm.name: {} for arm in ARMS}
+    figures: Figures = {arm.name: {} for arm in BEDS[bed].arms}
     for (name, seed), record in read_collected(bed).items():
         if record["scores"]:
             figures.setdefault(name, {})[seed] = figures_of(record)
@@ -122,14 +123,14 @@ def read_figures(bed: str) -> Figures:
 
 
 def figures_of(record: Record) -> dict[str, float]:
-    """Return the figures of a record in per cent, as far as they are measured."""
+    """Return the figures of a record in per cent, as far as they are measured: means over languages but English."""
     scores, found = record["scores"], {}
     if "as it is" in scores:
-        found["retrieval"] = scores["as it is"]["retrieval"]["clone"]
-        found["AER"] = scores["as it is"]["alignment"]["error"]
-        found["word retrieval"] = scores["as it is"]["word retrieval"]["clone"]
+        names = {"retrieval": "retrieval", "AER": "alignment", "word retrieval": "word retrieval"}
+        found = {name: scores["as it is"][key]["mean"] for name, key in names.items()}
     if "udpos" in scores:
-        found["tags, English"], found["tags"] = scores["udpos"]["en"], scores["udpos"]["clone"]
+        others = [value for language, value in scores["udpos"].items() if language not in ("metric", "steps", "en")]
+        found["tags, English"], found["tags"] = scores["udpos"]["en"], statistics.fmean(others)
         found["gap"] = found["tags, English"] - found["tags"]
     return found
 
@@ -148,13 +149,15 @@ def difference(figures: Figures, one: str, other: str, name: str) -> Interval | 
 
 
 def mean_ranks(figures: Figures) -> dict[str, float]:
-    """Return the mean rank, over tasks, of each arm that has all figures in every seed that any arm has; 1 is best."""
-    seeds = max((set(measured) for measured in figures.values()), key=len)
-    complete = [
-        arm
+    """Return the mean rank over tasks of each arm with enough seeds, by the seeds that all these have; 1 is best."""
+    finished = {
+        arm: {seed for seed, found in measured.items() if all(name in found for name in RANKED)}
         for arm, measured in figures.items()
-        if set(measured) >= seeds and all(name in measured[seed] for seed in seeds for name in RANKED)
-    ]
+    }
+    complete = [arm for arm, seeds in finished.items() if len(seeds) >= FEWEST_SEEDS]
+    seeds = set.intersection(*(finished[arm] for arm in complete)) if complete else set()
+    if not seeds:
+        return {}
     ranks: dict[str, list[int]] = {arm: [] for arm in complete}
     for name in RANKED:
         values = {arm: statistics.fmean(figures[arm][seed][name] for seed in seeds) for arm in complete}
@@ -200,20 +203,19 @@ def in_words(found: Interval | None) -> str:
     return f"**{text}**" if found.is_clear else text
 
 
-def draw(figures: Figures, path: Path) -> None:
-    """Draw the gap to English and the alignment error by system, each placebo in the row of its original."""
-    shown = [arm for arm in ARMS if arm.placebo_of is None and figure_over_seeds(figures, arm.name, "gap")]
-    shown.sort(key=lambda arm: -mean_of(figures, arm.name, "gap"))
-    size = (10, 0.42 * len(shown) + 1.7)
-    figure, axes = plt.subplots(1, 2, figsize=size, layout="constrained", sharey=True)
-    seeds = max(len(measured) for measured in figures.values())
-    titles = {"gap": "Tags: points behind English", "AER": "Words aligned wrongly (AER), %"}
-    for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        draw_panel(axis, figures, [arm.name for arm in shown], name)
-        axis.set_title(title, fontsize=11)
-    axes[0].set_yticks(range(len(shown)), [arm.name for arm in shown])
-    handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
-    note = f"Clone bed, lower is better; 95 % intervals over {seeds} pre-training seeds"
+def draw(beds: dict[str, Figures], path: Path) -> None:
+    """Draw the gap to English by system, bed by bed, each placebo in the row of its original."""
+    measured = {arm.name: [mean_of(figures, arm.name, "gap") for figures in beds.values()] for arm in ARMS}
+    shown = [arm.name for arm in ARMS if arm.placebo_of is None and any(measured[arm.name])]
+    shown.sort(key=lambda arm: -next(filter(None, measured[arm])))
+    size = (10, 0.3 * len(shown) + 1.7)
+    figure, axes = plt.subplots(1, len(beds), figsize=size, layout="constrained", sharey=True, squeeze=False)
+    for axis, (bed, figures) in zip(axes[0], beds.items(), strict=True):
+        draw_panel(axis, figures, shown, "gap")
+        axis.set_title(TITLES[bed], fontsize=11)
+    axes[0][0].set_yticks(range(len(shown)), shown)
+    handles = dict(zip(*reversed(axes[0][0].get_legend_handles_labels()), strict=True))
+    note = "Part-of-speech tags: points behind English, 95 % intervals over pre-trained encoders; lower is better"
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, title=note, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
@@ -242,19 +244,25 @@ def mean_of(figures: Figures, arm: str, name: str) -> float:
     return 0.0 if found is None else found.mean
 
 
+def fill_page(text: str, beds: dict[str, Figures]) -> str:
+    """Fill the tables of the page."""
+    for bed, figures in beds.items():
+        text = fill(text, f"{bed} systems", systems_table(figures))
+        text = fill(text, f"{bed} contrasts", contrasts_table(figures))
+    return text
+
+
 def main() -> None:
     """Collect the records, write tables and figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.study.beds.report", description=__doc__.splitlines()[0])
-    records = [Path("outputs/beds/clone/records")]
-    parser.add_argument("--records", type=Path, nargs="+", default=records, help="Folders of records to collect.")
-    collect("clone", parser.parse_args().records)
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/beds"), help="Where the beds were trained.")
+    folder = parser.parse_args().output_dir
+    for bed in BEDS:
+        collect(bed, folder / bed / "records")
     matplotlib.rcParams["svg.hashsalt"] = "weam"
-    figures = read_figures("clone")
-    text = PAGE.read_text(encoding="utf-8")
-    for name, section in (("systems", systems_table(figures)), ("contrasts", contrasts_table(figures))):
-        text = fill(text, name, section)
-    PAGE.write_text(text, encoding="utf-8")
-    draw(figures, FIGURE)
+    beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
+    PAGE.write_text(fill_page(PAGE.read_text(encoding="utf-8"), beds), encoding="utf-8")
+    draw(beds, FIGURE)
 
 
 if __name__ == "__main__":
