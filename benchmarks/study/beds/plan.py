@@ -115,7 +115,7 @@ REAL = (
 SEEDS = (1, 2, 3, 4, 5)  # of the pre-training; at least three
 BEDS = {
     "clone": Plan(PreTraining(), ARMS),
-    "real": Plan(PreTraining(vocabulary=16_000, joint=True, steps=6000), REAL),
+    "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL),
 }
 TASKS = ("udpos", "retrieval", "alignment", "word retrieval")  # what the mean rank of decision 3 is over
 
