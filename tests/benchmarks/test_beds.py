@@ -1,13 +1,21 @@
-"""Records of a bed are collected without loss, and the page is what they make it."""
+"""Beds: their files, one arm from training to record, records collected without loss, and the page made of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.study.beds import records
-from benchmarks.study.beds.plan import BEDS
+from benchmarks.study.beds import arms, files, records
+from benchmarks.study.beds.__main__ import measure
+from benchmarks.study.beds.arms import Bed, arm_arguments
+from benchmarks.study.beds.plan import BEDS, Alignment, PreTraining
+from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.report import PAGE, fill_page, read_figures
+from benchmarks.study.beds.score import linked_words
+from tests.support.command_line import sentence_pairs
+from weam.alignment.gold import GoldSentence, read_gold
+from weam.pretraining.arguments import parse_arguments
 
 
 def test_collecting_keeps_other_records_and_replaces_those_measured_again(
@@ -31,3 +39,71 @@ def test_collecting_keeps_other_records_and_replaces_those_measured_again(
 def test_the_page_is_what_the_records_make_it() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert fill_page(text, {bed: figures for bed in BEDS if (figures := read_figures(bed))}) == text
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
+    """A bed of our words, whose other language is German in reversed order, with a tokenizer."""
+    bed = Bed("clone", tmp_path_factory.mktemp("bed"))
+    files.make_folders(bed.data)
+    pairs = [(source, " ".join(reversed(target.split()))) for source, target in sentence_pairs()]
+    for language, texts in (("en", [source for source, _ in pairs]), ("xx", [target for _, target in pairs])):
+        files.write_lines(bed.data / "text" / f"{language}.txt", texts)
+        tagged = [[(word, "NOUN" if len(word) > 3 else "DET") for word in text.split()] for text in texts[:20]]
+        files.write_treebank(bed.data / "udpos" / f"test.{language}.conllu", tagged)
+        files.write_treebank(bed.data / "udpos" / "train.en.conllu", tagged)
+    links = [
+        [(word, len(target.split()) - 1 - word) for word in range(len(source.split()))] for source, target in pairs
+    ]
+    files.write_bitext(bed.data, "xx", pairs)
+    files.write_links(bed.data, "xx", links)
+    gold = [
+        GoldSentence(tuple(source.split()), tuple(target.split()), frozenset(found), frozenset(found))
+        for (source, target), found in zip(pairs, links, strict=True)
+    ]
+    for part in ("dev", "test"):
+        files.write_retrieval(bed.data, part, "xx", files.held_out_pairs(pairs))
+        files.write_gold(bed.data, part, "en-xx", gold[:5])
+    assert read_gold(bed.data / "gold" / "test.en-xx") == gold[:5]
+    write_tokenizer(bed.texts, PreTraining(vocabulary=60, joint=True), bed.tokenizer)
+    pretrain(PreTraining(layers=2, hidden_size=16, steps=2, joint=True), bed.texts, bed.tokenizer, 7, bed.backbone(7))
+    return bed
+
+
+def test_shuffled_links_link_the_same_words_to_others(bed: Bed) -> None:
+    true, shuffled = ((bed.data / "links" / f"{name}.en-xx.txt").read_text() for name in ("true", "shuffled"))
+    for line, other in zip(true.splitlines(), shuffled.splitlines(), strict=True):
+        links, found = set(line.split()), set(other.split())
+        assert links.isdisjoint(found)
+        assert {link.split("-")[0] for link in found} <= {link.split("-")[0] for link in links}
+
+
+def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(bed: Bed) -> None:
+    for plan in BEDS.values():
+        for arm in plan.arms:
+            if arm.settings:
+                parse_arguments(arm_arguments(arm, plan.alignment, bed, 7))
+
+
+def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BEDS, "clone", replace(BEDS["clone"], alignment=Alignment(steps=2, batch_size=4)))
+    monkeypatch.setattr(arms, "run_in_child", lambda program, argv: program(argv[1:]))
+    arm = next(arm for arm in BEDS["clone"].arms if arm.name == "WEAM, representation")
+    measure(arm, bed, 7, ["udpos"])
+    path = bed.records / "weam-representation.seed-7.json"
+    record = json.loads(path.read_text())
+    assert record["training"]["training"]["steps"] == 2
+    assert 0 <= record["scores"]["udpos"]["xx"] <= 100
+    by_layer = record["scores"]["as it is"]["alignment"]["by layer"]["test"]["en-xx"]
+    assert len(by_layer) == 2 and record["scores"]["as it is"]["alignment"]["mean"] in by_layer
+    written = path.stat().st_mtime_ns
+    measure(arm, bed, 7, ["udpos"])
+    assert path.stat().st_mtime_ns == written
+
+
+def test_linked_words_of_sentences_stand_one_after_the_other() -> None:
+    pairs = [
+        GoldSentence(("a", "b"), ("x",), frozenset({(1, 0)}), frozenset({(1, 0)})),
+        GoldSentence(("c",), ("y", "z"), frozenset({(0, 1)}), frozenset({(0, 0), (0, 1)})),
+    ]
+    assert linked_words(pairs).tolist() == [[False] * 3, [True, False, False], [False, False, True]]
