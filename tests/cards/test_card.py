@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from huggingface_hub import ModelCard
+import yaml
+from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
 from transformers import (
     AutoModelForMultipleChoice,
     AutoModelForQuestionAnswering,
@@ -17,7 +18,7 @@ from transformers import (
 
 from tests.conftest import small_config, small_tokenizer
 from tests.support.results import MBERT, base_evaluation, evaluation, pretraining
-from weam.cards.card import gather, main, make_card, write_model_card
+from weam.cards.card import gather, main, make_card, write_card, write_model_card
 from weam.pretraining.objectives import OBJECTIVES
 from weam.results import Comparison, Results, write_results
 
@@ -51,7 +52,6 @@ tags:
 - weam
 - multilingual
 - word-alignment
-- bert
 model-index:
 - name: weam-tiny
   results:
@@ -112,7 +112,7 @@ its aligned word in the other language.
 from transformers import AutoModel, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("someone/weam-tiny")
-model = AutoModel.from_pretrained("someone/weam-tiny")  # a stock BERT encoder, no remote code needed
+model = AutoModel.from_pretrained("someone/weam-tiny")  # the stock encoder, no remote code needed
 ```
 
 With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
@@ -160,7 +160,7 @@ Versions: python 3.11.7, torch 2.13.0. Measured 2026-01-31.
 ## Limits
 
 - The figures above are measured on held-out pairs of the training text, not on downstream tasks.
-- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.
+- The model reads a limited number of tokens at once; longer input is cut, or must be read in windows.
 """
 
 EVALUATION_CARD = """---
@@ -261,7 +261,7 @@ Versions: python 3.11.7, torch 2.13.0. Measured 2026-01-31.
 - XNLI: the training set was reduced to 20,000 examples of a language; figures of trainings on the whole of it are \
 not comparable.
 - XNLI may be used for non-commercial purposes only (CC BY-NC 4.0).
-- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.
+- The model reads a limited number of tokens at once; longer input is cut, or must be read in windows.
 """
 
 
@@ -332,6 +332,44 @@ def test_bitext_of_the_hub_is_a_data_set():
     assert "read from the Hub data set Helsinki-NLP/opus-100; " in text
 
 
+def leaderboard_entries(folder: Path) -> dict[str, list[EvalResultEntry]]:
+    """Read back what is beside a card, by file."""
+    return {
+        path.name: parse_eval_result_entries(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in (folder / ".eval_results").glob("*")
+    }
+
+
+def test_leaderboards_of_the_hub_get_the_metric_of_each_benchmark(tmp_path):
+    """Written and read back by the client's own functions; a figure for each language, of the mean over seeds."""
+    values = {("de-en", 1): 0.75}
+    runs = [pretraining(), evaluation(), evaluation(values=values, benchmark="mlqa", metrics=("exact_match", "f1"))]
+    write_card(gather(runs), NAME, tmp_path / "README.md")
+    day = {"date": "2026-01-31"}
+    both = {**day, "notes": "accuracy, zero-shot, mean over 2 seeds"}
+    assert leaderboard_entries(tmp_path) == {
+        "xnli.yaml": [
+            EvalResultEntry("facebook/xnli", "en", 0.75, **both),
+            EvalResultEntry("facebook/xnli", "de", 0.41666666666666663, **both),
+        ],
+        "mlqa.yaml": [EvalResultEntry("facebook/mlqa", "mlqa.de.en", 0.75, **day, notes="f1, zero-shot, one seed")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "settings"),
+    [
+        ("xnli", {"data_dir": "/abs/data"}),
+        ("xnli", {"test_file": ["en=/abs/test.jsonl"]}),
+        ("xnli", {"max_test_samples": 100}),
+        ("mlqa-dev", {}),
+    ],
+)
+def test_no_leaderboard_gets_what_is_not_measured_on_the_test_set_of_the_hub(benchmark, settings, tmp_path):
+    write_card(gather([evaluation(benchmark=benchmark, **settings)]), NAME, tmp_path / "README.md")
+    assert leaderboard_entries(tmp_path) == {}
+
+
 # Names
 
 
@@ -359,7 +397,7 @@ def test_a_folder_that_has_gone_is_no_metadata_either():
 def test_a_model_from_scratch_has_no_base():
     text = card(pretraining(None))
     assert ModelCard(text).data.base_model is None
-    assert "\nA BERT trained from scratch, aligned across de, en, zh with WEAM" in text
+    assert "\nA model trained from scratch, aligned across de, en, zh with WEAM" in text
 
 
 def test_without_a_repository_the_card_has_the_name_of_the_folder(tmp_path):
@@ -510,7 +548,7 @@ def test_the_limits_are_those_of_the_run():
         "- XNLI: tested on 100 examples of a language at most.",
         "- XNLI: one seed, so nothing is known of the spread over seeds.",
         "- XNLI may be used for non-commercial purposes only (CC BY-NC 4.0).",
-        "- A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows.",
+        "- The model reads a limited number of tokens at once; longer input is cut, or must be read in windows.",
     ]
 
 

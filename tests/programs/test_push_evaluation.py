@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from huggingface_hub import ModelCard
+import yaml
+from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
 from safetensors.torch import load, load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.support.command_line import PIPES, make_evaluation
-from tests.support.evaluation_data import write_xnli
-from tests.support.hub_server import Commit, Hub, environment
+from tests.support.evaluation_data import xnli_rows
+from tests.support.hub_server import Commit, Hub, environment, parquet, with_card
 from weam.results import parse_results, read_results
 
 TOKEN = "hf_SECRETTOKENofatest"
@@ -60,11 +61,17 @@ class Pushed:
 
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
-    """A small run of XNLI that was pushed; its base is on the Hub, with remote code."""
+    """A small run of XNLI that was pushed; its base, with remote code, and its examples are on the Hub."""
     workspace = make_evaluation(tmp_path_factory.mktemp("push"), "run_xnli", published=True)
-    write_xnli(workspace.folder / "data")
+    splits = [("en", "train", "train", 96), ("en", "validation", "dev", 24), ("en", "test", "test", 30)]
+    splits.append(("de", "test", "test", 30))
+    files = {
+        f"{language}/{name}-00000-of-00001.parquet": parquet(xnli_rows(split, language, count))
+        for language, name, split, count in splits
+    }
     with Hub(TOKEN, "someone") as hub:
         hub.add_repository(BASE, workspace.folder / "checkpoint")
+        hub.add_dataset("facebook/xnli", main=with_card(files))
         command = workspace.command("trained", *OPTIONS, *PUSH)
         env = environment(hub, workspace.folder / "home")
         finished = subprocess.run(command, env=env, cwd=workspace.folder, timeout=300, **PIPES)
@@ -84,6 +91,7 @@ def loaded(pushed: Pushed, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 def test_model_card_results_and_predictions_are_pushed_and_nothing_else(pushed: Pushed) -> None:
     assert set(pushed.main.files) == {
+        ".eval_results/xnli.yaml",
         ".gitattributes",
         "README.md",
         "config.json",
@@ -111,9 +119,16 @@ def test_the_card_gives_back_the_measured_figures(pushed: Pushed, loaded: dict[s
     assert loaded["figures"] == [[m.language, m.metric, m.value] for m in measurements]
 
 
+def test_leaderboards_can_read_the_same_figures(pushed: Pushed) -> None:
+    results = read_results(pushed.folder / "results.json")
+    entries = parse_eval_result_entries(yaml.safe_load(pushed.main.files[".eval_results/xnli.yaml"]))
+    told = {"date": results.date, "notes": "accuracy, zero-shot, one seed"}
+    assert entries == [EvalResultEntry("facebook/xnli", m.language, m.value, **told) for m in results.measurements]
+
+
 def test_the_card_names_base_and_benchmark(pushed: Pushed) -> None:
     card = ModelCard(pushed.main.files["README.md"].decode()).data
-    assert (card.base_model, card.datasets, card.language) == (BASE, None, ["de", "en"])  # the examples were local
+    assert (card.base_model, card.datasets, card.language) == (BASE, ["facebook/xnli"], ["de", "en"])
     assert card.pipeline_tag == "text-classification"
     assert {result.dataset_type for result in card.eval_results} == {"facebook/xnli"}
 

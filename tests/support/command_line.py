@@ -74,9 +74,10 @@ class Evaluation:
 
     def arguments(self, output: str, *options: str) -> list[str]:
         """Return the settings of a run that writes into the folder `output`; `options` go before ours."""
+        local = {"--data_dir": self.folder / "data"} if (self.folder / "data").exists() else {}
         ours = {
             "--model_name_or_path": self.folder / "checkpoint",
-            "--data_dir": self.folder / "data",
+            **local,
             "--output_dir": self.folder / output,
             "--report_to": "none",
         }

@@ -7,6 +7,7 @@ Git LFS. Reading is open to anyone, writing needs the token and a namespace that
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pyarrow
+import pyarrow.parquet
 import yaml
 from datasets import Dataset
 
@@ -412,6 +415,33 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Answer]]] = [
         )
     ],
 ]
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    """Return rows as a Parquet file."""
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+def card(configs: dict[str, dict[str, str]]) -> bytes:
+    """Return a README.md that says which files each configuration has: config -> split -> pattern."""
+    lines = ["---", "configs:"]
+    for name, splits in configs.items():
+        lines += [f"- config_name: {name}", "  data_files:"]
+        for split, pattern in splits.items():
+            lines += [f"  - split: {split}", f"    path: {pattern}"]
+    return "\n".join([*lines, "---", "# A data set", ""]).encode()
+
+
+def with_card(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Add a README.md to files that lie in `CONFIG/SPLIT-00000-of-00001.parquet`."""
+    configs: dict[str, dict[str, str]] = {}
+    for path in files:
+        config, name = path.split("/")
+        split = name.split("-")[0]
+        configs.setdefault(config, {})[split] = f"{config}/{split}-*"
+    return {"README.md": card(configs), **files}
 
 
 def write_hub_folder(folder, rows_of):

@@ -1,4 +1,4 @@
-r"""Stage 7: `results.json` -> README.md of the Hub repository.
+r"""Stage 7: `results.json` -> README.md of the Hub repository, and `.eval_results/` beside it.
 
     python -m weam.cards --results PRETRAINED/results.json XNLI/results.json --baseline BASE/results.json \
       --repository you/name --output README.md
@@ -6,13 +6,16 @@ r"""Stage 7: `results.json` -> README.md of the Hub repository.
 Writes the card of an encoder (its pre-training, and evaluations of it), or of a fine-tuned model (one evaluation).
 Every program writes the card of its own run; this one adds evaluations of other runs and sets those of another
 checkpoint, measured in the same way, beside them. The card holds only what was measured or set; no weights are read.
+Figures of whole test sets of the Hub are also written for its leaderboards (https://huggingface.co/docs/hub/eval-results).
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import ModelCard, ModelCardData
+import yaml
+from huggingface_hub import EvalResultEntry, ModelCard, ModelCardData, eval_result_entries_to_yaml
+from huggingface_hub.constants import EVAL_RESULTS_FOLDER
 
 from weam.cards.encoder import PretrainingRun
 from weam.cards.evaluation import EvaluationRun
@@ -21,14 +24,14 @@ from weam.cards.run import CardRun, check_alike, hub_name
 from weam.results import RESULTS_FILE, Results
 
 TEMPLATE = Path(__file__).with_name("template.md")
-LENGTH_LIMIT = "A BERT reads a limited number of tokens at once; longer input is cut, or must be read in windows."
+LENGTH_LIMIT = "The model reads a limited number of tokens at once; longer input is cut, or must be read in windows."
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a card from results.json files.
 
     Raises:
-        FileExistsError: there is a card already.
+        FileExistsError: there is a card already, or there are files for leaderboards.
         ValueError: the results do not belong together, or a baseline was measured in another way.
     """
     parser = argparse.ArgumentParser(prog="python -m weam.cards", description="Write a model card.")
@@ -38,12 +41,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="The card to write.")
     parser.add_argument("--overwrite", action="store_true", help="Write over a card that exists.")
     arguments = parser.parse_args(argv)
-    if arguments.output.exists() and not arguments.overwrite:
-        raise FileExistsError(f"{arguments.output} exists; choose another --output, or write over it with --overwrite")
+    for path in (arguments.output, arguments.output.parent / EVAL_RESULTS_FOLDER):
+        if path.exists() and not arguments.overwrite:
+            raise FileExistsError(f"{path} exists; choose another --output, or write over it with --overwrite")
     given = (arguments.results, arguments.baseline)
     results, baselines = ([read_card_results(path) for path in paths] for paths in given)
     repository = arguments.repository or arguments.output.resolve().parent.name
-    make_card(gather(results, baselines), repository).save(arguments.output)
+    write_card(gather(results, baselines), repository, arguments.output)
 
 
 def write_model_card(folder: Path, repository: str | None = None) -> None:
@@ -54,7 +58,21 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
         repository: its name on the Hub; None: the folder's name.
     """
     runs = gather([read_card_results(folder / RESULTS_FILE)])
-    make_card(runs, repository or folder.name).save(folder / "README.md")
+    write_card(runs, repository or folder.name, folder / "README.md")
+
+
+def write_card(runs: Sequence[CardRun], repository: str, path: Path) -> None:
+    """Write a card, and beside it a file for each benchmark that the Hub may have a leaderboard of."""
+    make_card(runs, repository).save(path)
+    entries: dict[str, list[EvalResultEntry]] = {}
+    for run in runs:
+        entries.setdefault(run.benchmark, []).extend(run.leaderboard_entries())
+    for benchmark, own in entries.items():
+        if own:
+            text = yaml.safe_dump(eval_result_entries_to_yaml(own), sort_keys=False)
+            file = path.parent / EVAL_RESULTS_FOLDER / f"{benchmark}.yaml"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
 
 
 def make_card(runs: Sequence[CardRun], repository: str) -> ModelCard:

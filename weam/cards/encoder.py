@@ -64,7 +64,7 @@ class PretrainingRun(CardRun):
 
     title = "Pre-training"
     kind = "run_pretraining held-out"
-    tags: ClassVar = ("word-alignment", "bert")
+    tags: ClassVar = ("word-alignment",)
     is_pretraining: ClassVar = True
 
     @property
@@ -84,7 +84,7 @@ class PretrainingRun(CardRun):
         model = self.results.settings["model"]
         has_base = bool(model["model_name_or_path"])
         text = INTRODUCTIONS[self.objective].format(
-            base=self.checkpoint if has_base else "A BERT trained from scratch,",
+            base=self.checkpoint if has_base else "A model trained from scratch,",
             languages=listed(self.languages),
             exchange=EXCHANGES[model["exchange"]],
         )

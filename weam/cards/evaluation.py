@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from huggingface_hub import EvalResult
+from huggingface_hub import EvalResult, EvalResultEntry
 
 from weam.cards.run import CardRun
 from weam.cards.usage import SNIPPETS
@@ -179,6 +179,27 @@ class EvaluationRun(CardRun):
             metric_name=f"{summary.metric.replace('_', ' ')}, {self.setting}",
             metric_value=summary.mean,
         )
+
+    def leaderboard_entries(self) -> list[EvalResultEntry]:
+        """Return the mean over seeds of the benchmark's own metric for each language.
+
+        Only of whole test sets as the Hub has them: what a file holds, or a part of a test set, is no figure of it.
+        """
+        transfer = self.results.settings["transfer"]
+        differs = any(transfer.get(name) for name in ("data_dir", "test_file", "max_test_samples"))
+        if differs or not self.facts.tests_the_test_set:
+            return []
+        return [
+            self._leaderboard_entry(summary)
+            for summary in summarise(self.results.measurements)
+            if summary.metric == self.facts.metric and summary.language != MEAN
+        ]
+
+    def _leaderboard_entry(self, summary: Summary) -> EvalResultEntry:
+        name, _, config = self.facts.hub_source("test", summary.language).partition(":")
+        seeds = f"mean over {summary.seeds} seeds" if summary.seeds > 1 else "one seed"
+        notes = f"{summary.metric}, {self.setting}" + (f", {seeds}" if self.is_trained else "")
+        return EvalResultEntry(name, config, summary.mean, date=self.results.date, notes=notes)
 
     def limits(self, others: Sequence[CardRun]) -> Iterator[str]:
         """Say what was reduced, how many seeds there are, and who may use the benchmark."""

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from huggingface_hub import HfApi
+from huggingface_hub.constants import EVAL_RESULTS_FOLDER
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -50,7 +51,7 @@ def prepare_output(
         check_output_dir(Path(args.output_dir), resuming, overwrite)
         if not resuming:
             remove_models(Path(args.output_dir))
-            clear_output_dir(Path(args.output_dir), ("runs", PREDICTIONS_FOLDER))
+            clear_output_dir(Path(args.output_dir), ("runs", PREDICTIONS_FOLDER, EVAL_RESULTS_FOLDER))
         return create_repository(args) if args.push_to_hub else None
 
 

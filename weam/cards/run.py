@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huggingface_hub import EvalResult
+from huggingface_hub import EvalResult, EvalResultEntry
 
 from weam.markdown import listed
 from weam.results import Comparison, Measurement, Results, compared_settings, differing
@@ -83,6 +83,10 @@ class CardRun(ABC):
     @abstractmethod
     def eval_results(self) -> list[EvalResult]:
         """Return what the Hub is to show: one result for each language and metric, as it was measured."""
+
+    def leaderboard_entries(self) -> list[EvalResultEntry]:
+        """Return what leaderboards of benchmarks on the Hub may show; nothing of runs that are on none."""
+        return []
 
     @abstractmethod
     def limits(self, others: Sequence["CardRun"]) -> Iterator[str]:

@@ -4,7 +4,7 @@ ENCODER = """\
 from transformers import AutoModel, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({place})
-model = AutoModel.from_pretrained({place})  # a stock BERT encoder, no remote code needed"""
+model = AutoModel.from_pretrained({place})  # the stock encoder, no remote code needed"""
 SNIPPETS = {
     "text-classification": """\
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline

@@ -19,9 +19,9 @@ NEW_HEAD_WARMUP_STEPS = 1000  # by docs/study/ablations.md, what in WEAM does it
 class ModelArguments(LoraArguments):
     """Which model to train and how it learns."""
 
-    model_name_or_path: str | None = option(None, "A BERT checkpoint: Hub name or folder. None: from --config_name.")
+    model_name_or_path: str | None = option(None, "The checkpoint: Hub name or folder. None: from --config_name.")
     model_revision: str = option("main", "Branch, tag or commit of the checkpoint.")
-    config_name: str | None = option(None, "Folder or Hub name of a BERT config, to train from scratch.")
+    config_name: str | None = option(None, "Folder or Hub name of a config, to train from scratch.")
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
     num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
     objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
@@ -127,4 +127,6 @@ def pretraining_settings(arguments: Arguments) -> dict[str, dict[str, Any]]:
 def parse_arguments(argv: list[str] | None = None) -> Arguments:
     """Read `[FILE.yaml] [--name value ...]`; errors are those of `parse_settings`."""
     concerns = (ModelArguments, BitextArguments, AlignmentArguments, OutputArguments, PreTrainingArguments)
-    return parse_settings(concerns, "Continue the pre-training of a BERT on word-aligned bitext.", argv)
+    return parse_settings(
+        concerns, "Continue the pre-training of a masked language model on word-aligned bitext.", argv
+    )

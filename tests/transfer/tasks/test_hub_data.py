@@ -1,6 +1,5 @@
 """The benchmarks read from the Hub under their real names: with the real client, from a Hub on this machine."""
 
-import io
 import json
 import subprocess
 import sys
@@ -8,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
 import pytest
 
 from tests.support.command_line import PIPES
-from tests.support.hub_server import Hub, environment
+from tests.support.hub_server import Hub, environment, parquet, with_card
 
 READ = """
 import json, sys
@@ -51,33 +48,6 @@ WANTED = (
     "xquad test zh",
     "udpos test zh",
 )
-
-
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    """Return rows as a Parquet file."""
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
-    return buffer.getvalue()
-
-
-def card(configs: dict[str, dict[str, str]]) -> bytes:
-    """Return a README.md that says which files each configuration has: config -> split -> pattern."""
-    lines = ["---", "configs:"]
-    for name, splits in configs.items():
-        lines += [f"- config_name: {name}", "  data_files:"]
-        for split, pattern in splits.items():
-            lines += [f"  - split: {split}", f"    path: {pattern}"]
-    return "\n".join([*lines, "---", "# A data set", ""]).encode()
-
-
-def with_card(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Add a README.md to files that lie in `CONFIG/SPLIT-00000-of-00001.parquet`."""
-    configs: dict[str, dict[str, str]] = {}
-    for path in files:
-        config, name = path.split("/")
-        split = name.split("-")[0]
-        configs.setdefault(config, {})[split] = f"{config}/{split}-*"
-    return {"README.md": card(configs), **files}
 
 
 def xnli_rows(language: str, split: str) -> list[dict[str, Any]]:

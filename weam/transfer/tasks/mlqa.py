@@ -143,6 +143,7 @@ class MLQADev(MLQA):
     benchmark = "mlqa-dev"
     title = "MLQA-dev"
     part: ClassVar = "dev"
+    tests_the_test_set = False
     hub_splits: ClassVar = {**Task.hub_splits, "test": "validation"}
 
 

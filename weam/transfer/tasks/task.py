@@ -38,7 +38,9 @@ class Benchmark(ABC):
         languages: those of its test set.
         hub_task: what the Hub calls the use of a model that has learnt it.
         hub_splits: split -> what its data set on the Hub calls it.
+        metric: the one that selects on dev, and that leaderboards rank by.
         crossed: whether a test has two languages, `context-question`.
+        tests_the_test_set: whether figures are those that others report of it.
     """
 
     benchmark: str
@@ -47,7 +49,9 @@ class Benchmark(ABC):
     languages: tuple[str, ...]
     hub_task: str
     hub_splits: ClassVar[dict[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
+    metric: str
     crossed: bool = False
+    tests_the_test_set: bool = True
 
     @classmethod
     @abstractmethod
@@ -79,7 +83,6 @@ class Task(Benchmark):
     """A benchmark with its examples in every language, and how they are learnt and scored.
 
     Attributes:
-        metric: the one that selects on dev.
         auto_class: the stock Auto class with the head that it needs.
         labels: the names of the classes, None where the head has no classes.
         patterns: split -> names of local files.
@@ -87,7 +90,6 @@ class Task(Benchmark):
     """
 
     seeds: tuple[int, ...] = (42,)
-    metric: str
     auto_class: Any
     labels: tuple[str, ...] | None = None
     patterns: ClassVar[dict[str, tuple[str, ...]]]

@@ -37,6 +37,7 @@ class Tatoeba(Benchmark):
     licence = "CC BY 2.0 FR"
     languages = tuple(CODES)
     hub_task = "sentence-similarity"
+    metric = "accuracy"
     hub_splits: ClassVar = {"test": "validation"}
 
     @classmethod
