@@ -349,6 +349,7 @@ class WordAlignmentMixin(CheckpointMixin):
         for rows in _batches_by_length([len(window.input_ids) for window in windows], options.batch_tokens):
             inputs = tokenizer.pad(
                 {"input_ids": [windows[row].input_ids for row in rows]},
+                padding_side="right",  # positions of a window count from the left
                 pad_to_multiple_of=LENGTH_STEP,
                 return_attention_mask=True,
                 return_tensors="pt",
@@ -442,7 +443,7 @@ def _cut_windows(
     by_word = options.unit == "word"
     overlap = (longest - tokenizer.num_special_tokens_to_add()) // 2
     encoded = tokenizer(
-        [_words(sentence) for sentence in sentences] if by_word else list(sentences),
+        [spaced_words(sentence) for sentence in sentences] if by_word else list(sentences),
         is_split_into_words=by_word,
         split_special_tokens=True,
         truncation=True,
@@ -467,9 +468,14 @@ def _cut_windows(
     return windows
 
 
-def _words(sentence: Sentence) -> list[str]:
-    """Split a sentence that is not split yet."""
-    return sentence.split() if isinstance(sentence, str) else list(sentence)
+def spaced_words(sentence: Sentence) -> list[str]:
+    """Return words with the spaces of running text, which byte-level BPE and its kin take for a part of the words.
+
+    >>> spaced_words("the cat"), spaced_words(["the", "cat"])
+    (['the', ' cat'], ['the', ' cat'])
+    """
+    words = sentence.split() if isinstance(sentence, str) else list(sentence)
+    return words[:1] + [f" {word}" if word else word for word in words[1:]]
 
 
 def _lone_spaces(tokenizer: PreTrainedTokenizerBase) -> set[int]:

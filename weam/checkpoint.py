@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     AutoModel,
@@ -215,9 +216,15 @@ def load_with_head(
         num_hidden_layers: keep so many, the lowest; None: all.
 
     Raises:
-        ValueError: it has not so many layers, or its weights are not those of a whole encoder.
+        ValueError: transformers has no such head for this kind of model, it has not so many layers, or its weights are
+            not those of a whole encoder.
     """
     config = read_config(name, revision, num_hidden_layers)
+    if type(config) not in auto_class._model_mapping:
+        raise ValueError(
+            f"{name} is a {config.model_type!r} model, for which transformers {transformers.__version__} has no "
+            f"{auto_class.__name__}; choose another encoder, or another task"
+        )
     config.__dict__.pop("auto_map", None)  # names a file that is not saved with a fine-tuned model
     classes = tuple(config.id2label[number] for number in sorted(config.id2label))
     if labels is not None:

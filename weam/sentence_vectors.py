@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from weam.checkpoint import longest_input
+
 
 @torch.no_grad()
 def layer_vectors(
@@ -20,14 +22,15 @@ def layer_vectors(
         batch_size: sentences encoded at once; they are sorted by length.
     """
     config = encoder.config
-    longest = min(config.max_position_embeddings, tokenizer.model_max_length)  # RoBERTa's positions count 2 too many
+    longest = min(longest_input(config), tokenizer.model_max_length)
     order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
     vectors = np.empty((config.num_hidden_layers, len(sentences), config.hidden_size), dtype=np.float32)
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         texts = [sentences[row] for row in rows]
-        encoded = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        encoded = encoded.to(encoder.device)
+        encoded = tokenizer(
+            texts, padding=True, padding_side="right", truncation=True, max_length=longest, return_tensors="pt"
+        ).to(encoder.device)
         states = encoder(**encoded, output_hidden_states=True).hidden_states[1:]  # layers of (B, L, H)
         real = encoded["attention_mask"][..., None]  # (B, L, 1)
         for layer, state in enumerate(states):

@@ -8,18 +8,46 @@ import pytest
 import torch
 from transformers import AutoModel, BertTokenizer
 
-from modeling_weam import AlignmentOptions, WEAMBertModel, _grow_diagonally
-from tests.conftest import SPECIAL, WORDS, plant_translations, small_config
+from modeling_weam import AlignmentOptions, WEAMBertModel, WEAMModernBertModel, _grow_diagonally, spaced_words
+from tests.conftest import SPECIAL, WORDS, config_of, plant_translations, small_config, small_tokenizer
+from tests.support.tokenizers import (
+    byte_fallback_tokenizer,
+    byte_level_tokenizer,
+    deberta_tokenizer,
+    unigram_tokenizer,
+)
 from weam.alignment.symmetrization import symmetrize
 
 SOURCES = ["the cat sees a dog", "dogs eats the red house . ,", "a", "", "the cat sees a dog", "not a ? cats"]
 TARGETS = ["die katze sieht hund", "hunds isst ein rotes haus .", "ein", "haus", "", "katze nicht , hundn sieht die"]
 
 
+PAIRS = list(zip(SOURCES, TARGETS, strict=True))
+
+
 @pytest.fixture
 def encoder() -> WEAMBertModel:
     torch.manual_seed(3)
     return WEAMBertModel(small_config(num_hidden_layers=4), add_pooling_layer=False).eval()
+
+
+@pytest.mark.parametrize(
+    "kind", [small_tokenizer, unigram_tokenizer, byte_level_tokenizer, byte_fallback_tokenizer, deberta_tokenizer]
+)
+def test_words_are_cut_into_the_tokens_of_running_text(kind):
+    """A word without the space before it is another one to byte-level BPE and Gemma's tokenizer."""
+    tokenizer = kind()
+    for text in SOURCES + TARGETS:
+        assert tokenizer(spaced_words(text), is_split_into_words=True).tokens() == tokenizer(text).tokens()
+
+
+def test_a_tokenizer_that_pads_on_the_left_changes_no_link():
+    tokenizer = byte_fallback_tokenizer()
+    assert tokenizer.padding_side == "left"
+    torch.manual_seed(3)
+    encoder = WEAMModernBertModel(config_of("modernbert", vocab_size=len(tokenizer), initializer_range=0.2)).eval()
+    alone = [encoder.align_words(tokenizer, [source], [target])[0] for source, target in PAIRS]
+    assert encoder.align_words(tokenizer, SOURCES, TARGETS) == alone
 
 
 def vectors_of(encoder, tokenizer, sentence, layer, without=()):

@@ -16,7 +16,12 @@ from transformers import BertForMaskedLM, BertTokenizer, PreTrainedTokenizerFast
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import SPECIAL, WORDS, config_of, small_config, small_tokenizer, stock_model
-from tests.support.tokenizers import byte_level_tokenizer, unigram_tokenizer
+from tests.support.tokenizers import (
+    byte_fallback_tokenizer,
+    byte_level_tokenizer,
+    deberta_tokenizer,
+    unigram_tokenizer,
+)
 from weam.families import FAMILIES
 from weam.pretraining.objectives import OBJECTIVES
 from weam.pretraining.objectives.sentences import (
@@ -370,7 +375,14 @@ def wordpiece_tokenizer(texts, vocab_size):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    ("kind", "vocab_size"), [(wordpiece_tokenizer, 130), (unigram_tokenizer, 130), (byte_level_tokenizer, 290)]
+    ("kind", "vocab_size"),
+    [
+        (wordpiece_tokenizer, 130),
+        (unigram_tokenizer, 130),
+        (byte_level_tokenizer, 290),
+        (byte_fallback_tokenizer, 90),
+        (deberta_tokenizer, 130),
+    ],
 )
 def test_words_begin_after_spaces_or_with_each_character_of_unspaced_scripts(kind, vocab_size, script):
     """Cut before each token that begins a word, a sentence falls into its words, or nowhere within a character."""

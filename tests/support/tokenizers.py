@@ -1,15 +1,18 @@
 """Tokenizers with other vocabularies than the small one."""
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import BertTokenizer, DebertaV2Tokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from tests.conftest import ROOT
 from tests.support.command_line import sentence_pairs
+
+SPACE = "\u2581"  # as SentencePiece writes it
 
 
 def mbert_tokenizer() -> PreTrainedTokenizerBase:
@@ -56,6 +59,35 @@ def byte_level_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 3
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_input_names=["input_ids", "attention_mask"], unk_token="[UNK]", **names
     )
+
+
+def byte_fallback_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 400) -> PreTrainedTokenizerBase:
+    """Gemma's kind, which mmBERT has: BPE that spells unknown characters in bytes, and no space before a first word."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", SPACE)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
+        prepend_scheme="never"
+    )  # else words would merge, of so few texts
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    settings = {"vocab_size": vocab_size, "special_tokens": special, "show_progress": False}
+    tokenizer.train_from_iterator(texts or sides(), trainers.BpeTrainer(**settings))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", pair="<bos> $A <eos> $B <eos>", special_tokens=[("<bos>", 2), ("<eos>", 1)]
+    )
+    names = {"bos_token": "<bos>", "cls_token": "<bos>", "eos_token": "<eos>", "sep_token": "<eos>"}
+    names |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "padding_side": "left"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=["input_ids", "attention_mask"], **names
+    )
+
+
+def deberta_tokenizer(texts: Iterable[str] | None = None, vocab_size: int = 60) -> PreTrainedTokenizerBase:
+    """The class of mDeBERTa's: Unigram between [CLS] and [SEP], with token types that the model does not read."""
+    unigram = json.loads(unigram_tokenizer(texts, vocab_size).backend_tokenizer.to_str())["model"]["vocab"]
+    special = [(token, 0.0) for token in ("[PAD]", "[CLS]", "[SEP]", "[UNK]")]
+    return DebertaV2Tokenizer(vocab=[*special, *map(tuple, unigram[4:]), ("[MASK]", 0.0)])
 
 
 def sides() -> list[str]:

@@ -51,7 +51,7 @@ def encode_examples(task: Task, examples: Sequence[Any], tokenizer: PreTrainedTo
     """Encode examples, once: later runs with this task, tokenizer and examples read what this one left in the cache."""
     examples_fingerprint = fingerprint(examples)
     key = {
-        "stage": "encoded examples 1",
+        "stage": "encoded examples 2",
         "task": [f"{type(task).__module__}.{type(task).__qualname__}", task.settings()],
         "tokenizer": [tokenizer_fingerprint(tokenizer), tokenizer.model_input_names],
         "examples": examples_fingerprint,

@@ -12,6 +12,7 @@ from seqeval.metrics import f1_score
 from transformers import PreTrainedTokenizerBase
 
 from tests.support.evaluation_data import write_lines
+from tests.support.tokenizers import byte_level_tokenizer
 from weam.scores import Scored
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.panx import PANX
@@ -34,6 +35,13 @@ def word(number: object, form: str, tag: str) -> str:
 
 def udpos(max_length: int = 128) -> UDPOS:
     return UDPOS(DataFiles(), max_length)
+
+
+def test_words_are_encoded_with_the_spaces_of_running_text() -> None:
+    tokenizer = byte_level_tokenizer()
+    encoded = udpos().encode(SENTENCES[:1], tokenizer)
+    assert encoded["input_ids"] == [tokenizer("the dogs eats")["input_ids"]]
+    assert [word for word in encoded["word"][0] if word >= 0] == [0, 1, 2]
 
 
 def panx_line(tokens: object, tags: object) -> str:

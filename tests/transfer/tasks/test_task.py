@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from tests.conftest import small_tokenizer
 from weam.transfer.tasks.task import PaddedBatch, check_label, check_text, fingerprint, mean_cross_entropy, subset
 
 NAMES = ("no", "yes")
@@ -50,6 +51,12 @@ def test_a_class_for_each_row_is_stacked(tokenizer: PreTrainedTokenizerBase) -> 
 def test_labels_for_each_token_are_padded_with_the_ignored_one(tokenizer: PreTrainedTokenizerBase) -> None:
     rows = [{**row, "labels": labels} for row, labels in zip(ROWS, ([-100, 1, -100], [-100, 4]), strict=True)]
     assert batch_of(rows, tokenizer) == {**INPUTS, "labels": [[-100, 1, -100], [-100, 4, -100]]}
+
+
+def test_padding_is_where_labels_are_even_if_the_tokenizer_pads_on_the_left() -> None:
+    tokenizer = small_tokenizer()
+    tokenizer.padding_side = "left"
+    assert batch_of(ROWS, tokenizer) == INPUTS
 
 
 def test_inputs_that_the_rows_do_not_have_are_absent(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerBase
 
+from modeling_weam import spaced_words
 from weam.transfer.tasks.task import IGNORED, RowTask, check_label
 
 
@@ -55,7 +56,7 @@ class TaggingTask(RowTask):
         number of the word that begins at a token, -1 elsewhere), `length`.
         """
         encoded = tokenizer(
-            [list(sentence.words) for sentence in examples],
+            [spaced_words(sentence.words) for sentence in examples],
             is_split_into_words=True,
             truncation=True,
             max_length=self.max_length,

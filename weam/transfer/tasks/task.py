@@ -17,7 +17,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.nn import functional
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from weam.scores import Scored
@@ -196,12 +196,16 @@ class PaddedBatch:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Take the names of the model's inputs from its tokenizer."""
-        self.pad = DataCollatorWithPadding(tokenizer)
+        self.tokenizer = tokenizer
         self.names = tokenizer.model_input_names
+
+    def pad(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Stack inputs; padding is on the right whatever the tokenizer likes, since labels count from the left."""
+        return dict(self.tokenizer.pad(rows, padding_side="right", return_tensors="pt"))
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Pad and stack; other columns are left out."""
-        batch = dict(self.pad([{name: row[name] for name in self.names if name in row} for row in rows]))
+        batch = self.pad([{name: row[name] for name in self.names if name in row} for row in rows])
         if "labels" in rows[0]:
             labels = [torch.tensor(row["labels"]) for row in rows]
             if labels[0].dim() == 0:  # a class for each row
