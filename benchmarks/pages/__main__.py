@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks.markdown import fill, table
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
-from benchmarks.pages.results import held_out_table
 from benchmarks.records import RESULTS, ROOT, read
 from benchmarks.study.beds.report import figure_over_seeds, read_figures
 from weam.results import read_results
@@ -43,7 +42,7 @@ def beds() -> str:
 
 def quickstart() -> str:
     """Lay out what the quick start measured."""
-    return held_out_table(read_results(RESULTS / "quickstart.json"))
+    return results_page.held_out(read_results(RESULTS / "quickstart.json"))
 
 
 def step() -> str:
@@ -82,8 +81,8 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
     DOCS / "speed.md": {"step": step, "real text": real_text, "collator": collator},
-    DOCS / "results.md": results_page.SECTIONS,
-    DOCS / "scaling.md": scaling_page.SECTIONS,
+    DOCS / "results.md": results_page.TABLES,
+    DOCS / "scaling.md": scaling_page.TABLES,
 }
 
 

@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from benchmarks.markdown import MISSING, percent, table
 from benchmarks.study.record import ERROR_RATE, RETRIEVAL, SPACE_PAIRS, Gap, Study
 from weam.results import MEAN
+from weam.scores import Difference
 
 LAST, BEST = "last", "best"  # layers
 Column = tuple[str, Callable[[str], str]]  # its head, and what it says of an encoder
@@ -25,7 +26,7 @@ def score(values: Sequence[float] | None) -> str:
     return percent(fmean(values)) + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
 
 
-def points(gap: Gap | None) -> str:
+def points(gap: Difference | None) -> str:
     """Write a difference.
 
     >>> points(Gap(0.0123, -0.001, 0.02)), points(None)
