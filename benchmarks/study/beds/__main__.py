@@ -66,7 +66,7 @@ def main() -> None:
 def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
     """Train and score an arm, as far as that is not done and no other process does it; write after every step."""
     path = bed.records / f"{slug(arm.name)}.seed-{seed}.json"
-    with claimed(bed.arm(seed, arm).with_suffix(".lock")) as free:
+    with claimed(bed.arm(seed, arm.name).with_suffix(".lock")) as free:
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
         else:
@@ -79,7 +79,7 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             record["training"] = course(checkpoint)
         for task in missing:
             started = time.monotonic()
-            scratch = bed.arm(seed, arm) / "tasks"
+            scratch = bed.arm(seed, arm.name) / "tasks"
             if task == "as it is":
                 record["scores"] |= {task: score_as_it_is(checkpoint, bed.data)}
             else:

@@ -51,9 +51,9 @@ class Bed:
         """The encoder of a pre-training seed."""
         return self.folder / f"seed-{seed}" / "backbone"
 
-    def arm(self, seed: int, arm: Arm) -> Path:
+    def arm(self, seed: int, name: str) -> Path:
         """What an arm leaves."""
-        return self.folder / f"seed-{seed}" / slug(arm.name)
+        return self.folder / f"seed-{seed}" / slug(name)
 
 
 def slug(name: str) -> str:
@@ -70,8 +70,8 @@ def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
     """Return the command line of an arm."""
     bitext = {path.stem: path for path in sorted((bed.data / arm.bitext).glob("*.tsv"))}
     settings: dict[str, Any] = {
-        "model_name_or_path": bed.backbone(seed),
-        "output_dir": bed.arm(seed, arm),
+        "model_name_or_path": bed.arm(seed, arm.base) if arm.base else bed.backbone(seed),
+        "output_dir": bed.arm(seed, arm.name),
         "train_file": [f"{pair}={path}" for pair, path in bitext.items()],
         "cache_dir": bed.folder / "cache",
         "max_steps": plan.steps,
@@ -103,7 +103,7 @@ def train_arm(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> Path:
     """Train an arm unless it is trained; return the folder of its encoder."""
     if not arm.settings:
         return bed.backbone(seed)
-    folder = bed.arm(seed, arm)
+    folder = bed.arm(seed, arm.name)
     if not (folder / "results.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
         run_in_child(run_pretraining.main, ["run_pretraining.py", *arm_arguments(arm, plan, bed, seed)])

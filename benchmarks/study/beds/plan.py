@@ -40,7 +40,7 @@ class Alignment:
 
 
 TRUE, SHUFFLED, NO_LINKS = "true", "shuffled", "none"  # files of the bed
-FAST_ALIGN, EFLOMAL = ALIGNERS = ("fast_align", "eflomal")  # of `run_pretraining.py`
+FAST_ALIGN, ENCODER = ALIGNERS = ("fast_align", "encoder")  # of `run_pretraining.py`
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Arm:
         links: the bed's true ones (gold in the clone bed, FastAlign's in the real one), shuffled, none, or those of an
             aligner that runs in the training.
         bitext: the sentence pairs, or the same sentences unpaired.
+        base: the arm whose encoder is trained further; none: the pre-trained one.
         placebo_of: the arm that it is the placebo of, if it is one.
     """
 
@@ -60,6 +61,7 @@ class Arm:
     settings: dict[str, str] = field(default_factory=dict)
     links: str = TRUE
     bitext: str = "bitext"
+    base: str | None = None
     placebo_of: str | None = None
 
 
@@ -107,7 +109,11 @@ FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
     for layers in (2, 4)
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN)
+SECOND_ROUND = tuple(
+    Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
+    for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
+)
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN, *SECOND_ROUND)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, POINTER[0], POINTER[2],

@@ -48,7 +48,7 @@ MONOLINGUAL_SHARE = 0.7
 MOST_CHARACTERS = 120  # of the English side of a pair to align
 MOST_PAIRS = 25_000  # of a language
 MOST_TEXTS = 150_000  # of a language
-GOLD_TO_CHOOSE_BY = 100  # first sentences of each set
+GOLD_TO_CHOOSE_BY, GOLD_TO_TEST = 100, 250  # of the sentences of each set, in their order
 
 _NORMALIZER = normalizers.BertNormalizer(lowercase=False, strip_accents=False, handle_chinese_chars=True)
 _WORDS = pre_tokenizers.BertPreTokenizer()
@@ -140,7 +140,7 @@ def write_tests(data_dir: Path, folder: Path) -> None:
     for pair in GOLD:
         gold = read_gold(data_dir / "gold_alignments" / pair)
         write_gold(folder, "dev", pair, gold[:GOLD_TO_CHOOSE_BY])
-        write_gold(folder, "test", pair, gold[GOLD_TO_CHOOSE_BY:])
+        write_gold(folder, "test", pair, gold[GOLD_TO_CHOOSE_BY:][:GOLD_TO_TEST])
 
 
 def write_bed(data_dir: Path, folder: Path) -> None:

@@ -90,18 +90,18 @@ def score_as_it_is(checkpoint: Path, data: Path) -> dict[str, Any]:
     """Return retrieval, alignment error and word retrieval of an encoder that is not fine-tuned, at every layer."""
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
     encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
-    retrieval, errors, words = {}, {}, {}
+    retrieval, errors = {}, {}
     for part in ("dev", "test"):
         files = sorted((data / "retrieval").glob(f"{part}.*.tsv"))
         retrieval[part] = {path.name.split(".")[1]: retrieval_by_layer(encoder, tokenizer, path) for path in files}
         prefixes = [path.with_suffix("") for path in sorted((data / "gold").glob(f"{part}.*.gold"))]
         errors[part] = {path.name.split(".")[1]: errors_by_layer(encoder, tokenizer, path) for path in prefixes}
-        words[part] = {path.name.split(".")[1]: words_by_layer(encoder, tokenizer, path) for path in prefixes}
-    best_words = {pair: max(by_layer) for pair, by_layer in words["test"].items()}
+    words = {path.name.split(".")[1]: words_by_layer(encoder, tokenizer, path) for path in prefixes}
+    best_words = {pair: max(by_layer) for pair, by_layer in words.items()}
     return {
         "retrieval": at_best_layer(retrieval, best=np.argmax),
         "alignment": at_best_layer(errors, best=np.argmin),
-        "word retrieval": {"mean": fmean(best_words.values()), **best_words, "by layer": words},
+        "word retrieval": {"mean": fmean(best_words.values()), **best_words, "by layer": {"test": words}},
     }
 
 
