@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.markdown import fill
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments
 from benchmarks.study.beds.plan import BEDS, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
-from benchmarks.study.beds.report import PAGE, fill_page, read_figures
+from benchmarks.study.beds.report import CLAIMS_PAGE, PAGE, claims_table, fill_page, read_figures
 from benchmarks.study.beds.score import linked_words
 from tests.support.command_line import sentence_pairs
 from weam.alignment.gold import GoldSentence, read_gold
@@ -37,8 +38,10 @@ def test_collecting_keeps_other_records_and_replaces_those_measured_again(
 
 
 def test_the_page_is_what_the_records_make_it() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert fill_page(text, {bed: figures for bed in BEDS if (figures := read_figures(bed))}) == text
+    beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
+    text, claims = PAGE.read_text(encoding="utf-8"), CLAIMS_PAGE.read_text(encoding="utf-8")
+    assert fill_page(text, beds) == text
+    assert fill(claims, "claims in beds", claims_table(beds)) == claims
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from benchmarks.study.beds.records import Record, collect, read_collected
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
 PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", FIGURES / "beds.svg"
+CLAIMS_PAGE = PAGE.with_name("claims.md")
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
 TITLES = {"clone": "English and its clone", "real": "English to German, Spanish and Chinese"}
@@ -58,6 +59,16 @@ CONTRASTS = (
     ("embedding-alignment", "embedding-alignment, links shuffled"),
     ("TLM", "MLM"),
     ("TLM", "TLM, unpaired"),
+)
+CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which a bed has no training set
+    ("a", "TLM", "above", "none"),
+    ("c", "WEAM, target", "above", "none"),
+    ("c", "WEAM, representation", "above", "none"),
+    ("d", "TLM", "like", "word-aligned (Cao)"),
+    ("d", "word-aligned (Cao)", "above", "none"),
+    ("e", "WEAM, target", "above", "TLM"),
+    ("e", "WEAM, representation", "above", "TLM"),
+    ("e", "WEAM, representation", "above", "word-aligned (Cao)"),
 )
 
 Figures = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> figure -> value in per cent
@@ -191,6 +202,35 @@ def contrasts_table(figures: Figures) -> str:
     return table(["contrast", "seeds", *RANKED, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
 
 
+def claims_table(beds: dict[str, Figures]) -> str:
+    """Lay out the paper's claims on tags, with a verdict in each bed."""
+    rows = []
+    for letter, one, relation, other in CLAIMS:
+        cells = []
+        for figures in beds.values():
+            found = difference(figures, one, other, "tags")
+            cells += ["not measured", "–"] if found is None else [f"{found:+}", verdict(found, relation)]
+        rows.append([f"{letter}. {one} {relation} {other}", *cells])
+    titles = [title for bed in beds for title in (f"{bed} bed: tags, difference", "verdict")]
+    return table(["claim", *titles], rows)
+
+
+def verdict(found: Interval, relation: str) -> str:
+    """Say whether a claim holds by the interval over encoders: `above` 0, or `like` within two points.
+
+    >>> [verdict(Interval(mean, 1.0, 3, 0.4), "above") for mean in (2.0, 0.5, -2.0)]
+    ['holds', 'undecided', 'fails']
+    """
+    if found.half is None or found.seeds < FEWEST_SEEDS:
+        return "undecided"
+    low, high = found.mean - found.half, found.mean + found.half
+    if relation == "like":
+        holds, fails = -TO_BE_SEEN < low and high < TO_BE_SEEN, low > TO_BE_SEEN or high < -TO_BE_SEEN
+    else:
+        holds, fails = low > 0, high < 0
+    return "holds" if holds else "fails" if fails else "undecided"
+
+
 def in_words(found: Interval | None) -> str:
     """Write a difference, in bold where its interval is clear of 0.
 
@@ -262,6 +302,8 @@ def main() -> None:
     matplotlib.rcParams["svg.hashsalt"] = "weam"
     beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
     PAGE.write_text(fill_page(PAGE.read_text(encoding="utf-8"), beds), encoding="utf-8")
+    claims = fill(CLAIMS_PAGE.read_text(encoding="utf-8"), "claims in beds", claims_table(beds))
+    CLAIMS_PAGE.write_text(claims, encoding="utf-8")
     draw(beds, FIGURE)
 
 
