@@ -1,4 +1,4 @@
-.PHONY: install test test-nightly test-versions check quickstart benchmarks docs docs-check
+.PHONY: install test test-nightly test-oldest test-versions check quickstart benchmarks docs docs-check
 
 install: ## on a machine without a GPU, install torch==2.13.0 first
 	pip install -e ".[test,benchmarks,docs]"
@@ -8,6 +8,9 @@ test:
 
 test-nightly: ## ten times as many random files as the test command
 	HYPOTHESIS_PROFILE=nightly python -m pytest tests/test_saved_files.py
+
+test-oldest: ## all tests with the lowest versions that pyproject.toml allows
+	.ci/oldest
 
 test-versions: ## a checkpoint saved here, used with six versions of transformers
 	.ci/versions

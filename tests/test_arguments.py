@@ -11,6 +11,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 
 import run_mlqa
+import run_pretraining
 import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
@@ -185,6 +186,34 @@ def test_a_value_outside_the_choices_is_named(capsys):
     assert (
         "--aligner: invalid choice: 'giza' (choose from 'fast_align', 'eflomal', 'encoder')" in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("program", [run_pretraining, run_xnli, run_mlqa, run_xtreme_r])
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--learning_rate", "nan"], "--learning_rate/--learning-rate: nan is no finite number"),
+        (["--weight_decay=inf"], "--weight_decay/--weight-decay: inf is no finite number"),
+        (["--save_steps=-1e999"], "--save_steps/--save-steps: -1e999 is no finite number"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_by_every_program(program, words, fault, capsys):
+    with pytest.raises(SystemExit):
+        program.main([*OUTPUT, *words])
+    assert f"error: argument {fault}; give one, such as 5e-5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1.0e+400"])
+def test_a_number_in_yaml_that_is_not_finite_is_refused(number, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        parse_yaml(tmp_path, f"learning_rate: {number}\n")
+    assert "argument --learning_rate/--learning-rate: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+def test_a_number_among_the_settings_of_another_that_is_not_finite_is_refused(number):
+    with pytest.raises(ValueError, match="--lr_scheduler_kwargs is {'num_cycles': (nan|inf)}; give finite numbers"):
+        parse_arguments([*NEEDED, "--lr_scheduler_kwargs", f'{{"num_cycles": {number}}}'])
 
 
 @pytest.mark.parametrize(

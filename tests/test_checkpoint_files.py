@@ -3,15 +3,17 @@
 import json
 import shutil
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from transformers import AutoModel, BertForMaskedLM
 
-from tests.conftest import small_config, small_tokenizer
+from tests.conftest import FAMILIES, config_of, small_config, small_tokenizer
 from weam.checkpoint import load_fast_tokenizer, load_with_head
-from weam.checkpoint_files import load_any_tokenizer, load_config
+from weam.checkpoint_files import ConfigFile, load_any_tokenizer, load_config
 from weam.pretraining.checkpoint import load_model
+from weam.storage import parse_json
 
 CODE = "from pathlib import Path\nPath({trace!r}).touch()\n"
 
@@ -65,35 +67,92 @@ def test_what_is_no_object_of_json_is_refused(file, load, content, checkpoint):
     assert message.endswith("; give the file that the checkpoint was saved with")
 
 
+SIZES = {  # entry -> the smallest and the largest that is read
+    "vocab_size": (1, 2**24),
+    "hidden_size": (1, 2**16),
+    "num_hidden_layers": (1, 2**9),
+    "num_attention_heads": (1, 2**12),
+    "intermediate_size": (1, 2**20),
+    "max_position_embeddings": (1, 2**20),
+    "type_vocab_size": (0, 2**10),
+    "local_attention": (1, 2**20),
+    "num_labels": (1, 2**16),
+}
+SHARES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "embedding_dropout", "attention_dropout")
+IMPOSSIBLE: dict[str, tuple[object, ...]] = {
+    **{entry: (smallest - 1, largest + 1, str(smallest), 1.5) for entry, (smallest, largest) in SIZES.items()},
+    **{entry: (-0.1, 1.0, float("nan"), "0.1") for entry in (*SHARES, "mlp_dropout", "classifier_dropout")},
+    **{entry: (0.0, 1.0, 1e400) for entry in ("layer_norm_eps", "norm_eps")},
+    **{entry: ("gleu", 1) for entry in ("hidden_act", "hidden_activation", "classifier_activation")},
+    **{entry: (1, "yes") for entry in ("is_decoder", "add_cross_attention")},
+    **{entry: ("float33", 32) for entry in ("dtype", "torch_dtype")},
+    "initializer_range": (0.0, 10.5, float("inf")),
+    "pad_token_id": (-1, "0"),
+    "model_type": (None, 1),
+    "id2label": (["yes", "no"], {"zero": "no"}, {"1234567": "no"}, {"0": 1}),
+    "label2id": (["yes", "no"], {"yes": "1"}),
+    "problem_type": ("guessing",),
+    "architectures": ("BertForMaskedLM", [1]),
+    "quantization_config": ({"quant_method": "awq"},),
+}
+
+
 @pytest.mark.parametrize(
-    ("entries", "fault"),
+    ("entry", "value"), [(entry, value) for entry, values in IMPOSSIBLE.items() for value in values]
+)
+def test_an_impossible_entry_is_refused_by_file_and_name_within_a_second(entry, value, checkpoint):
+    change(checkpoint / "config.json", **{entry: value})
+    assert refusal(checkpoint).startswith(f"{checkpoint / 'config.json'} is damaged ({entry}")
+
+
+def test_every_entry_that_is_read_has_impossible_values():
+    assert {setting.name for setting in fields(ConfigFile)} == {*IMPOSSIBLE, "weam"}
+
+
+@pytest.mark.parametrize("entry", SIZES)
+def test_the_smallest_and_the_largest_size_are_read(entry):
+    for size in SIZES[entry]:
+        others = {"pad_token_id": None, "num_attention_heads": 1, "hidden_size": 2**12}
+        text = json.dumps({"model_type": "deberta-v2", **others, entry: size})
+        assert getattr(parse_json(text, ConfigFile, "config.json", "mend it"), entry) == size
+
+
+@pytest.mark.parametrize(
+    ("family", "entries", "fault"),
     [
-        ({"model_type": None}, "model_type: Input should be a valid string"),
-        ({"num_hidden_layers": 0}, "num_hidden_layers: Input should be greater than or equal to 1"),
-        ({"num_hidden_layers": 10**9}, "num_hidden_layers: Input should be less than or equal to 512"),
-        ({"num_hidden_layers": "2"}, "num_hidden_layers: Input should be a valid integer"),
-        ({"num_attention_heads": 0}, "num_attention_heads: Input should be greater than or equal to 1"),
-        ({"num_attention_heads": 3}, "hidden_size 32 is no multiple of 3 heads"),
-        ({"vocab_size": 10**12}, "vocab_size: Input should be less than or equal to 16777216"),
-        ({"pad_token_id": 29}, "pad_token_id 29 is none of 29 tokens"),
-        ({"hidden_act": "gleu"}, "there is no hidden_act 'gleu'; known are gelu,"),
-        ({"hidden_dropout_prob": float("nan")}, "hidden_dropout_prob: Input should be a finite number"),
-        ({"layer_norm_eps": 1e400}, "layer_norm_eps: Input should be a finite number"),
-        ({"rope_theta": 1e400}, "Out of range float values are not JSON compliant"),
-        ({"id2label": ["yes", "no"]}, "id2label: Input should be an object"),
-        ({"num_labels": 10**9}, "num_labels: Input should be less than or equal to 65536"),
-        ({"quantization_config": {"quant_method": "awq"}}, "quantization_config: Input should be null"),
-        ({"weam": "target"}, "config.weam is 'target'; give a mapping"),
-        ({"weam": None}, "config.weam is None; give a mapping"),
-        ({"weam": {"cross_lingual_weight": "1"}}, "config.weam['cross_lingual_weight'] is '1'; it weighs a loss"),
-        ({"weam": {"align_layer": "2"}}, "config.weam['align_layer'] is '2'; give the number of a layer"),
+        ("bert", {"num_hidden_layers": 10**9}, "num_hidden_layers: Input should be less than or equal to 512"),
+        ("bert", {"num_hidden_layers": "2"}, "num_hidden_layers: Input should be a valid integer"),
+        ("bert", {"num_attention_heads": 3}, "hidden_size 32 is no multiple of 3 heads"),
+        ("bert", {"pad_token_id": 29}, "pad_token_id 29 is none of 29 tokens"),
+        ("bert", {"type_vocab_size": 0}, "type_vocab_size is 0; bert has 1 or more"),
+        ("bert", {"hidden_act": "gleu"}, "hidden_act: there is no activation 'gleu'; known are gelu,"),
+        ("bert", {"rope_theta": 1e400}, "Out of range float values are not JSON compliant"),
+        ("bert", {"weam": "target"}, "config.weam is 'target'; give a mapping"),
+        ("bert", {"weam": None}, "config.weam is None; give a mapping"),
+        ("bert", {"weam": {"cross_lingual_weight": "1"}}, "config.weam['cross_lingual_weight'] is '1'; it weighs"),
+        ("bert", {"weam": {"align_layer": "2"}}, "config.weam['align_layer'] is '2'; give the number of a layer"),
+        ("xlm-roberta", {"num_hidden_layers": 10**9}, "num_hidden_layers: Input should be less than or equal"),
+        ("xlm-roberta", {"type_vocab_size": 0}, "type_vocab_size is 0; xlm-roberta has 1 or more"),
+        ("xlm-roberta", {"pad_token_id": None}, "max_position_embeddings 64 leaves none past that"),
+        ("xlm-roberta", {"pad_token_id": 28, "max_position_embeddings": 29}, "max_position_embeddings 29 leaves none"),
+        ("modernbert", {"num_hidden_layers": 10**9}, "num_hidden_layers: Input should be less than or equal to 512"),
+        ("modernbert", {"num_attention_heads": 3}, "hidden_size 32 is no multiple of 3 heads"),
+        ("modernbert", {"num_attention_heads": 32}, "hidden_size 32 makes 32 heads of 1; rotary positions need it"),
+        ("modernbert", {"hidden_activation": "gleu"}, "hidden_activation: there is no activation 'gleu'; known are"),
     ],
 )
-def test_an_impossible_config_is_refused_within_a_second(entries, fault, checkpoint):
-    change(checkpoint / "config.json", **entries)
-    message = refusal(checkpoint)
-    assert message.startswith(f"{checkpoint / 'config.json'} is damaged ({fault}")
+def test_an_impossible_config_is_refused_within_a_second(family, entries, fault, tmp_path):
+    config_of(family).save_pretrained(tmp_path)
+    change(tmp_path / "config.json", **entries)
+    message = refusal(tmp_path)
+    assert message.startswith(f"{tmp_path / 'config.json'} is damaged ({fault}")
     assert message.endswith("; give the file that the checkpoint was saved with")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_config_of_every_family_is_read(family, tmp_path):
+    config_of(family).save_pretrained(tmp_path)
+    assert load_config(str(tmp_path), "main").model_type == family
 
 
 def test_what_only_transformers_finds_is_refused_by_folder(checkpoint):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trackio.sqlite_storage import SQLiteStorage
 from transformers import (
@@ -26,6 +28,7 @@ from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import small_config
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.pretraining.arguments import PreTrainingArguments
+from weam.pretraining.checkpoint import load_model
 from weam.pretraining.held_out import held_out_losses
 from weam.runs import last_complete_checkpoint
 from weam.trainer import (
@@ -307,6 +310,85 @@ def test_the_weights_of_a_checkpoint_are_loaded(collator, train_features, settin
     load_weights(fresh, tmp_path / "out" / "checkpoint-1")
     for name, tensor in trained.state_dict().items():
         assert torch.equal(fresh.state_dict()[name], tensor), name
+
+
+def renamed(weights):
+    return {f"module.{name}": tensor for name, tensor in weights.items()}
+
+
+def old_names(weights):
+    """Call the weights of layer norms as multilingual BERT has them on the Hub."""
+    new = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    return {re.sub("LayerNorm.(weight|bias)", lambda name: new[name[0]], key): x for key, x in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("load", "names"),
+    [
+        (BertForWEAMPreTraining.from_pretrained, old_names),
+        (lambda folder: load_model(str(folder), "main", {}).model, old_names),
+        (lambda folder: load_model(str(folder), "main", {}).model, renamed),
+    ],
+    ids=["old names", "old names, in the program", "DataParallel, in the program"],
+)
+def test_a_training_goes_on_from_weights_that_had_other_names(
+    load, names, collator, train_features, settings, tmp_path
+):
+    """Transformers would save a checkpoint under these names again, and not find them when the training goes on."""
+    new_model().save_pretrained(tmp_path / "start")
+    file = tmp_path / "start" / "model.safetensors"
+    save_file(names(load_file(file)), file, {"format": "pt"})
+    saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, max_steps=2)
+    whole, resumed = (WEAMTrainer(load(tmp_path / "start"), saving, collator, train_features) for _ in range(2))
+    run_training(whole, None)
+    run_training(resumed, tmp_path / "out" / "checkpoint-1")
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], tensor), name
+
+
+def without(part):
+    return lambda weights: {name: tensor for name, tensor in weights.items() if part not in name}
+
+
+def halved(weights):
+    return {name: tensor[: len(tensor) // 2].clone() for name, tensor in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("adapters", "change", "fault"),
+    [
+        (False, renamed, r"lacks bert.embeddings.LayerNorm.bias, .* more and has module.bert.* the model has not;"),
+        (False, without("layer.1.attention"), r"lacks bert.encoder.layer.1.attention.output.LayerNorm.bias, .* more;"),
+        (False, lambda weights: weights | {"x": torch.zeros(1)}, r"has x, which the model has not;"),
+        (False, halved, r"has no weights that fit \((?s:.*)size mismatch for bert"),
+        (True, renamed, r"lacks base_model.* has module.base_model.* which the model has not;"),
+        (
+            True,
+            without("lora_A"),
+            r"lacks base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.default.wei",
+        ),
+        (True, halved, r"has no weights that fit \((?s:.*)size mismatch for base_model"),
+    ],
+)
+def test_a_checkpoint_with_other_weights_is_refused(
+    adapters, change, fault, collator, train_features, settings, tmp_path
+):
+    """The stock Trainer would warn, and go on with weights that were drawn at random."""
+    saving = replace(settings, eval_strategy="no", save_strategy="steps", save_steps=1, max_steps=1)
+    WEAMTrainer(new_model(adapters), saving, collator, train_features).train()
+    checkpoint = tmp_path / "out" / "checkpoint-1"
+    file = checkpoint / ("adapter_model.safetensors" if adapters else "model.safetensors")
+    save_file(change(load_file(file)), file, {"format": "pt"})
+    trainer = WEAMTrainer(new_model(adapters), replace(saving, max_steps=2), collator, train_features)
+    with pytest.raises(ValueError, match=f"{re.escape(str(checkpoint))} {fault}") as error:
+        run_training(trainer, checkpoint)
+    assert str(error.value).endswith(f"; remove {checkpoint}, and training goes on from the checkpoint before")
+    assert trainer.state.global_step == 0
+
+
+def test_a_checkpoint_without_weights_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=rf"{tmp_path} has no weights that fit \(No such file.*; remove {tmp_path}"):
+        load_weights(new_model(), tmp_path)
 
 
 # Head warm-up

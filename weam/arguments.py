@@ -5,8 +5,11 @@ A YAML file holds any of them, the command line overrides the file.
 
 import difflib
 import json
+import math
+import re
 import sys
 import warnings
+from argparse import ArgumentTypeError
 from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, field, fields
@@ -64,18 +67,34 @@ def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str]
     A recipe is a YAML file, or the name of one that comes with the code.
 
     Raises:
-        ValueError: there is no such recipe, it has a name that does not exist (names it and the closest that does), or
-            there is no output directory.
+        ValueError: there is no such recipe, it has a name that does not exist (names it and the closest that does),
+            there is no output directory, or a number among the settings of another is not finite.
     """
     argv = sys.argv[1:] if argv is None else argv
-    parser = HfArgumentParser(concerns, description=description)
+    parser = HfArgumentParser(concerns, usage="%(prog)s [RECIPE] [--name value ...]", description=description)
+    parser.register("type", float, finite)
     known = {setting.name for concern in concerns for setting in fields(concern)}
     if argv and not argv[0].startswith("-"):
         argv = yaml_arguments(find_recipe(argv[0]), known) + argv[1:]
     arguments = parser.parse_args_into_dataclasses(with_new_names(argv, known))
     if arguments[-1].output_dir == UNNAMED_OUTPUT_DIR:
         raise ValueError("give --output_dir, the folder for the trained model")
+    for name, value in vars(arguments[-1]).items():
+        if isinstance(value, dict) and re.search(r"\b(NaN|Infinity)\b", json.dumps(value)):
+            raise ValueError(f"--{name} is {value}; give finite numbers")
     return arguments
+
+
+def finite(text: str) -> float:
+    """Read a number, as the command line and YAML have it; none is a setting that may be infinite or not a number.
+
+    Raises:
+        ArgumentTypeError: it is.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ArgumentTypeError(f"{text} is no finite number; give one, such as 5e-5")
+    return number
 
 
 def recipe_folder() -> Path:

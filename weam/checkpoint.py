@@ -13,20 +13,11 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import (
-    AutoModel,
-    CamembertConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    RobertaConfig,
-    XLMRobertaConfig,
-    XLMRobertaXLConfig,
-    XmodConfig,
-)
+from torch import nn
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling_weam import drawn_encoder_weights
-from weam.checkpoint_files import load_any_tokenizer, load_config, naming
+from weam.checkpoint_files import POSITIONS_PAST_PADDING, load_any_tokenizer, load_config, naming
 from weam.families import FAMILIES, check_is_encoder
 
 logger = logging.getLogger("weam")
@@ -43,7 +34,6 @@ ATTENTION_LAYERS = (
     ("q_lin", "v_lin"),
     ("Wqkv",),
 )
-POSITIONS_PAST_PADDING = (RobertaConfig, XLMRobertaConfig, XLMRobertaXLConfig, XmodConfig, CamembertConfig)
 LAYER = re.compile(r"\blayers?\.[0-9]+\.")  # in names of weights
 
 
@@ -145,11 +135,21 @@ def load_weights(kind: type[PreTrainedModel], name: str, **options: object) -> L
         if any(map(WRAPPERS.match, report["unexpected_keys"])):
             logger.warning("%s was saved from inside DataParallel or torch.compile: names are read without that", name)
             model, report = kind.from_pretrained(name, key_mapping={WRAPPERS.pattern: ""}, **options)
+    keep_own_names(model)
     _check_weights(model, report, name)
     drawn = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     modules = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
     is_cut = any(map(LAYER.search, report["unexpected_keys"]))
     return LoadedModel(model, weights_fingerprint(model, drawn), modules, is_cut=is_cut)
+
+
+def keep_own_names(model: nn.Module) -> None:
+    """Have a model saved under the names that its weights have in it, whatever they were called where they came from.
+
+    transformers brings the old ones back on save, such as the `LayerNorm.gamma` of multilingual BERT. Its Trainer does
+    not find them when a training goes on, and only warns.
+    """
+    model._weight_conversions = None
 
 
 def _check_weights(model: PreTrainedModel, report: dict[str, Any], name: str) -> None:
@@ -160,19 +160,24 @@ def _check_weights(model: PreTrainedModel, report: dict[str, Any], name: str) ->
     """
     drawn = drawn_encoder_weights(model, report)
     if drawn:
-        unused = f" (not used: {_some(report['unexpected_keys'])})" if report["unexpected_keys"] else ""
+        unused = f" (not used: {some_of(report['unexpected_keys'])})" if report["unexpected_keys"] else ""
         raise ValueError(
-            f"{name} has no weights for {_some(drawn)} of the size in its config.json{unused}; they would be drawn at "
-            "random: give a whole checkpoint with the config.json that it was saved with"
+            f"{name} has no weights for {some_of(drawn)} of the size in its config.json{unused}; they would be drawn "
+            "at random: give a whole checkpoint with the config.json that it was saved with"
         )
     broken = [key for key, x in model.state_dict().items() if x.is_floating_point() and not x.isfinite().all()]
     if broken:
         raise ValueError(
-            f"{name} has weights that are not finite: {_some(broken)}; its training diverged, give an earlier one"
+            f"{name} has weights that are not finite: {some_of(broken)}; its training diverged, give an earlier one"
         )
 
 
-def _some(names: Collection[str]) -> str:
+def some_of(names: Collection[str]) -> str:
+    """List names for an error, the first of many.
+
+    >>> some_of({"e", "d", "c", "b", "a"})
+    'a, b, c and 2 more'
+    """
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(sorted(names)[:NAMES_SHOWN]) + more
 
@@ -255,7 +260,7 @@ def longest_input(config: PretrainedConfig) -> int:
     >>> longest_input(AutoConfig.for_model("xlm-roberta", max_position_embeddings=514))
     512
     """
-    unused = config.pad_token_id + 1 if isinstance(config, POSITIONS_PAST_PADDING) else 0
+    unused = config.pad_token_id + 1 if config.model_type in POSITIONS_PAST_PADDING else 0
     return config.max_position_embeddings - unused
 
 

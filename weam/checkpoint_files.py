@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import transformers
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from tokenizers import Tokenizer
 from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 from transformers.activations import ACT2FN
@@ -23,8 +23,19 @@ SHARD_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 AS_SAVED = "give the file that the checkpoint was saved with"
 NAMED_CLASS = Annotated[str, Field(pattern=r"^\d{1,6}$")]  # JSON writes the number of a class as text
 Share = Annotated[float, Field(ge=0, lt=1)]
+Small = Annotated[float, Field(gt=0, lt=1)]
+POSITIONS_PAST_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert")  # begin after padding's
 SpecialToken = str | dict[str, Any] | None
 DType = Literal["float32", "float16", "bfloat16", "float64"]
+
+
+def _known_activation(name: str) -> str:
+    if name not in ACT2FN:
+        raise ValueError(f"there is no activation {name!r}; known are {', '.join(sorted(ACT2FN))}")
+    return name
+
+
+Activation = Annotated[str, AfterValidator(_known_activation)]
 
 
 @dataclass(frozen=True)
@@ -44,12 +55,19 @@ class ConfigFile:
     intermediate_size: Annotated[int, Field(ge=1, le=2**20)] = 3072
     max_position_embeddings: Annotated[int, Field(ge=1, le=2**20)] = 512
     type_vocab_size: Annotated[int, Field(ge=0, le=2**10)] = 2
-    hidden_act: str = "gelu"
+    local_attention: Annotated[int, Field(ge=1, le=2**20)] = 128
+    hidden_act: Activation = "gelu"
+    hidden_activation: Activation = "gelu"
+    classifier_activation: Activation = "gelu"
     hidden_dropout_prob: Share = 0.1
     attention_probs_dropout_prob: Share = 0.1
+    embedding_dropout: Share = 0.0
+    attention_dropout: Share = 0.0
+    mlp_dropout: Share = 0.0
     classifier_dropout: Share | None = None
     initializer_range: Annotated[float, Field(gt=0, le=10)] = 0.02
-    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)] = 1e-12
+    layer_norm_eps: Small = 1e-12
+    norm_eps: Small = 1e-5
     pad_token_id: Annotated[int, Field(ge=0)] | None = 0
     is_decoder: bool = False
     add_cross_attention: bool = False
@@ -65,13 +83,25 @@ class ConfigFile:
 
     def __post_init__(self) -> None:
         """Check what takes two entries, or the method's own code."""
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is no multiple of {self.num_attention_heads} heads")
-        if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
-            raise ValueError(f"pad_token_id {self.pad_token_id} is none of {self.vocab_size} tokens")
-        if self.hidden_act not in ACT2FN:
-            raise ValueError(f"there is no hidden_act {self.hidden_act!r}; known are {', '.join(sorted(ACT2FN))}")
+        size, heads, padding = self.hidden_size, self.num_attention_heads, self.pad_token_id
+        if size % heads:
+            raise ValueError(f"hidden_size {size} is no multiple of {heads} heads")
+        if self.model_type == "modernbert" and size // heads % 2:
+            raise ValueError(
+                f"hidden_size {size} makes {heads} heads of {size // heads}; rotary positions need it even"
+            )
+        if padding is not None and padding >= self.vocab_size:
+            raise ValueError(f"pad_token_id {padding} is none of {self.vocab_size} tokens")
+        self._check_embeddings()
         weam_settings(PretrainedConfig(weam=self.weam))
+
+    def _check_embeddings(self) -> None:
+        """Check what BERT, RoBERTa and their kin embed beside tokens."""
+        positions, padding = self.max_position_embeddings, self.pad_token_id
+        if self.model_type in ("bert", *POSITIONS_PAST_PADDING) and self.type_vocab_size == 0:
+            raise ValueError(f"type_vocab_size is 0; {self.model_type} has 1 or more")
+        if self.model_type in POSITIONS_PAST_PADDING and (padding is None or positions <= padding + 1):
+            raise ValueError(f"max_position_embeddings {positions} leaves none past that of pad_token_id {padding}")
 
 
 @dataclass(frozen=True)

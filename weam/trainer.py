@@ -13,8 +13,9 @@ from typing import Any, cast
 import numpy as np
 import torch
 from datasets import Dataset
-from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
-from safetensors.torch import load_model
+from peft import PeftModel, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import load_file, load_model
 from torch import nn
 from torch.utils.data import Sampler
 from transformers import (
@@ -27,9 +28,10 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_NAME
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
+from weam.checkpoint import keep_own_names, some_of
 from weam.storage import whole_column
 
 SEED_LIMIT = 2**32
@@ -117,6 +119,7 @@ class RepeatableTrainer(Trainer):
     def __init__(self, *args: Any, callbacks: Sequence[TrainerCallback] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         """Take what `transformers.Trainer` takes."""
         super().__init__(*args, callbacks=[StepSeed(), *(callbacks or [])], **kwargs)
+        keep_own_names(self.model)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         """Return the order of the examples. The Trainer has no public method for that."""
@@ -286,7 +289,8 @@ def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
     """Train, or go on from a checkpoint; one with all steps is only loaded, for the Trainer would take one more.
 
     Raises:
-        ValueError: adapters are to be trained under FSDP or DeepSpeed, which would save them unmerged.
+        ValueError: adapters are to be trained under FSDP or DeepSpeed, which would save them unmerged; or the weights
+            of the checkpoint are not those of the model.
     """
     in_shards = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     if in_shards and isinstance(trainer.model, PeftModel):
@@ -295,17 +299,35 @@ def run_training(trainer: Trainer, checkpoint: Path | None) -> None:
         trainer.train()
         return
     state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-    if in_shards or not 0 < trainer.args.max_steps <= state.global_step:
+    is_finished = 0 < trainer.args.max_steps <= state.global_step
+    if not in_shards:  # else their engine checks the names
+        best = state.best_model_checkpoint if is_finished and trainer.args.load_best_model_at_end else None
+        load_weights(trainer.model, Path(best or checkpoint))
+    if in_shards or not is_finished:
         trainer.train(resume_from_checkpoint=str(checkpoint))
-        return
-    trainer.state = state
-    best = state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
-    load_weights(trainer.model, Path(best or checkpoint))
+    else:
+        trainer.state = state
 
 
 def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    """Load the weights of a checkpoint of the Trainer into a model, or its adapters where it has some."""
-    if isinstance(model, PeftModel):
-        set_peft_model_state_dict(model, load_peft_weights(str(checkpoint)))
-    else:
-        load_model(model, checkpoint / SAFE_WEIGHTS_NAME)
+    """Load the weights of a checkpoint of the Trainer into a model, or its adapters where it has some.
+
+    The stock Trainer would go on with weights that it drew where the checkpoint has others, and only warn.
+
+    Raises:
+        ValueError: the weights of the checkpoint have other names or sizes than the model's, or cannot be read.
+    """
+    remedy = f"remove {checkpoint}, and training goes on from the checkpoint before"
+    try:
+        if isinstance(model, PeftModel):
+            found = set_peft_model_state_dict(model, load_file(checkpoint / ADAPTER_SAFE_WEIGHTS_NAME))
+            trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+            lacking, unused = trained & set(found.missing_keys), set(found.unexpected_keys)
+        else:
+            lacking, unused = map(set, load_model(model, checkpoint / SAFE_WEIGHTS_NAME, strict=False))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{checkpoint} has no weights that fit ({error}); {remedy}") from error
+    faults = [f"lacks {some_of(lacking)}"] if lacking else []
+    faults += [f"has {some_of(unused)}, which the model has not"] if unused else []
+    if faults:
+        raise ValueError(f"{checkpoint} {' and '.join(faults)}; {remedy}")
