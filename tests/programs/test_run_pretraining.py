@@ -1,9 +1,6 @@
 """The laws of training, through the real command line."""
 
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -51,22 +48,10 @@ def uninterrupted(request: pytest.FixtureRequest, workspace: Workspace) -> tuple
     return request.param, workspace.run(f"uninterrupted {request.param}", *LONG, *LOADERS[request.param])
 
 
-def kill_in_second_epoch(workspace: Workspace, output: str, options: list[str]) -> None:
-    """Start a training and send SIGKILL once it has saved a checkpoint in the middle of its second epoch."""
-    process = workspace.start(output, *options)
-    deadline = time.monotonic() + 120
-    while not (workspace.folder / output / "checkpoint-60" / "trainer_state.json").exists():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
 def test_killed_and_resumed_equals_uninterrupted(workspace: Workspace, uninterrupted: tuple[str, Path]) -> None:
     loader, whole = uninterrupted
     output = f"killed {loader}"
-    kill_in_second_epoch(workspace, output, [*LONG, *LOADERS[loader]])
-    assert not (workspace.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
+    workspace.kill_after("checkpoint-60", output, *LONG, *LOADERS[loader])
 
     resumed = workspace.run(output, *LONG, *LOADERS[loader], "--resume_from_checkpoint", "last")
 

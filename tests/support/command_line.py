@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
@@ -48,6 +50,16 @@ class Workspace:
         """Start a training in a process group of its own."""
         command = self.command(output, *options, launch=launch)
         return subprocess.Popen(command, env=environment(), start_new_session=True, **PIPES)
+
+    def kill_after(self, checkpoint: str, output: str, *options: str) -> None:
+        """Start a training and send SIGKILL once it has saved this checkpoint, before it has finished."""
+        process, deadline = self.start(output, *options), time.monotonic() + 120
+        while not (self.folder / output / checkpoint / "trainer_state.json").exists():
+            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+            time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert not (self.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
 
     def run(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> Path:
         """Train and return the folder; a failure shows what the program said."""
