@@ -158,6 +158,12 @@ def test_a_checkpoint_without_head_is_told_from_one_with_in_every_family(tmp_pat
         assert load_model(str(tmp_path / family), "main", {}).lacks_trained_head
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_fine_tuned_classifier_has_no_head_that_predicts_words(family, tmp_path):
+    AutoModelForSequenceClassification.from_config(config_of(family)).save_pretrained(tmp_path)
+    assert load_model(str(tmp_path), "main", {}).lacks_trained_head
+
+
 def test_impossible_settings_are_refused(tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="choose one of"):

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, WEAMBertModel
+from modeling_weam import BertForWEAMPreTraining, ModernBertForWEAMPreTraining, WEAMBertModel
 from tests.conftest import FAMILIES, NO_DROPOUT, ROOT, config_of, plant_translations, small_config, stock_model
 
 AUTOCAST = [torch.bfloat16, torch.float16]
@@ -108,6 +108,19 @@ def test_gradients_equal_those_of_the_loop(build, batch, exchange, vectors_at_on
     assert fast.keys() == slow.keys()
     for name, gradient in fast.items():
         assert (gradient - slow[name]).abs().max() <= 1e-5 * slow[name].abs().max() + 1e-8, name
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_modernbert_needs_no_bias_of_its_decoder(batch, tied):
+    torch.manual_seed(0)
+    model = ModernBertForWEAMPreTraining(config_of("modernbert", decoder_bias=False, tie_word_embeddings=tied)).eval()
+    fast = gradients_of(model, model(**batch).loss)
+    stock, multilingual, cross_lingual = slow_losses(model, batch, "representation")
+    slow = gradients_of(stock, (multilingual + cross_lingual) / (batch["labels"] != -100).sum())
+    assert "decoder.bias" not in stock.state_dict() and ("decoder.weight" in fast) != tied
+    assert fast.keys() == slow.keys()
+    for name, gradient in fast.items():
+        torch.testing.assert_close(gradient, slow[name], msg=name)
 
 
 def test_a_frozen_head_gets_no_gradient_and_the_encoder_the_same(model, batch):

@@ -23,7 +23,7 @@ from weam.families import FAMILIES, check_is_encoder
 logger = logging.getLogger("weam")
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before names of weights
 NAMES_SHOWN = 3
-HEADS = tuple(family.head for family in FAMILIES.values())
+HEADS = tuple(name for family in FAMILIES.values() for name in family.head)
 # What shares, or feeds, the matrix of the embeddings.
 TIED_LAYERS = ("word_embeddings", "tok_embeddings", "decoder", "cls", "lm_head", "head")
 # What adapters are put on unless layers are named: query and value, by the names that kinds of models have for them.

@@ -26,7 +26,7 @@ class Family:
         pre_training: its class for WEAM.
         encoder: its encoder that aligns words.
         base: the stock class that all its models inherit from.
-        head: the beginning of names of weights that only a trained prediction head has.
+        head: the beginnings of names of weights, all of which only a trained prediction head has.
         encoder_options: what makes an encoder of the same weights as that of the pre-training class.
     """
 
@@ -34,7 +34,7 @@ class Family:
     pre_training: type[PreTrainedModel]
     encoder: type[PreTrainedModel]
     base: type[PreTrainedModel]
-    head: str
+    head: tuple[str, ...]
     encoder_options: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def new_encoder(self, config: PretrainedConfig) -> PreTrainedModel:
@@ -45,14 +45,14 @@ class Family:
 NO_POOLER = {"add_pooling_layer": False}
 FAMILIES = {  # by `model_type`
     "bert": Family(
-        "Bert", BertForWEAMPreTraining, WEAMBertModel, BertPreTrainedModel, "cls.predictions.transform", NO_POOLER
+        "Bert", BertForWEAMPreTraining, WEAMBertModel, BertPreTrainedModel, ("cls.predictions.transform",), NO_POOLER
     ),
     "xlm-roberta": Family(
         "XLMRoberta",
         XLMRobertaForWEAMPreTraining,
         WEAMXLMRobertaModel,
         XLMRobertaPreTrainedModel,
-        "lm_head.dense",
+        ("lm_head.dense",),
         NO_POOLER,
     ),
 }
@@ -62,7 +62,7 @@ if modeling_weam.has_modernbert:
         modeling_weam.ModernBertForWEAMPreTraining,
         modeling_weam.WEAMModernBertModel,
         transformers.ModernBertPreTrainedModel,
-        "head.dense",
+        ("head.dense", "decoder"),  # that of a classifier has the former, too
     )
 
 
