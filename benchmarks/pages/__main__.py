@@ -45,6 +45,17 @@ def quickstart() -> str:
     return results_page.held_out(read_results(RESULTS / "quickstart.json"))
 
 
+def families() -> str:
+    """Lay out what the quick start measured with an encoder of each family, from scratch."""
+    names = {"BERT": "quickstart", "XLM-R": "quickstart_xlm_roberta", "ModernBERT": "quickstart_modernbert"}
+    rows = [
+        [family, *row]
+        for family, name in names.items()
+        for row in results_page.held_out_rows(read_results(RESULTS / f"{name}.json"))
+    ]
+    return table(["family", *results_page.HELD_OUT], rows)
+
+
 def step() -> str:
     """Lay out what a training step costs."""
     rows = [
@@ -80,6 +91,7 @@ DOCS = ROOT / "docs"
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
+    DOCS / "pretraining.md": {"families": families},
     DOCS / "speed.md": {"step": step, "real text": real_text, "collator": collator},
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,

@@ -10,6 +10,7 @@ from weam.pretraining.held_out import from_measurements
 from weam.results import Results, parse_results, summarise
 
 TRANSFER = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")
+HELD_OUT = ("held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %")
 
 
 def results_of(record: str, part: str) -> Results:
@@ -34,6 +35,11 @@ def transfer(benchmark: str) -> str:
 
 def held_out(results: Results) -> str:
     """Lay out the held-out scores of a training."""
+    return table(list(HELD_OUT), held_out_rows(results))
+
+
+def held_out_rows(results: Results) -> list[list[str]]:
+    """Return the cells of `HELD_OUT` for each language pair of a training."""
     rows = []
     for before, after in zip(*from_measurements(results.measurements), strict=True):
         error_rates = [scores.alignment_error_rate for scores in (before, after)]
@@ -47,7 +53,7 @@ def held_out(results: Results) -> str:
                 MISSING if None in error_rates else " → ".join(map(percent, error_rates)),
             ]
         )
-    return table(["held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %"], rows)
+    return rows
 
 
 def error_rates() -> str:
