@@ -49,6 +49,7 @@ except ImportError:  # transformers before 4.48
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
+SCORED_STEP = 32  # numbers of scored vectors are multiples of it: few shapes occur, of which oneDNN keeps a kernel each
 WEAM_DEFAULTS: dict[str, Any] = {
     "exchange": "representation",
     "cross_lingual_weight": 1.0,
@@ -531,7 +532,8 @@ def _cosines(source: _Tokens, target: _Tokens, statistics: torch.Tensor | None) 
         mean, deviation = statistics
         sides = [(vectors - mean) / deviation for vectors in sides]
     first, second = (functional.normalize(vectors, dim=-1) for vectors in sides)
-    return first @ second.T
+    with torch.autocast(first.device.type, enabled=False):  # in half precision near links would change places
+        return first @ second.T
 
 
 def _log_probabilities(source: _Tokens, target: _Tokens, statistics: torch.Tensor | None) -> torch.Tensor:
@@ -757,6 +759,7 @@ class WEAMPreTrainingMixin(CheckpointMixin):
             () the weighted sum of the losses, and (N,) each loss in nats, which has no gradient.
         """
         places, vector_of_target = places.unique(return_inverse=True)  # (R,), (N,)
+        places = functional.pad(places, (0, -len(places) % SCORED_STEP))  # those added predict nothing
         vectors = self.transform(hidden.flatten(0, 1)[places])  # (R, H)
         bias = self.get_output_embeddings().bias
         bias = matrix.new_zeros(len(matrix)) if bias is None else bias

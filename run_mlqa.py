@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group, start_logging
+from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.mlqa import MLQA, MLQADev, XQuAD
@@ -38,7 +38,7 @@ CONCERNS = (CheckpointArguments, TransferArguments, QuestionArguments, FineTunin
 def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
     checkpoint_args, transfer_args, question_args, args = parse_settings(CONCERNS, "Transfer on MLQA and XQuAD.", argv)
-    start_logging(is_main=args.process_index == 0)
+    start_program(args)
     windows = Windows(question_args.max_length, question_args.doc_stride, question_args.max_answer_length)
     task = BENCHMARKS[question_args.benchmark](transfer_args.files, windows)
     repository = prepare_output(checkpoint_args, transfer_args, args)

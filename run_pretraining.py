@@ -51,10 +51,11 @@ from weam.runs import (
     check_output_dir,
     check_settings,
     clear_output_dir,
+    encoder_precision,
     find_checkpoint,
     leave_process_group,
     seconds_since_start,
-    start_logging,
+    start_program,
 )
 from weam.trainer import HeadWarmup, WEAMTrainer, freeze_layers, run_training, warm_up_head
 
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the stages in order."""
     arguments = parse_arguments(argv)
     model_args, bitext_args, alignment_args, output_args, args = arguments
-    start_logging(is_main=args.process_index == 0)
+    start_program(args)
     repository = None
     if args.process_index == 0:
         resuming = args.resume_from_checkpoint is not None
@@ -103,16 +104,18 @@ def main(argv: list[str] | None = None) -> None:
     )
 
     model = loaded.model.to(args.device)
-    before = score_before(model, collator, language_pairs, args)
+    with encoder_precision(args):
+        before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
     save_weights(trainer, model_args.system, Path(args.output_dir))
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = type(loaded.model).from_pretrained(args.output_dir, config=model.config).to(args.device)
-        note_alignment(saved.base_model.eval(), tokenizer, samples(language_pairs))
+        with encoder_precision(args):
+            note_alignment(saved.base_model.eval(), tokenizer, samples(language_pairs))
+            after = score(saved, collator, language_pairs)
         if model_args.system.auto_class is None:
             write_settings(saved.config, Path(args.output_dir))
-        after = score(saved, collator, language_pairs)
         held_out = [pair.held_out for pair in language_pairs.values()]
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
         measured = to_measurements(before, held_out, provenance, steps=0)

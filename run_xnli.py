@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group, start_logging
+from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.xnli import XNLI
 from weam.transfer.zero_shot import evaluate_transfer
@@ -30,7 +30,7 @@ CONCERNS = (CheckpointArguments, TransferArguments, XNLIArguments, FineTuningArg
 def main(argv: list[str] | None = None) -> None:
     """Read the settings and run."""
     checkpoint_args, transfer_args, xnli_args, args = parse_settings(CONCERNS, "Cross-lingual transfer on XNLI.", argv)
-    start_logging(is_main=args.process_index == 0)
+    start_program(args)
     task = XNLI(transfer_args.files, xnli_args.max_length)
     repository = prepare_output(checkpoint_args, transfer_args, args)
     publish(evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args), args, repository)

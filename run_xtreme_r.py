@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
-from weam.runs import leave_process_group, start_logging
+from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
 from weam.transfer.tasks.panx import PANX
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint_args, transfer_args, task_args, args = parse_settings(
         CONCERNS, "Transfer on tasks of XTREME and XTREME-R, and on SIB-200.", argv
     )
-    start_logging(is_main=args.process_index == 0)
+    start_program(args)
     if task_args.task == TATOEBA:
         check_trains_nothing(checkpoint_args, transfer_args, args)
     repository = prepare_output(checkpoint_args, transfer_args, args)

@@ -8,6 +8,7 @@ from tempfile import mkdtemp
 
 os.environ["HF_HOME"] = mkdtemp(prefix="weam-tests-")  # nothing of the tests is kept, and two workers share nothing
 os.environ["HF_MODULES_CACHE"] = os.environ["HF_HOME"] + "/modules"
+os.environ["OMP_NUM_THREADS"] = "1"  # models this small are slower on more, and sums come out in one order
 
 import hypothesis
 import pytest
@@ -35,7 +36,6 @@ atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 hypothesis.settings.register_profile("test", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
-torch.set_num_threads(1)  # models this small are slower on more
 ROOT = Path(__file__).parent.parent
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = "the cat dog sees eats a red house die katze hund sieht isst ein rotes haus nicht not ##s ##e ##n . , ?".split()
@@ -96,6 +96,13 @@ def plant_translations(model: BertForWEAMPreTraining, tokenizer: PreTrainedToken
     embeddings *= 100
     encoder.embeddings.position_embeddings.weight.zero_()
     return encoder
+
+
+@pytest.fixture(autouse=True)
+def processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever processor the tests run on, figures are those of float32."""
+    for module in ("weam.arguments", "weam.processor"):
+        monkeypatch.setattr(f"{module}.has_bfloat16", lambda: False)
 
 
 @pytest.fixture(scope="session")

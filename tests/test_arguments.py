@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,12 +124,12 @@ def test_every_spelling_of_a_number_in_yaml_becomes_the_float(tmp_path, number):
 
 def test_lists_booleans_null_and_mappings_in_yaml(tmp_path):
     text = (
-        "lora_target_modules: [query, key]\nuse_lora: true\noverwrite_output_dir: false\npad_to_multiple_of: null\n"
+        "lora_target_modules: [query, key]\nuse_lora: true\noverwrite_output_dir: false\nmax_train_pairs: null\n"
         "num_train_epochs: 3\nlr_scheduler_kwargs: {num_cycles: 2}\ngold_alignments:\n  - en-de=gold\n"
     )
     model, bitext, _, output, training = parse_yaml(tmp_path, text)
     assert (model.lora_target_modules, model.use_lora) == (["query", "key"], True)
-    assert (bitext.pad_to_multiple_of, bitext.gold_alignments) == (None, ["en-de=gold"])
+    assert (bitext.max_train_pairs, bitext.gold_alignments) == (None, ["en-de=gold"])
     assert output.overwrite_output_dir is False
     assert (training.num_train_epochs, training.lr_scheduler_kwargs) == (3.0, {"num_cycles": 2})
 
@@ -353,3 +354,34 @@ def test_the_recipe_holds_what_makes_a_difference():
     text = json.dumps(settings)
     assert "SECRET" not in text
     assert "somewhere" not in text
+
+
+@pytest.mark.parametrize("arguments", [PreTrainingArguments, FineTuningArguments])
+@pytest.mark.parametrize(
+    ("given", "fast", "chosen"), [("auto", True, True), ("auto", False, False), ("no", True, False)]
+)
+def test_bfloat16_is_chosen_where_the_processor_has_it_unless_the_user_says_otherwise(
+    arguments, given, fast, chosen, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("weam.arguments.has_bfloat16", lambda: fast)
+    made = arguments(str(tmp_path), use_cpu=True, bf16=given)
+    assert made.bf16 is chosen
+    assert replace(made, seed=7).bf16 is chosen
+
+
+def test_bfloat16_is_left_to_accelerate_on_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr("weam.arguments.has_bfloat16", lambda: True)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    arguments = object.__new__(PreTrainingArguments)
+    arguments.use_cpu, arguments.fp16, arguments.bf16 = False, False, "auto"
+    assert arguments._wants_bf16() is False
+
+
+@pytest.mark.parametrize("option", [["--bf16"], ["--bf16", "yes"], ["--bf16", "true"]])
+def test_bfloat16_is_switched_on_as_in_training_arguments(option):
+    assert parse_arguments([*NEEDED, *option])[-1].bf16 is True
+
+
+def test_another_value_for_bfloat16_is_refused():
+    with pytest.raises(ValueError, match="--bf16 is 'maybe'; give auto, yes or no"):
+        parse_arguments([*NEEDED, "--bf16", "maybe"])

@@ -263,8 +263,9 @@ class MatricesMade(TorchDispatchMode):
         return result
 
 
-def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(model, batch):
+def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(model, batch, monkeypatch):
     """That of the look-up is as large and nearly all zeros where autograd makes it."""
+    monkeypatch.setattr("modeling_weam.SCORED_STEP", 7)  # else logits have the shape of the matrix
     matrix = model.bert.embeddings.word_embeddings.weight
     with MatricesMade(matrix.shape) as seen:
         model.train()(**batch).loss.backward()
@@ -294,13 +295,30 @@ def test_gradients_are_those_of_stock_look_up_and_head(batch, change):
         torch.testing.assert_close(gradient, slow[name], msg=name)
 
 
-def test_a_representation_that_predicts_two_words_passes_through_the_head_once(batch):
+def test_a_representation_that_predicts_two_words_passes_through_the_head_once(batch, monkeypatch):
     """Under the target exchange both words come from the masked word's own representation."""
+    monkeypatch.setattr("modeling_weam.SCORED_STEP", 1)
     model = BertForWEAMPreTraining(small_config(weam={"exchange": "target"})).eval()
     seen = []
     model.cls.predictions.transform.register_forward_hook(lambda module, args, output: seen.append(len(output)))
     model(**batch)
     assert seen == [int((batch["labels"] != -100).sum())]
+
+
+def test_vectors_that_fill_a_shape_up_change_no_loss_and_no_gradient(model, batch, monkeypatch):
+    """Batches with any number of masked tokens so give the head few shapes, each of which costs a kernel."""
+    seen, losses, gradients = [], [], []
+    model.train().cls.predictions.transform.register_forward_hook(lambda *call: seen.append(len(call[-1])))
+    for step in (1, 32):
+        monkeypatch.setattr("modeling_weam.SCORED_STEP", step)
+        model.zero_grad()
+        torch.manual_seed(0)
+        losses.append(model(**batch).loss)
+        losses[-1].backward()
+        gradients.append([parameter.grad for parameter in model.parameters() if parameter.grad is not None])
+    assert seen[0] % 32 and seen[1] == -(-seen[0] // 32) * 32
+    torch.testing.assert_close(losses[1], losses[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 @pytest.mark.parametrize("items", [None, 0, torch.tensor(0)])

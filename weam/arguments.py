@@ -16,10 +16,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
+from transformers.hf_argparser import string_to_bool
 
 from weam.checkpoint import LoraSettings
+from weam.processor import has_bfloat16
 
 Default = TypeVar("Default")
 RENAMED_OPTIONS: dict[str, str] = {}  # old name -> new name, both without --; see with_new_names
@@ -51,14 +54,50 @@ class LoraArguments:
         return LoraSettings(self.lora_r, self.lora_alpha, self.lora_dropout, tuple(self.lora_target_modules))
 
 
-def refuse_label_smoothing(args: TrainingArguments) -> None:
-    """See that the loss is left to the model, or to the task: the Trainer's smoothed one would take its place, or none.
+@dataclass
+class ProgramArguments(TrainingArguments):
+    """`TrainingArguments` as every program takes them."""
 
-    Raises:
-        ValueError: labels are to be smoothed.
-    """
-    if args.label_smoothing_factor:
-        raise ValueError(f"--label_smoothing_factor is {args.label_smoothing_factor}; no loss here is smoothed, give 0")
+    bf16: str = field(  # type: ignore[assignment]  # True or False once it is made
+        default="auto",
+        metadata={
+            "help": "Mixed precision in bfloat16: yes, no, or auto, where a machine without a GPU has a processor with "
+            "AVX512-BF16 or AMX. On a GPU auto leaves the precision to accelerate.",
+            "nargs": "?",
+            "const": "yes",
+        },
+    )
+    train_sampling_strategy: str = option(
+        "group_by_length", "Batches of examples of like length.", ("random", "sequential", "group_by_length")
+    )
+    remove_unused_columns: bool = option(False, "Must stay off: our collators read columns that forward() does not.")
+    label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
+    include_num_input_tokens_seen: str = option(
+        "non_padding", "Which tokens the log counts.", ("non_padding", "all", "no")
+    )
+
+    def __post_init__(self) -> None:
+        """Choose the precision; refuse what would lose data silently, or another loss than the model's or the task's.
+
+        Raises:
+            ValueError: columns are to be removed, labels to be smoothed, or the precision is none.
+        """
+        if self.remove_unused_columns:
+            raise ValueError("--remove_unused_columns must stay off: it would drop the columns that the collator reads")
+        if self.label_smoothing_factor:
+            smoothing = self.label_smoothing_factor
+            raise ValueError(f"--label_smoothing_factor is {smoothing}; no loss here is smoothed, give 0")
+        self.use_cpu = self.use_cpu or not torch.accelerator.is_available()
+        self.bf16 = self._wants_bf16()  # type: ignore[assignment]
+        super().__post_init__()
+
+    def _wants_bf16(self) -> bool:
+        if self.bf16 == "auto":
+            return self.use_cpu and not self.fp16 and has_bfloat16()
+        try:
+            return string_to_bool(self.bf16)
+        except ArgumentTypeError as error:
+            raise ValueError(f"--bf16 is {self.bf16!r}; give auto, yes or no") from error
 
 
 def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str] | None = None) -> tuple[Any, ...]:

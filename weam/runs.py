@@ -15,11 +15,12 @@ from typing import Annotated, Any
 import torch
 from pydantic import ConfigDict, Field
 from pydantic_core import from_json
-from transformers import TrainerState
+from transformers import TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.checkpoint_files import naming
+from weam.processor import use_all_cores
 from weam.storage import read_json, write_json
 
 
@@ -49,6 +50,18 @@ def start_logging(is_main: bool = True) -> None:
     """Let the main process say what it does, and the others only what is wrong."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("weam").setLevel(logging.INFO if is_main else logging.WARNING)
+
+
+def start_program(args: TrainingArguments) -> None:
+    """Begin to log, and take the cores where the processor computes."""
+    start_logging(is_main=args.process_index == 0)
+    if args.device.type == "cpu":
+        use_all_cores()
+
+
+def encoder_precision(args: TrainingArguments) -> torch.autocast:
+    """Return the context in which a model outside a Trainer computes in the precision of the training."""
+    return torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16)
 
 
 def seconds_since_start() -> float:

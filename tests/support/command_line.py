@@ -39,7 +39,7 @@ class Workspace:
             "--output_dir": self.folder / output,
         }
         named = [str(word) for pair in settings.items() if pair[0] not in options for word in pair]
-        common = ["--use_cpu", "--validation_fraction", "0.1", "--report_to", "none"]
+        common = ["--use_cpu", "--bf16", "no", "--validation_fraction", "0.1", "--report_to", "none"]
         return [*named, *common, *options]
 
     def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
@@ -94,7 +94,7 @@ class Evaluation:
             "--report_to": "none",
         }
         named = [str(word) for name, value in ours.items() if name not in options for word in (name, value)]
-        return ["--use_cpu", *named, *options]
+        return ["--use_cpu", "--bf16", "no", *named, *options]
 
     def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
         """Return the whole command line."""

@@ -21,6 +21,7 @@ from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
 from weam.alignment.symmetrization import Links, token_links
 from weam.bitext.reading import Bitext
+from weam.processor import encoder_dtype
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows, tokenizer_fingerprint
 
 ENCODER = "encoder"
@@ -127,7 +128,8 @@ def _align_by_encoder(bitext: Bitext, settings: AlignerSettings, cache_dir: Path
     }
 
     def build(folder: Path) -> None:
-        model = loaded.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = loaded.model.to(device, encoder_dtype(device))
         if statistics is None:
             first = islice(read_rows(bitext.pairs, "source", "target"), PAIRS_FOR_STATISTICS)
             model.fit_alignment(loaded.tokenizer, [text for pair in first for text in pair], layer)

@@ -30,11 +30,12 @@ from weam.alignment.picture import alignment_page, show_alignment
 from weam.alignment.shards import parse_shard, refuse_existing, write_whole
 from weam.alignment.symmetrization import HEURISTICS
 from weam.bitext.reading import BitextFile, read_bitext_file
+from weam.processor import encoder_dtype
 from weam.storage import file_fingerprint, read_lines, write_json
 
 logger = logging.getLogger("weam")
 
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 SIDE_SEPARATOR = "|||"
 LONGEST_SIDE = 8_000  # characters; the similarities of longer ones may not fit memory
 WordPair = tuple[list[str], list[str]]
@@ -54,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, default=0.0, help="Leave out links with a lower score, 0 to 1.")
     parser.add_argument("--symmetrization", choices=HEURISTICS, default="intersect", help="How directions are joined.")
     parser.add_argument("--batch_tokens", type=int, default=AlignmentOptions.batch_tokens, help="Encoded at once.")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="Of the encoder.")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, default="auto", help="Of the encoder. auto: bfloat16 on processors with AVX512-BF16."
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="Like cuda:1.")
     parser.add_argument("--seed", type=int, default=42, help="Of Eflomal's sampling.")
     parser.add_argument("--scores", type=Path, help="Also write the score of each link, a line for each pair.")
@@ -180,7 +183,8 @@ def prepare(arguments: argparse.Namespace) -> tuple[Align, dict[str, Any]]:
 
 def _by_encoder(arguments: argparse.Namespace) -> tuple[Align, str]:
     loaded = load_encoder(arguments.model, arguments.model_revision)
-    model = loaded.model.to(device=arguments.device, dtype=getattr(torch, arguments.dtype))
+    dtype = encoder_dtype(arguments.device) if arguments.dtype == "auto" else getattr(torch, arguments.dtype)
+    model = loaded.model.to(device=arguments.device, dtype=dtype)
     layer = model.align_layer(arguments.layer)
     if model.alignment_statistics(layer) is None:
         logger.info(

@@ -22,7 +22,10 @@ class BitextArguments:
     sampling_ratios: list[str] = option([], "Explicit ratios instead, like en-de=3 en-sw=1.")
     max_length: int = option(128, "Tokens of a pair, special ones included.")
     mlm_probability: float = option(0.3, "Share of tokens to mask.")
-    pad_to_multiple_of: int | None = option(None, "Round batch lengths up; 8 suits tensor cores.")
+    pad_to_multiple_of: int = option(
+        8,
+        "Round batch lengths up: few shapes occur, of which a processor keeps a kernel each; suits tensor cores, too.",
+    )
     cache_dir: str = option(str(CACHE_DIR), "Where prepared data is kept.")
 
     def __post_init__(self) -> None:

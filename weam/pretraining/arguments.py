@@ -3,11 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transformers import TrainingArguments
-
 from modeling_weam import EXCHANGES
 from weam.alignment.arguments import AlignmentArguments
-from weam.arguments import LoraArguments, option, parse_settings, refuse_label_smoothing
+from weam.arguments import LoraArguments, ProgramArguments, option, parse_settings
 from weam.bitext.arguments import BitextArguments
 from weam.pretraining.objectives import OBJECTIVES, Objective
 from weam.results import training_recipe
@@ -88,28 +86,13 @@ class OutputArguments:
 
 
 @dataclass
-class PreTrainingArguments(TrainingArguments):
-    """`TrainingArguments` with the recipe of Yang et al. 2021 and what our collator needs as defaults."""
+class PreTrainingArguments(ProgramArguments):
+    """`TrainingArguments` with the recipe of Yang et al. 2021 as defaults."""
 
     per_device_train_batch_size: int = option(32, "Sentence pairs in a batch, on each device.")
     per_device_eval_batch_size: int = option(32, "Sentence pairs in a batch of the evaluation.")
     num_train_epochs: float = option(2.0, "Passes over the bitext.")
     learning_rate: float = option(5e-5, "Peak learning rate.")
-    train_sampling_strategy: str = option(
-        "group_by_length", "Batches of pairs of like length.", ("random", "sequential", "group_by_length")
-    )
-    remove_unused_columns: bool = option(False, "Must stay off: the collator reads columns that forward() does not.")
-    label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
-    include_num_input_tokens_seen: str = option(
-        "non_padding", "Which tokens the log counts.", ("non_padding", "all", "no")
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse what would lose data silently."""
-        if self.remove_unused_columns:
-            raise ValueError("--remove_unused_columns must stay off: it would drop the columns that the collator reads")
-        super().__post_init__()
-        refuse_label_smoothing(self)
 
 
 # what parse_arguments returns

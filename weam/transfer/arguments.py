@@ -6,9 +6,7 @@ Defaults are those of the field: XTREME's fine-tuning (Hu et al. 2020) for each 
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import TrainingArguments
-
-from weam.arguments import LoraArguments, option, refuse_label_smoothing
+from weam.arguments import LoraArguments, ProgramArguments, option
 from weam.transfer.tasks.files import SPLITS, DataFiles, parse_named_files
 
 SETTINGS = ("zero-shot", "translate-train", "translate-train-all", "test-only")
@@ -67,7 +65,7 @@ class TransferArguments:
 
 
 @dataclass
-class FineTuningArguments(TrainingArguments):
+class FineTuningArguments(ProgramArguments):
     """`TrainingArguments` with the defaults of fine-tuning: the best epoch on dev is kept."""
 
     per_device_train_batch_size: int = option(32, "Examples in a batch, on each device.")
@@ -75,20 +73,7 @@ class FineTuningArguments(TrainingArguments):
     num_train_epochs: float = option(3.0, "Passes over the training examples.")
     learning_rate: float = option(2e-5, "Peak learning rate.")
     warmup_steps: float = option(0.1, "Steps of warm-up; below 1 a share of all.")
-    train_sampling_strategy: str = option(
-        "group_by_length", "Batches of examples of like length.", ("random", "sequential", "group_by_length")
-    )
     eval_strategy: str = option("epoch", "When to score dev.", ("no", "steps", "epoch"))
     save_strategy: str = option("epoch", "When to save.", ("no", "steps", "epoch", "best"))
     save_total_limit: int | None = option(2, "Checkpoints to keep.")
     load_best_model_at_end: bool = option(True, "Test the checkpoint that is best on dev.")
-    remove_unused_columns: bool = option(False, "Must stay off: batches are made by our collator.")
-    label_names: list[str] = option(["labels"], "Must stay: other columns are no labels.")
-    include_num_input_tokens_seen: str = option(
-        "non_padding", "Which tokens the log counts.", ("non_padding", "all", "no")
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse another loss than the task's."""
-        super().__post_init__()
-        refuse_label_smoothing(self)

@@ -8,7 +8,7 @@ from transformers import AutoModel, TrainingArguments
 
 from weam.checkpoint import load_fast_tokenizer, load_with_head
 from weam.results import Measurement, Results, Training, command_line
-from weam.runs import seconds_since_start
+from weam.runs import encoder_precision, seconds_since_start
 from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
@@ -65,10 +65,12 @@ def evaluate_retrieval(
     encoder = loaded.model.to(args.device).eval()
     if layer is not None and not 1 <= layer <= encoder.config.num_hidden_layers:
         raise ValueError(f"--layer is {layer}; the layers of {name} are 1 to {encoder.config.num_hidden_layers}")
-    chosen, by_layer = (layer, []) if layer is not None else choose_layer(encoder, tokenizer, dev)
+    with encoder_precision(args):
+        chosen, by_layer = (layer, []) if layer is not None else choose_layer(encoder, tokenizer, dev)
     measurements = []
     for language, pairs in tqdm(test.items(), desc="scoring retrieval", unit=" languages"):
-        scored = score_retrieval(encoder, tokenizer, pairs, chosen)
+        with encoder_precision(args):
+            scored = score_retrieval(encoder, tokenizer, pairs, chosen)
         write_predictions(scored, predictions_file(Path(args.output_dir), NAME, BENCHMARK, language))
         origin = (args.seed, 0, name, loaded.fingerprint, fingerprint(pairs))
         for metric, ratio in scored.metrics.items():

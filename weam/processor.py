@@ -1,0 +1,54 @@
+"""What the processor offers a program: its cores, and matrix products in bfloat16."""
+
+import logging
+import os
+
+import psutil
+import torch
+
+logger = logging.getLogger("weam")
+
+LAUNCHED = {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"}  # one is set by `accelerate launch`, one by `torchrun`
+
+
+def has_bfloat16() -> bool:
+    """Say whether the processor multiplies matrices of bfloat16 faster than those of float32: AVX512-BF16 or AMX."""
+    return torch.cpu._is_avx512_bf16_supported()  # processors with AMX have both
+
+
+def encoder_dtype(device: str) -> torch.dtype:
+    """Return what to load an encoder in that is only read: bfloat16 on a processor that has it, else float32."""
+    return torch.bfloat16 if device == "cpu" and has_bfloat16() else torch.float32
+
+
+def use_all_cores() -> None:
+    """Compute with all physical cores that this process may use, shared out over the processes of this machine.
+
+    A number of threads that the user chose stays (`OMP_NUM_THREADS`, `--num_cpu_threads_per_process` of accelerate).
+    """
+    if not threads_are_chosen():
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(max(1, physical_cores() // processes))
+    logger.info("computing with %d threads; OMP_NUM_THREADS sets another number", torch.get_num_threads())
+
+
+def physical_cores() -> int:
+    """Return how many cores this process may use; two hardware threads of one are one."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
+def threads_are_chosen() -> bool:
+    """Say whether the user set the number of threads.
+
+    Launchers set OMP_NUM_THREADS to 1 themselves where the user did not; what they were started with tells.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads != "1" or LAUNCHED.isdisjoint(os.environ):
+        return threads is not None
+    try:
+        launcher = psutil.Process(os.getppid())
+        words = [word.replace("-", "_") for word in launcher.cmdline()]
+        return "OMP_NUM_THREADS" in launcher.environ() or any("num_cpu_threads_per_process" in word for word in words)
+    except psutil.Error:  # it belongs to another user
+        return True
