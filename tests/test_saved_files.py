@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.saved_files import TRACE, Kind, kinds
+from weam.alignment.aligner import Description
+from weam.bitext.reading import BitextReport
+from weam.cards.reading import BitextSettings, Choices, DataRow, ModelSettings
 from weam.checkpoint import LoadedModel
+from weam.checkpoint_files import ShardIndex, TokenizerConfigFile
+from weam.pretraining.held_out import HeldOutScores
+from weam.results import Comparison, Measurement, Results, Training
+from weam.runs import StateFile
+from weam.transfer.zero_shot import JobResult
 
 NAMES = (
     *("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "results.json"),
@@ -125,6 +133,7 @@ class Answer:
 
 def read(kind: Kind, content: bytes, folder: Path) -> Answer:
     """Read a file with this content."""
+    folder.mkdir(exist_ok=True)
     kind.beside(folder)
     path = folder / kind.name
     path.write_bytes(content)
@@ -202,6 +211,53 @@ KNOWN_FAULTS = [
         "there is no objective 'glove'; known are",
     ),
 ]
+
+
+PARTS = [  # kind of file, what a part of it is read as, and where the part is
+    ("results.json", Results, ()),
+    ("results.json", Training, ("trainings", 0)),
+    ("results.json", Measurement, ("measurements", 0)),
+    ("results.json", Comparison, ("comparisons", 0)),
+    ("held_out_before.json", HeldOutScores, (0,)),
+    ("finished.json", JobResult, ()),
+    ("trainer_state.json", StateFile, ()),
+    ("aligner.json", Description, ()),
+    ("report.json", BitextReport, ()),
+    ("card", Choices, ("settings", "transfer")),
+    ("card", DataRow, ("data", 0)),
+    ("encoder card", ModelSettings, ("settings", "model")),
+    ("encoder card", BitextSettings, ("settings", "bitext")),
+    ("encoder card", BitextReport, ("data", 0)),
+    ("tokenizer_config.json", TokenizerConfigFile, ()),
+    ("model.safetensors.index.json", ShardIndex, ()),
+]
+OPEN = {"trainer_state.json", "card", "encoder card", "tokenizer_config.json"}  # hold more than is read of them
+SPELLED = {"thot": "sil-thot"}
+every_part = pytest.mark.parametrize(
+    ("name", "dataclass", "place"), PARTS, ids=[f"{name}-{part.__name__}" for name, part, _ in PARTS]
+)
+
+
+def error_of(kind: Kind, place: tuple, entry: str, value: Any, folder: Path) -> str:
+    """Return what is said of a record in which an entry of a part is another."""
+    record = json.loads(json.dumps(kind.record))
+    part(record, place)[entry] = value
+    error = read(kind, json.dumps(record).encode(), folder).error
+    assert isinstance(error, ValueError), f"{entry} was read"
+    return str(error)
+
+
+@every_part
+def test_an_entry_of_another_type_is_refused_by_its_place(name, dataclass, place, found, tmp_path):
+    for setting in fields(dataclass):
+        entry = SPELLED.get(setting.name, setting.name)
+        where = ".".join(map(str, (*place, entry)))
+        assert where in error_of(found[name], place, entry, [[None]], tmp_path / setting.name)
+
+
+@pytest.mark.parametrize(("name", "place"), [(name, place) for name, _, place in PARTS if name not in OPEN])
+def test_an_entry_that_there_is_not_is_refused(name, place, found, tmp_path):
+    assert "unheard of: Unexpected" in error_of(found[name], place, "unheard of", 1, tmp_path / "file")
 
 
 def objective(kind: Kind, name: str) -> dict[str, Any]:

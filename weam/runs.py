@@ -28,7 +28,7 @@ from weam.storage import read_json, write_json
 class StateFile:
     """What of a checkpoint's `trainer_state.json` a continued training relies on."""
 
-    __pydantic_config__ = ConfigDict(strict=True, extra="ignore")
+    __pydantic_config__ = ConfigDict(extra="ignore")
 
     global_step: Annotated[int, Field(ge=0)]
     epoch: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -26,7 +26,7 @@ from transformers import PreTrainedTokenizerBase
 KEY_FILE = "key.json"
 CACHE_DIR = Path(HF_HOME) / "weam"
 READ_AT_ONCE = 1000  # rows
-CHECKED = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # a dataclass whose files are checked has it
+CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)  # a dataclass whose files are checked has it
 Saved = TypeVar("Saved")
 
 _adapter = cache(TypeAdapter)  # takes milliseconds to make

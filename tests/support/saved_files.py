@@ -17,7 +17,7 @@ from weam.cards.card import write_model_card
 from weam.checkpoint import load_fast_tokenizer, load_with_head
 from weam.pretraining.checkpoint import load_model
 from weam.pretraining.held_out import read_held_out
-from weam.results import read_results
+from weam.results import Comparison, read_results
 from weam.runs import check_settings, find_checkpoint
 from weam.scores import read_scores
 from weam.storage import read_json
@@ -74,7 +74,9 @@ def state() -> dict[str, Any]:
 def kinds(folder: Path) -> dict[str, Kind]:
     """Return every kind by its name; a checkpoint is written into the folder."""
     write_checkpoint(folder)
+    compared = Comparison(0.1, 0.0, 0.2, "xnli", "de", "accuracy", "/abs/other")
     evaluation, pretraining = asdict(made_up.evaluation()), asdict(made_up.pretraining())
+    evaluation["comparisons"] = [asdict(compared)]
     outcome = JobResult(made_up.evaluation().trainings[0], 0.75, made_up.evaluation().measurements)
     lines = {"prediction": [1, "two"], "scores": {"accuracy": [1.0, 1.0]}}
     found = [
