@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from benchmarks.markdown import MISSING, percent, table
-from benchmarks.study.record import ERROR_RATE, RETRIEVAL, SPACE_PAIRS, Gap, Study
+from benchmarks.study.record import ERROR_RATE, SPACE_PAIRS, Benchmark, Gap, Study
 from weam.results import MEAN
 from weam.scores import Difference
 
@@ -50,7 +50,7 @@ def seed_note(gap: Gap, evaluation: str) -> str:
     >>> seed_note(Gap(0.01, 0.0, 0.02, (1, 3)), "udpos"), seed_note(Gap(0.01, 0.0, 0.02, (1, 1)), "tatoeba")
     (' (one seed)', '')
     """
-    return " (one seed)" if min(gap.seeds) == 1 and evaluation != RETRIEVAL else ""
+    return " (one seed)" if min(gap.seeds) == 1 and evaluation != Benchmark.TATOEBA else ""
 
 
 def encoder_table(
@@ -85,14 +85,19 @@ def gap_column(
 
 
 def pair_columns(
-    study: Study, head: str, evaluation: str, theirs: str | Callable[[str], str], language: str = MEAN
+    study: Study, evaluation: Benchmark, theirs: str | Callable[[str], str], words: str = "", language: str = MEAN
 ) -> list[Column]:
-    """Return a column of scores and one of differences."""
+    """Return a column of scores, with words behind the benchmark's title, and one of differences."""
     less = f"less {theirs}" if isinstance(theirs, str) else "difference"
     return [
-        score_column(study, head, evaluation, language),
+        score_column(study, evaluation.heading + words, evaluation, language),
         gap_column(study, less, evaluation, theirs, language),
     ]
+
+
+def compared(study: Study, evaluations: Iterable[Benchmark], theirs: str | Callable[[str], str]) -> list[Column]:
+    """Return both columns for each of several benchmarks."""
+    return [column for evaluation in evaluations for column in pair_columns(study, evaluation, theirs)]
 
 
 def layer_cell(study: Study, encoder: str, metric: str, layer: str) -> str:

@@ -4,26 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchmarks.study import record
 from benchmarks.study.plan import E5, SIZES, baseline
-from benchmarks.study.record import (
-    ENTITIES,
-    ERROR_RATE,
-    FULL,
-    HIGH,
-    OF_ENCODERS,
-    OF_SYSTEMS,
-    RETRIEVAL,
-    SPACE_PAIRS,
-    TITLES,
-    WORD_RETRIEVAL,
-    Gap,
-    Study,
-    depths,
-    growths,
-    mixtures,
-)
+from benchmarks.study.record import HIGH, Benchmark, Gap, Study
 from benchmarks.study.tables import wide_backbone
 from weam.results import MEAN
+
+LOSSES = ("_loss", "_distance", "drift")
+UNITS = {Benchmark.PANX: "F1, %", Benchmark.TATOEBA: "accuracy, %"}
 
 
 @dataclass(frozen=True)
@@ -41,30 +29,6 @@ class Curve:
     unit: str
     name: str
     points: Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A difference of a system to the backbone, in points."""
-
-    panel: str
-    name: str
-    gap: Gap
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A plot of curves.
-
-    Attributes:
-        title: of the figure.
-        horizontal: name of the x axis.
-        curves: what it shows; none: nothing of it was measured.
-    """
-
-    title: str
-    horizontal: str
-    curves: Callable[[Study], list[Curve]]
 
 
 def percents(study: Study, language: str, systems: Mapping[int, str]) -> list[tuple[float, float]]:
@@ -109,17 +73,10 @@ def learning_curves(study: Study) -> list[Curve]:
         names = dict.fromkeys(name for entry in log for name in entry if name.endswith(LOSSES))
         for name in names:
             points = smooth([(entry["step"], entry[name]) for entry in log if name in entry])
-            curves.append(Curve(name.replace("_", " "), UNITS.get(name, "nats"), encoder, points))
+            curves.append(
+                Curve(name.replace("_", " "), "nats" if name.endswith("_loss") else "squared distance", encoder, points)
+            )
     return drawn(curves)
-
-
-LOSSES = ("_loss", "_distance", "drift")
-UNITS = {
-    "alignment_distance": "squared distance",
-    "drift": "squared distance",
-    ENTITIES: "F1, %",
-    RETRIEVAL: "accuracy, %",
-}
 
 
 def ratio_curves(study: Study) -> list[Curve]:
@@ -128,15 +85,15 @@ def ratio_curves(study: Study) -> list[Curve]:
     At 1 to 1 all exponents are the same run.
     """
     curves = []
-    known, wide = mixtures(study), wide_backbone(study)
+    known, wide = record.mixtures(study), wide_backbone(study)
     ratios = sorted({text.ratio for text in known.values()})
     for low in dict.fromkeys(text.low for text in known.values()):
         own = {name: text for name, text in known.items() if text.low == low}
         exponents = sorted({text.alpha for text in own.values() if text.ratio > 1}) or [1.0]
-        for evaluation in OF_ENCODERS:
+        for evaluation in record.OF_ENCODERS:
             for language in (HIGH, low):
                 beside = HIGH if language == low else low
-                label = (f"{TITLES[evaluation]}: {language}, beside {beside}", UNITS[evaluation])
+                label = (f"{evaluation.heading}: {language}, beside {beside}", UNITS[evaluation])
                 for alpha in exponents:
                     runs = {
                         text.ratio: f"{name}/{evaluation}"
@@ -154,11 +111,11 @@ def language_curves(study: Study) -> list[Curve]:
     With the most languages the two are the same run.
     """
     curves = []
-    known, wide = growths(study), wide_backbone(study)
+    known, wide = record.growths(study), wide_backbone(study)
     counts = sorted({text.count for text in known.values()})
-    for evaluation in OF_ENCODERS:
+    for evaluation in record.OF_ENCODERS:
         for language, words in ((HIGH, f"{HIGH}, aligned in all"), (MEAN, "mean without English")):
-            label = (f"{TITLES[evaluation]}: {words}", UNITS[evaluation])
+            label = (f"{evaluation.heading}: {words}", UNITS[evaluation])
             for fixed in ("total", "each"):
                 runs = {
                     text.count: f"{name}/{evaluation}"
@@ -173,8 +130,8 @@ def language_curves(study: Study) -> list[Curve]:
 def layer_curves(study: Study) -> list[Curve]:
     """Return error rate and word retrieval over the layers of each system."""
     curves = []
-    for metric, words in ((ERROR_RATE, "alignment error rate"), (WORD_RETRIEVAL, "word retrieval")):
-        for pair in SPACE_PAIRS:
+    for metric, words in ((record.ERROR_RATE, "alignment error rate"), (record.WORD_RETRIEVAL, "word retrieval")):
+        for pair in record.SPACE_PAIRS:
             for encoder in study.encoders("systems"):
                 values = study.layers.get((encoder, pair, metric), [])
                 points = [(layer, 100 * value) for layer, value in enumerate(values, start=1)]
@@ -184,50 +141,45 @@ def layer_curves(study: Study) -> list[Curve]:
 
 def size_curves(study: Study) -> list[Curve]:
     """Return scores over the number of layers, before and after."""
-    known = depths(study)
+    known = record.depths(study)
     if len({encoder.layers for encoder in known}) < 2:
         return []
     curves = []
     for system in (E5, "weam", "tlm"):
         own = {encoder.layers: encoder.name for encoder in known if encoder.system == system}
-        for evaluation in OF_ENCODERS:
+        for evaluation in record.OF_ENCODERS:
             points = percents(study, MEAN, {layers: f"{name}/{evaluation}" for layers, name in own.items()})
-            curves.append(Curve(f"{TITLES[evaluation]}, mean without English", UNITS[evaluation], system, points))
-        rates = [(layers, study.last(name, ERROR_RATE)) for layers, name in own.items()]
+            curves.append(Curve(f"{evaluation.heading}, mean without English", UNITS[evaluation], system, points))
+        rates = [(layers, study.last(name, record.ERROR_RATE)) for layers, name in own.items()]
         points = [(layers, 100 * rate) for layers, rate in rates if rate is not None]
         curves.append(Curve("alignment error rate at the last layer", "%", system, points))
     return drawn(curves)
 
 
-PLOTS = {
-    "learning": Plot("Losses in training, running mean of two logs", "step", learning_curves),
-    "ratio": Plot(
-        "A low-resource beside a high-resource language", f"pairs of {HIGH} to one of the other", ratio_curves
-    ),
-    "languages": Plot("One model for more and more languages", "languages aligned with English", language_curves),
-    "layers": Plot("How far the space is aligned", "layer", layer_curves),
-    "size": Plot("Model size", "layers", size_curves),
+PLOTS: dict[str, tuple[str, Callable[[Study], list[Curve]]]] = {  # name -> its x axis, and what it shows
+    "learning": ("step", learning_curves),
+    "ratio": (f"pairs of {HIGH} to one of the other", ratio_curves),
+    "languages": ("languages aligned with English", language_curves),
+    "layers": ("layer", layer_curves),
+    "size": ("layers", size_curves),
 }
-
-
 FORESTS = {  # the tests of a question, each an axis
-    "all-layers": (FULL, ENTITIES, RETRIEVAL),
-    "systems": OF_SYSTEMS,
+    "all-layers": (Benchmark.XNLI_FROM_NLI, Benchmark.PANX, Benchmark.TATOEBA),
+    "systems": record.OF_SYSTEMS,
 }
 
 
-def forest_rows(study: Study, question: str) -> list[Interval]:
+def forest_rows(study: Study, question: str) -> list[tuple[Benchmark, str, Gap]]:
     """Return the mean difference of every encoder of a question to the backbone of its depth, in each test."""
-    rows = []
-    for evaluation in FORESTS[question]:
-        for name in study.encoders(question):
-            gap = study.gap(f"{name}/{evaluation}", f"{baseline(name)}/{evaluation}")
-            if gap is not None:
-                rows.append(Interval(TITLES[evaluation], name, gap))
-    return rows
+    gaps = [
+        (test, name, study.gap(f"{name}/{test}", f"{baseline(name)}/{test}"))
+        for test in FORESTS[question]
+        for name in study.encoders(question)
+    ]
+    return [(test, name, gap) for test, name, gap in gaps if gap is not None]
 
 
 def available(study: Study) -> list[str]:
     """Return which plots there is data for."""
     forests = [question for question in FORESTS if forest_rows(study, question)]
-    return forests + [name for name, plot in PLOTS.items() if plot.curves(study)]
+    return forests + [name for name, (_, curves) in PLOTS.items() if curves(study)]

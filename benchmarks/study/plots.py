@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.study.curves import FORESTS, PLOTS, Curve, Plot, available, forest_rows, is_baseline
+from benchmarks.study.curves import FORESTS, PLOTS, Curve, available, forest_rows, is_baseline
 from benchmarks.study.record import Study
 
 matplotlib.rcParams["svg.hashsalt"] = "weam"  # the same figure gives the same file
@@ -40,9 +40,10 @@ def finish(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def draw_plot(study: Study, plot: Plot, path: Path) -> None:
+def draw_plot(study: Study, name: str, path: Path) -> None:
     """Draw the curves of a plot, one axis for each panel."""
-    curves = plot.curves(study)
+    horizontal, curves_of = PLOTS[name]
+    curves = curves_of(study)
     panels = list(dict.fromkeys(curve.panel for curve in curves))
     columns = min(2, len(panels))
     rows = ceil(len(panels) / columns)
@@ -51,7 +52,7 @@ def draw_plot(study: Study, plot: Plot, path: Path) -> None:
     names = in_order(study, [curve.name for curve in curves])
     for axis, panel in zip(axes.flat, panels, strict=False):
         draw_panel(axis, [curve for curve in curves if curve.panel == panel], names)
-        axis.set(title=panel, xlabel=plot.horizontal)
+        axis.set(title=panel, xlabel=horizontal)
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     finish(figure, path)
@@ -76,17 +77,17 @@ def draw_panel(axis: Axes, curves: Sequence[Curve], names: Sequence[str]) -> Non
 def draw_forest(study: Study, question: str, path: Path) -> None:
     """Draw the mean difference of each encoder to the backbone with its interval, one axis for each test."""
     rows = forest_rows(study, question)
-    panels = list(dict.fromkeys(row.panel for row in rows))
-    names = list(dict.fromkeys(row.name for row in rows))
+    tests = list(dict.fromkeys(test for test, _, _ in rows))
+    names = list(dict.fromkeys(name for _, name, _ in rows))
     size = (WIDTH, 0.22 * len(names) + 1)
-    figure, axes = plt.subplots(1, len(panels), figsize=size, layout="constrained", squeeze=False, sharey=True)
-    for axis, panel in zip(axes.flat, panels, strict=True):
-        for row in (row for row in rows if row.panel == panel):
-            height, color = names.index(row.name), f"C{(row.gap.side + 3) % 3}"
-            axis.plot([100 * row.gap.low, 100 * row.gap.high], [height, height], color=color, linewidth=1.5)
-            axis.plot([100 * row.gap.difference], [height], "o", color=color, ms=4)
+    figure, axes = plt.subplots(1, len(tests), figsize=size, layout="constrained", squeeze=False, sharey=True)
+    for axis, test in zip(axes.flat, tests, strict=True):
+        for name, gap in ((name, gap) for own, name, gap in rows if own == test):
+            height, color = names.index(name), f"C{(gap.side + 3) % 3}"
+            axis.plot([100 * gap.low, 100 * gap.high], [height, height], color=color, linewidth=1.5)
+            axis.plot([100 * gap.difference], [height], "o", color=color, ms=4)
         axis.axvline(0, color="grey", linewidth=1)
-        axis.set_title(panel.replace(" from", "\nfrom"), fontsize=9)
+        axis.set_title(test.heading.replace(" from", "\nfrom"), fontsize=9)
         axis.tick_params(labelsize=8)
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(range(len(names)), names)
@@ -100,8 +101,5 @@ def write_plots(study: Study, folder: Path) -> list[str]:
     names = available(study)
     for name in names:
         path = folder / f"study_{name}.svg"
-        if name in FORESTS:
-            draw_forest(study, name, path)
-        else:
-            draw_plot(study, PLOTS[name], path)
+        (draw_forest if name in FORESTS else draw_plot)(study, name, path)
     return names

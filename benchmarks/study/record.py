@@ -6,47 +6,50 @@ A system is an encoder and how it is tested, as `weam/xnli zero-shot`. Nothing i
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from benchmarks.study.collect import TRANSFER_GAP
-from benchmarks.study.data import XNLI_TRAIN_ROWS
 from benchmarks.study.plan import E5, ENGLISH, LAYERS, SCALES, Encoder, Growth, Mixture, Scale, encoders
 from benchmarks.study.store import compared_metric
 from weam.results import MEAN
 from weam.scores import Difference
 
-ZERO_SHOT, TRANSLATED, TAGS, RETRIEVAL = "xnli zero-shot", "xnli translate-train", "udpos", "tatoeba"
 ERROR_RATE, WORD_RETRIEVAL = "alignment_error_rate", "word_retrieval"
 SPACE_PAIRS = ("en-de", "en-zh")
-FULL = "nli zero-shot"  # XNLI from a large English training set
-ENTITIES, ANSWERS = "panx", "xquad zero-shot"
-OF_SYSTEMS = (ZERO_SHOT, TAGS, ENTITIES, RETRIEVAL)  # the tests of systems and ablations
-FROM_ENGLISH = (
-    ("all-layers", FULL),
-    ("all-layers", ZERO_SHOT),
-    ("systems", ZERO_SHOT),
-    ("beyond", ENTITIES),
-)  # questions
-OF_ENCODERS = (ENTITIES, RETRIEVAL)  # those of ratios, languages and sizes
-TITLES = {
-    ZERO_SHOT: "XNLI zero-shot",
-    TRANSLATED: "XNLI translate-train",
-    FULL: "XNLI zero-shot from English NLI",
-    TAGS: "UDPOS",
-    RETRIEVAL: "Tatoeba",
-    ENTITIES: "PAN-X",
-    ANSWERS: "XQuAD zero-shot",
-    "mlqa zero-shot": "MLQA zero-shot",
-    "mlqa translate-train": "MLQA translate-train",
-}
 HIGH = "de"  # the high-resource language of the ratios
-XNLI_SELECT_ROWS = 2490 - XNLI_TRAIN_ROWS  # what XNLI's dev set has beside
-DEV_ROWS = (
-    f"For lack of translated training sets, fine-tuned on XNLI's dev rows ({XNLI_TRAIN_ROWS:,} to train, "
-    f"{XNLI_SELECT_ROWS} to select) or on XQuAD's questions: the one place where dev rows are training data."
-)
+
+
+class Benchmark(StrEnum):
+    """How encoders are tested, as the steps of the plan are called."""
+
+    XNLI = "xnli zero-shot"
+    XNLI_TRANSLATED = "xnli translate-train"
+    XNLI_FROM_NLI = "nli zero-shot"  # from a large English training set
+    UDPOS = "udpos"
+    PANX = "panx"
+    TATOEBA = "tatoeba"
+    XQUAD = "xquad zero-shot"
+    MLQA = "mlqa zero-shot"
+    MLQA_TRANSLATED = "mlqa translate-train"
+
+    @property
+    def heading(self) -> str:
+        """Its name in tables.
+
+        >>> Benchmark.XNLI.heading, Benchmark.XNLI_FROM_NLI.heading
+        ('XNLI zero-shot', 'XNLI zero-shot from English NLI')
+        """
+        task, _, setting = self.partition(" ")
+        known = {"xnli": "XNLI", "nli": "XNLI", "udpos": "UDPOS", "panx": "PAN-X", "tatoeba": "Tatoeba"}
+        known |= {"xquad": "XQuAD", "mlqa": "MLQA"}
+        return f"{known[task]} {setting}".strip() + (" from English NLI" if task == "nli" else "")
+
+
+OF_SYSTEMS = (Benchmark.XNLI, Benchmark.UDPOS, Benchmark.PANX, Benchmark.TATOEBA)  # the tests of systems and ablations
+OF_ENCODERS = (Benchmark.PANX, Benchmark.TATOEBA)  # those of ratios, languages and sizes
 
 
 @dataclass(frozen=True)

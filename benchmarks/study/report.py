@@ -8,7 +8,7 @@ Reads `benchmarks/results/study.json` of `benchmarks.study.collect`. What stands
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -16,35 +16,38 @@ from benchmarks.markdown import fill
 from benchmarks.records import FIGURES, RESULTS, ROOT
 from benchmarks.study import tables
 from benchmarks.study.plots import write_plots
-from benchmarks.study.record import (
-    ANSWERS,
-    ENTITIES,
-    FROM_ENGLISH,
-    FULL,
-    RETRIEVAL,
-    TAGS,
-    TRANSLATED,
-    ZERO_SHOT,
-    Study,
-    mixtures,
-    read_study,
-)
+from benchmarks.study.record import Benchmark, Study, mixtures, read_study
 
 PAGES = ROOT / "docs" / "study"
 MARK = re.compile(r"^<!-- ([\w -]+) -->$", re.MULTILINE)
 
 
-def by_language(study: Study, question: str, evaluations: Sequence[str]) -> str:
-    """Lay out evaluations of a question by language, one table for each backbone."""
-    groups = tables.by_backbone(study.encoders(question))
-    return joined(tables.language_table(study, evaluation, names) for evaluation in evaluations for names in groups)
+def by_language(question: str, *benchmarks: Benchmark) -> Callable[[Study], str]:
+    """Return what lays out benchmarks of a question by language, one table for each backbone."""
+
+    def tables_of(study: Study) -> str:
+        groups = tables.by_backbone(study.encoders(question))
+        return joined(tables.language_table(study, benchmark, names) for benchmark in benchmarks for names in groups)
+
+    return tables_of
+
+
+def siblings(question: str, *benchmarks: Benchmark) -> Callable[[Study], str]:
+    """Return what lays out the systems of a question less WEAM and TLM."""
+    return partial(tables.siblings_table, question=question, evaluations=benchmarks)
 
 
 def transfer(study: Study) -> str:
     """Lay out the distance between English and the other languages."""
+    from_english = {
+        "all-layers": (Benchmark.XNLI_FROM_NLI, Benchmark.XNLI),
+        "systems": (Benchmark.XNLI,),
+        "beyond": (Benchmark.PANX,),
+    }
     return joined(
-        tables.transfer_table(study, evaluation, names)
-        for question, evaluation in FROM_ENGLISH
+        tables.transfer_table(study, benchmark, names)
+        for question, benchmarks in from_english.items()
+        for benchmark in benchmarks
         for names in tables.by_backbone(study.encoders(question))
     )
 
@@ -67,13 +70,13 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "spread": tables.spread_table,
     "claims": tables.claims_table,
     "all layers": tables.deep_table,
-    "all layers compared": partial(tables.siblings_table, question="all-layers", evaluations=(FULL, RETRIEVAL)),
-    "all layers by language": partial(by_language, question="all-layers", evaluations=(FULL,)),
+    "all layers compared": siblings("all-layers", Benchmark.XNLI_FROM_NLI, Benchmark.TATOEBA),
+    "all layers by language": by_language("all-layers", Benchmark.XNLI_FROM_NLI),
     "after English NLI": tables.refined_table,
-    "translate-train by language": partial(by_language, question="all-layers", evaluations=(TRANSLATED,)),
+    "translate-train by language": by_language("all-layers", Benchmark.XNLI_TRANSLATED),
     "all layers trainings": partial(tables.trainings_table, question="all-layers"),
     "all systems": tables.systems_table,
-    "systems by language": partial(by_language, question="systems", evaluations=(ZERO_SHOT,)),
+    "systems by language": by_language("systems", Benchmark.XNLI),
     "systems trainings": partial(tables.trainings_table, question="systems"),
     "transfer": transfer,
     "placebo": tables.placebo_table,
@@ -83,9 +86,9 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "languages": tables.growth_table,
     "sizes": tables.size_table,
     "orders": tables.orders_table,
-    "tasks by language": partial(by_language, question="beyond", evaluations=(TAGS, ENTITIES, ANSWERS)),
+    "tasks by language": by_language("beyond", Benchmark.UDPOS, Benchmark.PANX, Benchmark.XQUAD),
     "tasks": tables.tasks_table,
-    "tasks compared": partial(tables.siblings_table, question="beyond", evaluations=(ENTITIES, ANSWERS)),
+    "tasks compared": siblings("beyond", Benchmark.PANX, Benchmark.XQUAD),
     "space": tables.space_table,
     "correlations": tables.correlations_table,
 }

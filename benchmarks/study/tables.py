@@ -9,72 +9,27 @@ from math import ceil
 from typing import Any
 
 from benchmarks.markdown import MISSING, percent, table
-from benchmarks.study.cells import (
-    BEST,
-    LAST,
-    encoder_table,
-    gap_column,
-    layer_column,
-    pair_columns,
-    points,
-    score,
-    score_column,
-    seed_note,
-    signed,
-)
+from benchmarks.study import cells, plan, record
+from benchmarks.study.cells import BEST, LAST, encoder_table, gap_column, layer_column, points, score_column
 from benchmarks.study.claims import NOT_MEASURED
 from benchmarks.study.collect import TRANSFER_GAP
-from benchmarks.study.plan import (
-    E5,
-    ENGLISH,
-    LARGE_PAIRS,
-    LAYERS,
-    LONG_WARMUP,
-    SHUFFLED,
-    WIDE_E5,
-    Growth,
-    baseline,
-    drawn_as_it_comes,
-    encoders,
-    rivals,
-)
-from benchmarks.study.record import (
-    ANSWERS,
-    ENTITIES,
-    ERROR_RATE,
-    FULL,
-    HIGH,
-    OF_ENCODERS,
-    OF_SYSTEMS,
-    RETRIEVAL,
-    TAGS,
-    TITLES,
-    TRANSLATED,
-    WORD_RETRIEVAL,
-    ZERO_SHOT,
-    Gap,
-    Study,
-    average,
-    depths,
-    growths,
-    mixtures,
-    own_steps,
-)
+from benchmarks.study.plan import E5, ENGLISH, SHUFFLED, Growth, baseline, encoders
+from benchmarks.study.record import ERROR_RATE, HIGH, OF_ENCODERS, WORD_RETRIEVAL, Benchmark, Gap, Study
 from weam.results import MEAN
 
 POINT = 0.01
-PLACEBO = f"weam, {SHUFFLED}, 6 layers"
-DEEP = f"{max(LAYERS)} layers"
+DEEP = f"{max(plan.LAYERS)} layers"
 TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
     name: (f"weam, {name}", f"tlm, {name}", f"weam, {shuffled}")
     for name, shuffled in {
         "6 layers": f"{SHUFFLED}, 6 layers",
-        f"{LONG_WARMUP}, 6 layers": f"{LONG_WARMUP}, {SHUFFLED}, 6 layers",
+        f"{plan.LONG_WARMUP}, 6 layers": f"{plan.LONG_WARMUP}, {SHUFFLED}, 6 layers",
         DEEP: f"{SHUFFLED}, {DEEP}",
-        f"{DEEP}, {LARGE_PAIRS:,} pairs": f"{SHUFFLED}, {DEEP}, {LARGE_PAIRS:,} pairs",
+        f"{DEEP}, {plan.LARGE_PAIRS:,} pairs": f"{SHUFFLED}, {DEEP}, {plan.LARGE_PAIRS:,} pairs",
     }.items()
 }
-TASKS = (ENTITIES, ANSWERS, "mlqa zero-shot", "mlqa translate-train")
+TASKS = (Benchmark.PANX, Benchmark.XQUAD, Benchmark.MLQA, Benchmark.MLQA_TRANSLATED)
+OF_CLAIMS = (Benchmark.XNLI_FROM_NLI, Benchmark.PANX, Benchmark.TATOEBA)
 
 
 def seeds_needed(deviation: float, of_differences: float | None) -> int:
@@ -96,8 +51,8 @@ def spread_table(study: Study) -> str:
     languages = study.languages(*(f"{study.backbone}/{evaluation}" for evaluation in evaluations))
     rows = []
     for evaluation in evaluations:
-        cells = [study.spread.get((evaluation, language)) for language in languages]
-        rows.append([TITLES[evaluation], *(in_points(cell and cell[0]) for cell in cells)])
+        texts = [study.spread.get((evaluation, language)) for language in languages]
+        rows.append([Benchmark(evaluation).heading, *(in_points(cell and cell[0]) for cell in texts)])
         total = study.spread.get((evaluation, MEAN))
         ends = (in_points(total[1]), str(total[2]), str(seeds_needed(*total[:2]))) if total else [MISSING] * 3
         rows[-1] += ends
@@ -121,9 +76,9 @@ def claims_table(study: Study) -> str:
         for contrast in claim["contrasts"]:
             ours, theirs = contrast["ours"], contrast["theirs"]
             gap = study.gap(ours, theirs)
-            cells = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
+            texts = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
             seeds = MISSING if gap is None else " and ".join(map(str, gap.seeds))
-            rows.append([f"{claim['letter']}. {in_words(contrast)}", *cells, seeds, contrast["verdict"]])
+            rows.append([f"{claim['letter']}. {in_words(contrast)}", *texts, seeds, contrast["verdict"]])
     return table(["claim", "the first, %", "the second, %", "difference", "seeds", "verdict"], rows)
 
 
@@ -147,12 +102,9 @@ def plain(system: str) -> str:
 
 def systems_table(study: Study) -> str:
     """Lay out every system in every kind of test, means over languages other than English."""
+    tests = (Benchmark.XNLI, Benchmark.XNLI_TRANSLATED, Benchmark.UDPOS, Benchmark.PANX, Benchmark.TATOEBA)
     columns = [
-        score_column(study, "XNLI zero-shot", ZERO_SHOT),
-        score_column(study, "XNLI translate-train", TRANSLATED),
-        score_column(study, "UDPOS", TAGS),
-        score_column(study, "PAN-X, F1", ENTITIES),
-        score_column(study, "Tatoeba", RETRIEVAL),
+        *(score_column(study, test.heading + ", F1" * (test == Benchmark.PANX), test) for test in tests),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "AER, best layer", ERROR_RATE, BEST),
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
@@ -165,37 +117,30 @@ SUMMARISED = ("weam", "tlm", "mlm", "word-alignment", "weam-representation", f"w
 
 def summary_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, on as many pairs as most encoders, in few columns."""
-    columns = [
-        *pair_columns(study, TITLES[FULL], FULL, baseline),
-        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
-        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
-    ]
     names = [f"{system}, {DEEP}" for system in (E5, *SUMMARISED)]
-    return encoder_table("mean, %", study.measured(names), columns)
+    return encoder_table("mean, %", study.measured(names), cells.compared(study, OF_CLAIMS, baseline))
 
 
 def deep_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
     columns = [
-        *pair_columns(study, TITLES[FULL], FULL, baseline),
-        *pair_columns(study, TITLES[ENTITIES], ENTITIES, baseline),
-        *pair_columns(study, TITLES[RETRIEVAL], RETRIEVAL, baseline),
+        *cells.compared(study, OF_CLAIMS, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
     return encoder_table("mean, %", study.encoders("all-layers"), columns)
 
 
-def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> str:
+def siblings_table(study: Study, question: str, evaluations: Sequence[Benchmark]) -> str:
     """Lay out the systems with all layers less WEAM and TLM on as many pairs, and less themselves on fewer."""
     deep = [name for name in study.encoders(question) if DEEP in name and encoders()[name].is_trained]
 
     def sibling(key: str) -> Callable[[str], str]:
-        return lambda encoder: rivals(encoder)[key]
+        return lambda encoder: plan.rivals(encoder)[key]
 
     others = {"weam": "weam", "tlm": "tlm", "fewer": f"itself on {study.scale.pairs:,} pairs"}
     columns = [
-        gap_column(study, f"{TITLES[evaluation]}, less {words}", evaluation, sibling(key))
+        gap_column(study, f"{evaluation.heading}, less {words}", evaluation, sibling(key))
         for evaluation in evaluations
         for key, words in others.items()
     ]
@@ -203,7 +148,7 @@ def siblings_table(study: Study, question: str, evaluations: Sequence[str]) -> s
     return encoder_table("mean, points", deep, known)
 
 
-def transfer_table(study: Study, evaluation: str, names: Sequence[str]) -> str:
+def transfer_table(study: Study, evaluation: Benchmark, names: Sequence[str]) -> str:
     """Lay out how far each encoder falls from English to the other languages, beside the backbone of its depth."""
     columns = [
         score_column(study, "English", evaluation, ENGLISH),
@@ -211,15 +156,12 @@ def transfer_table(study: Study, evaluation: str, names: Sequence[str]) -> str:
         score_column(study, "transfer gap", evaluation, TRANSFER_GAP),
         gap_column(study, "difference", evaluation, baseline, TRANSFER_GAP),
     ]
-    return encoder_table(f"{TITLES[evaluation]}, %", names, columns)
+    return encoder_table(f"{evaluation.heading}, %", names, columns)
 
 
 def refined_table(study: Study) -> str:
     """Lay out the systems of the claims that went on from English NLI, in English or in each language."""
-    columns = [
-        *pair_columns(study, TITLES[ZERO_SHOT], ZERO_SHOT, baseline),
-        *pair_columns(study, TITLES[TRANSLATED], TRANSLATED, baseline),
-    ]
+    columns = cells.compared(study, (Benchmark.XNLI, Benchmark.XNLI_TRANSLATED), baseline)
     return encoder_table("mean, %", study.encoders("all-layers"), columns)
 
 
@@ -235,18 +177,18 @@ def by_backbone(names: Iterable[str]) -> list[list[str]]:
     return list(groups.values())
 
 
-def language_table(study: Study, evaluation: str, names: Sequence[str]) -> str:
+def language_table(study: Study, evaluation: Benchmark, names: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
     backbones = [baseline(encoder) for encoder in names if study.languages(f"{encoder}/{evaluation}")]
     theirs = f"{backbones[-1]}/{evaluation}" if backbones else ""
     languages = study.languages(theirs)
     if not languages:
         return ""
-    rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
+    rows = [[f"{backbones[-1]}, %", *(cells.score(study.scores[theirs, language]) for language in languages)]]
     for encoder in names:
         gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
         rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
-    return table([TITLES[evaluation], *languages], rows)
+    return table([evaluation.heading, *languages], rows)
 
 
 def trainings_table(study: Study, question: str) -> str:
@@ -279,10 +221,7 @@ def origin(encoder: str) -> str:
 def ablation_table(study: Study) -> str:
     """Lay out the ablations, each less the system that it is named after, systems less WEAM."""
     columns = [
-        *pair_columns(study, "XNLI zero-shot", ZERO_SHOT, origin),
-        *pair_columns(study, "UDPOS", TAGS, origin),
-        *pair_columns(study, TITLES[ENTITIES], ENTITIES, origin),
-        *pair_columns(study, "Tatoeba", RETRIEVAL, origin),
+        *cells.compared(study, record.OF_SYSTEMS, origin),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval", WORD_RETRIEVAL, LAST),
     ]
@@ -295,14 +234,14 @@ def placebo_gaps(study: Study, evaluation: str, weam: str, tlm: str, shuffled: s
     return [study.gap(f"{ours}/{evaluation}", f"{theirs}/{evaluation}") for ours, theirs in pairs]
 
 
-def placebo_tests(study: Study) -> dict[str, tuple[str, list[Gap | None]]]:
+def placebo_tests(study: Study) -> dict[str, tuple[Benchmark, list[Gap | None]]]:
     """Return for each test of the placebo, as `Tatoeba (6 layers)`, its evaluation and what `placebo_gaps` has."""
     found = {}
     for variant, trio in TRIOS.items():
-        for evaluation in (FULL, *OF_SYSTEMS):
+        for evaluation in (Benchmark.XNLI_FROM_NLI, *record.OF_SYSTEMS):
             gaps = placebo_gaps(study, evaluation, *trio)
             if any(gaps):
-                found[f"{TITLES[evaluation]} ({variant})"] = (evaluation, gaps)
+                found[f"{evaluation.heading} ({variant})"] = (evaluation, gaps)
     return found
 
 
@@ -311,11 +250,11 @@ def placebo_table(study: Study) -> str:
     rows = []
     for title, (evaluation, gaps) in placebo_tests(study).items():
         fewest = min((gap for gap in gaps if gap is not None), key=lambda gap: min(gap.seeds))
-        reading = placebo_reading(gaps[0], gaps[2]) + seed_note(fewest, evaluation)
+        reading = placebo_reading(gaps[0], gaps[2]) + cells.seed_note(fewest, evaluation)
         rows.append([title, *map(points, gaps), reading])
     weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in TRIOS["6 layers"])
     if weam is not None and tlm is not None and shuffled is not None:
-        rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]
+        rates = [cells.signed(weam - tlm), cells.signed(shuffled - tlm), cells.signed(shuffled - weam)]
         rows.append(["AER, last layer (low is good)", *rates, "no interval"])
     return table(["mean", "weam less tlm", "shuffled less tlm", "shuffled less weam", "reading"], rows)
 
@@ -334,28 +273,26 @@ def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
 
 def wide_backbone(study: Study) -> str:
     """Return the wide backbone, as the questions about text have it."""
-    return study.scale.encoder(WIDE_E5).name
+    return study.scale.encoder(plan.WIDE_E5).name
 
 
 def ratio_table(study: Study, low: str) -> str:
     """Lay out the scores of both languages for each ratio and sampling exponent."""
-    names = [wide_backbone(study), *(name for name, text in mixtures(study).items() if text.low == low)]
+    names = [wide_backbone(study), *(name for name, text in record.mixtures(study).items() if text.low == low)]
     columns = [
         column
         for evaluation in OF_ENCODERS
         for language in (HIGH, low)
-        for column in pair_columns(
-            study, f"{TITLES[evaluation]} {language}", evaluation, wide_backbone(study), language
-        )
+        for column in cells.pair_columns(study, evaluation, wide_backbone(study), f" {language}", language)
     ]
     return encoder_table("%", names, columns)
 
 
 def sampling_table(study: Study) -> str:
     """Lay out what drawing the low-resource language more often than it comes changes, for it and for the other."""
-    low = {name: text.low for name, text in mixtures(study).items()}
+    low = {name: text.low for name, text in record.mixtures(study).items()}
     columns = [
-        gap_column(study, f"{TITLES[evaluation]} {head}", evaluation, drawn_as_it_comes, language)
+        gap_column(study, f"{evaluation.heading} {head}", evaluation, plan.drawn_as_it_comes, language)
         for evaluation in OF_ENCODERS
         for head, language in ((HIGH, HIGH), ("low-resource", low.__getitem__))
     ]
@@ -369,7 +306,7 @@ def part_gap(study: Study, encoder: str, evaluation: str, aligned: bool) -> floa
     seen = text.aligned if isinstance(text, Growth) else []
     foreign = [language for language in study.languages(theirs) if language not in (ENGLISH, MEAN)]
     gaps = [study.gap(ours, theirs, language) for language in foreign if (language in seen) == aligned]
-    return average([gap.difference if gap else None for gap in gaps])
+    return record.average([gap.difference if gap else None for gap in gaps])
 
 
 def growth_table(study: Study) -> str:
@@ -377,28 +314,24 @@ def growth_table(study: Study) -> str:
     wide = wide_backbone(study)
     columns = []
     for evaluation in OF_ENCODERS:
-        columns += pair_columns(study, f"{TITLES[evaluation]} mean", evaluation, wide)
+        columns += cells.pair_columns(study, evaluation, wide, " mean")
         columns.append(gap_column(study, HIGH, evaluation, wide, HIGH))
         columns.append(("aligned", _part_cell(study, evaluation, True)))
         columns.append(("not aligned", _part_cell(study, evaluation, False)))
-    return encoder_table("%", [wide, *growths(study)], columns)
+    return encoder_table("%", [wide, *record.growths(study)], columns)
 
 
 def _part_cell(study: Study, evaluation: str, aligned: bool) -> Callable[[str], str]:
-    return lambda encoder: signed(part_gap(study, encoder, evaluation, aligned))
+    return lambda encoder: cells.signed(part_gap(study, encoder, evaluation, aligned))
 
 
 def size_table(study: Study) -> str:
     """Lay out the encoders of each number of layers, each less the backbone of its depth."""
     columns = [
-        *(
-            column
-            for evaluation in OF_ENCODERS
-            for column in pair_columns(study, TITLES[evaluation], evaluation, baseline)
-        ),
+        *cells.compared(study, OF_ENCODERS, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
     ]
-    return encoder_table("mean, %", [encoder.name for encoder in depths(study)], columns)
+    return encoder_table("mean, %", [encoder.name for encoder in record.depths(study)], columns)
 
 
 def orders(study: Study) -> dict[str, str]:
@@ -406,13 +339,13 @@ def orders(study: Study) -> dict[str, str]:
     weam, last = (study.scale.encoder(name) for name in ("weam", "English NLI then weam"))
     after = {encoder: replace(encoder, after_nli=True) for encoder in (weam, weam.base)}
     return {
-        "XNLI": f"{study.backbone}/{ZERO_SHOT}",
-        "alignment, XNLI": f"{weam.name}/{ZERO_SHOT}",
-        "English NLI": f"{study.backbone}/{FULL}",
-        "alignment, English NLI": f"{weam.name}/{FULL}",
-        "English NLI, XNLI": f"{after[weam.base].name}/{ZERO_SHOT}",
-        "English NLI, alignment, XNLI": f"{last.name}/{ZERO_SHOT}",
-        "alignment, English NLI, XNLI": f"{after[weam].name}/{ZERO_SHOT}",
+        "XNLI": f"{study.backbone}/{Benchmark.XNLI}",
+        "alignment, XNLI": f"{weam.name}/{Benchmark.XNLI}",
+        "English NLI": f"{study.backbone}/{Benchmark.XNLI_FROM_NLI}",
+        "alignment, English NLI": f"{weam.name}/{Benchmark.XNLI_FROM_NLI}",
+        "English NLI, XNLI": f"{after[weam.base].name}/{Benchmark.XNLI}",
+        "English NLI, alignment, XNLI": f"{last.name}/{Benchmark.XNLI}",
+        "alignment, English NLI, XNLI": f"{after[weam].name}/{Benchmark.XNLI}",
     }
 
 
@@ -422,9 +355,9 @@ def orders_table(study: Study) -> str:
     languages = study.languages(*known.values())
     rows = []
     for order, system in known.items():
-        cells = [score(study.scores.get((system, language))) for language in languages]
+        texts = [cells.score(study.scores.get((system, language))) for language in languages]
         gap = study.gap(system, f"{study.backbone}/{system.partition('/')[2]}")
-        rows += [] if set(cells) == {MISSING} else [[order, *cells, points(gap)]]
+        rows += [] if set(texts) == {MISSING} else [[order, *texts, points(gap)]]
     return table(["trained on, in this order", *languages, "less the backbone"], rows) if rows else ""
 
 
@@ -437,7 +370,7 @@ def tested_on(study: Study, task: str) -> list[str]:
 def tasks_table(study: Study) -> str:
     """Lay out the tasks other than XNLI, each less the backbone of its depth."""
     tasks = [task for task in TASKS if tested_on(study, task)]
-    columns = [column for name in tasks for column in pair_columns(study, f"{TITLES[name]}, F1", name, baseline)]
+    columns = [column for name in tasks for column in cells.pair_columns(study, name, baseline, ", F1")]
     return encoder_table("mean, %", study.encoders("beyond"), columns)
 
 
@@ -462,17 +395,17 @@ def correlations_table(study: Study) -> str:
     transfers = list(dict.fromkeys(row["transfer"] for row in rows))
     lines = []
     for metric in dict.fromkeys(row["space"] for row in rows):
-        cells = [found.get((metric, transfer)) for transfer in transfers]
-        texts = [f"{row['spearman']:+.2f} ({len(row['encoders'])})" if row else MISSING for row in cells]
+        texts = [found.get((metric, transfer)) for transfer in transfers]
+        texts = [f"{row['spearman']:+.2f} ({len(row['encoders'])})" if row else MISSING for row in texts]
         lines.append([metric.replace("_", " "), *texts])
-    return table(["last layer", *(TITLES[name] for name in transfers)], lines) if lines else ""
+    return table(["last layer", *(Benchmark(name).heading for name in transfers)], lines) if lines else ""
 
 
 def steps_table(study: Study) -> str:
     """Lay out for each question how much of it is finished, what it took, and what the rest is estimated to take."""
     finished, left = study.record["finished"], study.record["unfinished"]
     rows = []
-    for question, steps in own_steps(study).items():
+    for question, steps in record.own_steps(study).items():
         done = [finished[step] for step in steps if step in finished]
         spent = sum(step["seconds"] * step["threads"] for step in done) / 3600
         hours = sum(left.get(step, 0) for step in steps) / 60

@@ -118,7 +118,7 @@ def test_seeds_that_a_point_needs_grow_with_the_variance() -> None:
 
 def test_a_forest_has_a_mean_difference_of_every_encoder_but_the_backbone(study: Study) -> None:
     for question in FORESTS:
-        names = {row.name for row in forest_rows(study, question)}
+        names = {name for _, name, _ in forest_rows(study, question)}
         assert names == {name for name in study.encoders(question) if E5 not in name and "English NLI" not in name}
 
 
