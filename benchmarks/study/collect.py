@@ -21,6 +21,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.study import claims
 from benchmarks.study.places import BACKBONES, BACKBONES_FILE, RECORD_FILE, changed_backbones, places, read_record
@@ -242,27 +243,22 @@ def correlations(
 
     Spearman's rank correlation; the mean over both language pairs, the mean over languages other than English.
     """
-    depth = {row["encoder"]: max(r["layer"] for r in spaces if r["encoder"] == row["encoder"]) for row in spaces}
+    if not spaces:
+        return []
+    frame = pd.DataFrame(spaces)
+    last = frame[(frame.layer == common) & (frame.layer == frame.groupby("encoder").layer.transform("max"))]
+    transfer: dict[str, dict[str, float]] = {}
+    for row in figures:
+        if row["language"] == MEAN and row["metric"] == compared_metric(row["benchmark"]):
+            transfer.setdefault(row["evaluation"], {})[row["encoder"]] = float(np.mean(row["values"]))
     found = []
-    for metric in dict.fromkeys(row["metric"] for row in spaces):
-        last = {
-            encoder: np.mean(
-                [r["value"] for r in spaces if (r["encoder"], r["layer"], r["metric"]) == (encoder, layer, metric)]
-            )
-            for encoder, layer in depth.items()
-            if layer == common
-        }
-        for evaluation in dict.fromkeys(row["evaluation"] for row in figures):
-            scored = {
-                row["encoder"]: float(np.mean(row["values"]))
-                for row in figures
-                if (row["evaluation"], row["language"]) == (evaluation, MEAN)
-                and row["metric"] == compared_metric(row["benchmark"])
-            }
-            both = [encoder for encoder in last if encoder in scored]
+    for metric in frame.metric.unique():
+        spaced = last[last.metric == metric].groupby("encoder", sort=False).value.mean()
+        for evaluation, scored in transfer.items():
+            both = spaced[spaced.index.isin(list(scored))]
             if len(both) > 3:
-                value = spearman([last[name] for name in both], [scored[name] for name in both])
-                found.append({"space": metric, "transfer": evaluation, "spearman": value, "encoders": both})
+                value = spearman(both, [scored[name] for name in both.index])
+                found.append({"space": metric, "transfer": evaluation, "spearman": value, "encoders": list(both.index)})
     return found
 
 
@@ -272,12 +268,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float:
     >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
     0.5
     """
-    return round(float(np.corrcoef(_ranks(first), _ranks(second))[0, 1]), 4)
-
-
-def _ranks(values: Sequence[float]) -> np.ndarray:
-    ordered = np.sort(values)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2  # (N,)
+    return round(float(np.corrcoef(*(pd.Series(list(values)).rank() for values in (first, second)))[0, 1]), 4)
 
 
 def seed_spread(figures: Sequence[Mapping[str, Any]], scale: Scale) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ PAIRS = {  # the bitext of each language pair
     "en-ar": ("en-ar.tatoeba",),
     "en-vi": ("en-vi.tatoeba",),
 }
+LANGUAGES = ("en", "de", "es", "zh")  # of most tests
 TATOEBA = ("de", "es", "zh", "it", "nl", "pt", "sw", "tr")
 JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
 GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
@@ -47,6 +48,11 @@ PASSAGES: Settings = {"max_length": 256, "doc_stride": 64, "per_device_train_bat
 ENGLISH_QUESTIONS = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki")  # no paragraph of XQuAD, all of its kind
 
 ENGLISH = "en"
+PROGRAMS = {  # of each task that is fine-tuned
+    **dict.fromkeys(("xnli", "nli"), "run_xnli.py"),
+    **dict.fromkeys(("udpos", "panx"), "run_xtreme_r.py"),
+    **dict.fromkeys(("xquad", "mlqa"), "run_mlqa.py"),
+}
 
 
 @dataclass(frozen=True)
@@ -231,54 +237,65 @@ def encoder_settings(encoder: Encoder) -> Settings:
     return {"model_name_or_path": BACKBONE if encoder.backbone == E5 else WIDE, "num_hidden_layers": encoder.layers}
 
 
-def xnli(
-    encoder: Encoder,
-    scale: Scale,
-    setting: str,
-    seeds: Sequence[int],
-    languages: Sequence[str] = ("en", "de", "es", "zh"),
+def fine_tuning(
+    encoder: Encoder, scale: Scale, seeds: Sequence[int], test: str, minutes: float, **settings: object
 ) -> Step:
+    """Return a fine-tuning of an encoder and its test; settings go before those of all.
+
+    Args:
+        encoder: what is fine-tuned.
+        scale: of the plan.
+        seeds: of the fine-tuning.
+        test: its name, the task first.
+        minutes: for each seed.
+        settings: of the program.
+    """
+    ours = {
+        **encoder_settings(encoder),
+        "data_dir": DATA,
+        "seeds": list(seeds),
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        **scale.launch,
+        **settings,
+    }
+    program = PROGRAMS[test.partition(" ")[0]]
+    return Step(f"{encoder.name}/{test}", program, ours, minutes * len(seeds), encoder)
+
+
+def xnli(encoder: Encoder, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
     """Return XNLI with 2,001 of its dev rows as training set and the other 489 to select by: 667 and 163 premises.
 
     The one place where dev rows are training data; there are no machine translations of a training set at hand.
     """
-    tested = [language for language in languages if setting == "zero-shot" or language != "en"]
+    tested = list(LANGUAGES if setting == "zero-shot" else LANGUAGES[1:])
     trained = ["en"] if setting == "zero-shot" else tested
     settings = {
-        **encoder_settings(encoder),
         "setting": setting,
         "languages": tested,
-        "data_dir": DATA,
         "train_file": [f"{language}={{xnli-dev}}/train.{language}.jsonl" for language in trained],
         "dev_file": [f"{language}={{xnli-dev}}/dev.{language}.jsonl" for language in trained],
         "max_test_samples": scale.test_samples,
-        "seeds": list(seeds),
         "num_train_epochs": 5,
-        "learning_rate": 1e-4,
-        "save_total_limit": 1,
-        **scale.launch,
     }
-    trainings = len(seeds) * len(trained)
-    return Step(f"{encoder.name}/xnli {setting}", "run_xnli.py", settings, 9.0 * trainings, encoder)
+    return fine_tuning(encoder, scale, seeds, f"xnli {setting}", 9.0 * len(trained), **settings)
 
 
 def nli(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
-    """Return XNLI zero-shot from a large English training set."""
+    """Return XNLI zero-shot from a large English training set, the last epoch's model."""
     settings = {
-        **encoder_settings(encoder),
-        "languages": ["en", "de", "es", "zh"],
-        "data_dir": DATA,
+        "languages": list(LANGUAGES),
         "max_train_samples": scale.nli_train,
         "max_test_samples": scale.test_samples,
-        "seeds": list(seeds),
         "num_train_epochs": 1,
         "learning_rate": 5e-5,
         "eval_strategy": "no",
         "load_best_model_at_end": "no",
         "save_strategy": "no",
-        **scale.launch,
     }
-    return Step(f"{encoder.name}/nli zero-shot", "run_xnli.py", settings, 13.0 * len(seeds), encoder)
+    step = fine_tuning(encoder, scale, seeds, "nli zero-shot", 13.0, **settings)
+    del step.settings["save_total_limit"]  # nothing is saved
+    return step
 
 
 def after_nli(encoder: Encoder, scale: Scale, setting: str, seed: int, **settings: object) -> Step:
@@ -290,28 +307,14 @@ def after_nli(encoder: Encoder, scale: Scale, setting: str, seed: int, **setting
 
 def udpos(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
     """Return part-of-speech tags, trained on LinES, tested on the parallel PUD treebanks."""
-    settings = {
-        **encoder_settings(encoder),
-        "task": "udpos",
-        "data_dir": DATA,
-        "languages": ["en", "de", "es", "zh"],
-        "seeds": list(seeds),
-        "num_train_epochs": 2,
-        "learning_rate": 1e-4,
-        "save_total_limit": 1,
-        **scale.launch,
-    }
-    return Step(f"{encoder.name}/udpos", "run_xtreme_r.py", settings, 4.5 * len(seeds), encoder)
+    settings = {"task": "udpos", "languages": list(LANGUAGES), "num_train_epochs": 2}
+    return fine_tuning(encoder, scale, seeds, "udpos", 4.5, **settings)
 
 
-def panx(
-    encoder: Encoder, scale: Scale, seeds: Sequence[int], languages: Sequence[str] = ("en", "de", "es", "zh")
-) -> Step:
+def panx(encoder: Encoder, scale: Scale, seeds: Sequence[int], languages: Sequence[str] = LANGUAGES) -> Step:
     """Return names: trained on 16,000 English sentences, selected on the others, tested on the dev sets."""
     settings = {
-        **encoder_settings(encoder),
         "task": "panx",
-        "data_dir": DATA,
         "train_file": ["en={wikiann}/train.en.jsonl"],
         "dev_file": ["en={wikiann}/dev.en.jsonl"],
         "test_file": [f"{language}={DATA}/xtreme_r/wikiann/dev.{language}.jsonl.gz" for language in languages],
@@ -319,58 +322,42 @@ def panx(
         "max_train_samples": 6_000 if scale.pairs else None,
         "max_dev_samples": 1_000,
         "max_test_samples": 2_000 if scale.pairs else None,
-        "seeds": list(seeds),
         "num_train_epochs": 1 if scale.pairs else 2,
-        "learning_rate": 1e-4,
-        "save_total_limit": 1,
-        **scale.launch,
     }
-    return Step(f"{encoder.name}/panx", "run_xtreme_r.py", settings, 2.5 * len(seeds), encoder)
+    return fine_tuning(encoder, scale, seeds, "panx", 2.5, **settings)
 
 
 def xquad(encoder: Encoder, scale: Scale, seeds: Sequence[int]) -> Step:
     """Return XQuAD zero-shot from English questions, selected on those of TyDiQA."""
     settings = {
-        **encoder_settings(encoder),
         "benchmark": "xquad",
-        "languages": ["en", "de", "es", "zh"],
-        "data_dir": DATA,
+        "languages": list(LANGUAGES),
         "train_file": [f"en={DATA}/squad/{name}.en.json.gz" for name in ENGLISH_QUESTIONS],
         "dev_file": [f"en={DATA}/squad/tydiqa-goldp-train.en.json.gz"],
         "max_train_samples": 2_500 if scale.pairs else None,
         "max_dev_samples": 100 if scale.pairs else None,
         "max_test_samples": 400 if scale.pairs else None,
         **PASSAGES,
-        "seeds": list(seeds),
         "num_train_epochs": 1,
-        "learning_rate": 1e-4,
-        "save_total_limit": 1,
-        **scale.launch,
     }
-    return Step(f"{encoder.name}/xquad zero-shot", "run_mlqa.py", settings, 25.0 * len(seeds), encoder)
+    return fine_tuning(encoder, scale, seeds, "xquad zero-shot", 25.0, **settings)
 
 
 def mlqa(encoder: Encoder, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:
     """Return MLQA dev, trained on 1,001 questions of XQuAD and selected on its other 189: as `xnli`."""
-    languages = ["en", "de", "es", "zh"] if setting == "zero-shot" else ["de", "es", "zh"]
+    languages = list(LANGUAGES if setting == "zero-shot" else LANGUAGES[1:])
     trained = ["en"] if setting == "zero-shot" else languages
     settings = {
-        **encoder_settings(encoder),
         "benchmark": "mlqa-dev",
         "setting": setting,
         "languages": languages,
-        "data_dir": DATA,
         "train_file": [f"{language}={{xquad}}/train.{language}.json" for language in trained],
         "dev_file": [f"{language}={{xquad}}/dev.{language}.json" for language in trained],
         "max_test_samples": 200 if scale.pairs else None,
         **PASSAGES,
-        "seeds": list(seeds),
         "num_train_epochs": 3,
-        "learning_rate": 1e-4,
-        "save_total_limit": 1,
-        **scale.launch,
     }
-    return Step(f"{encoder.name}/mlqa {setting}", "run_mlqa.py", settings, 20.0 * len(seeds) * len(trained), encoder)
+    return fine_tuning(encoder, scale, seeds, f"mlqa {setting}", 20.0 * len(trained), **settings)
 
 
 def tatoeba(encoder: Encoder, scale: Scale, languages: Sequence[str] = TATOEBA) -> Step:
