@@ -40,8 +40,8 @@ def read(name: str) -> Record:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def described(program: str, rows: Iterable[Any], **figures: object) -> Record:
-    """Return rows, which are dataclasses, with other figures and with what makes them reproducible."""
+def provenance(program: str) -> Record:
+    """Return what makes figures reproducible: when and by which command they were made, on what."""
     from weam.results import versions  # loads torch
 
     return {
@@ -50,9 +50,12 @@ def described(program: str, rows: Iterable[Any], **figures: object) -> Record:
         "versions": versions(),
         "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
         "load_average": os.getloadavg(),  # over 1, 5 and 15 minutes, after the measurements
-        **figures,
-        "rows": [asdict(row) for row in rows],
     }
+
+
+def described(program: str, rows: Iterable[Any], **figures: object) -> Record:
+    """Return rows, which are dataclasses, and other figures with their provenance."""
+    return {**provenance(program), **figures, "rows": [asdict(row) for row in rows]}
 
 
 def write(record: Record, path: Path) -> None:

@@ -8,20 +8,19 @@
     python -m benchmarks.before_after.transfer
 
 `outputs/evidence` is the joint model of `recipes/evidence.yaml`. Nothing is measured here: the last command reads the
-results files, sees that they can be compared, and writes
-`benchmarks/results/<benchmark>.json` and `docs/figures/<benchmark>.svg`.
+results files, sees that they can be compared, and writes `benchmarks/results/<benchmark>.json` and
+`docs/figures/<benchmark>.svg`.
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.records import FIGURES
+from benchmarks.records import FIGURES, RESULTS, write
 from weam.results import Comparison, Results, read_results, summarise
 
 BENCHMARKS = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")
@@ -29,14 +28,6 @@ NOTE = (
     "Our own numbers, on a small backbone (12 layers of 384, multilingual E5 with 4-bit weights) and with reduced "
     "training sets: not the paper's setting, and not comparable with published figures."
 )
-
-
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, default=Path("outputs"), help="Folder of NAME-before and NAME-after.")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
-    return parser.parse_args()
 
 
 def gather(runs: Path, benchmark: str) -> tuple[Results, Results]:
@@ -58,7 +49,7 @@ def plot(before: Results, after: Results, path: Path) -> None:
     metrics = list(dict.fromkeys(comparison.metric for comparison in after.comparisons))
     tests = len({comparison.language for comparison in after.comparisons})
     size = (11, (1.0 + 0.3 * tests) * len(metrics) + 0.8)
-    figure, axes = plt.subplots(len(metrics), 2, figsize=size, layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(len(metrics), 2, figsize=size, layout="constrained", squeeze=False, sharey="row")
     for (left, right), metric in zip(axes, metrics, strict=True):
         rows = [comparison for comparison in after.comparisons if comparison.metric == metric]
         draw_scores(left, before, after, rows)
@@ -74,33 +65,29 @@ def draw_scores(axis: Axes, before: Results, after: Results, rows: list[Comparis
         values = [100 * means[row.language, row.metric] for row in rows]
         axis.plot(values, range(len(rows)), marker, label=label, fillstyle="none" if marker == "o" else "full")
     axis.set_yticks(range(len(rows)), [row.language for row in rows])
-    axis.set(title=f"{rows[0].metric}, %")
+    axis.set(title=f"{rows[0].metric.replace('_', ' ')}, %")
     axis.invert_yaxis()
     axis.legend(fontsize=8)
 
 
 def draw_differences(axis: Axes, rows: list[Comparison]) -> None:
     """Draw each difference with its 95 % interval."""
-    for height, row in enumerate(rows):
-        axis.plot([100 * row.low, 100 * row.high], [height, height], color="C1")
-        axis.plot([100 * row.difference], [height], "s", color="C1")
+    ends = [[100 * (row.difference - row.low) for row in rows], [100 * (row.high - row.difference) for row in rows]]
+    axis.errorbar([100 * row.difference for row in rows], range(len(rows)), xerr=ends, fmt="s", color="C1")
     axis.axvline(0, color="grey", linewidth=1)
-    axis.set_yticks(range(len(rows)), [row.language for row in rows])
     axis.set(title="after less before, points, 95 % interval")
-    axis.invert_yaxis()
 
 
 def main() -> None:
     """Read, write and draw."""
-    arguments = parse_arguments()
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, default=Path("outputs"), help="Folder of NAME-before and NAME-after.")
+    runs = parser.parse_args().runs
+    matplotlib.rcParams["svg.hashsalt"] = "weam"  # the same figure gives the same file
     for benchmark in BENCHMARKS:
-        before, after = gather(arguments.runs, benchmark)
-        record: dict[str, Any] = {"note": NOTE, "before": asdict(before), "after": asdict(after)}
-        path = arguments.output / f"{benchmark}.json"
-        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        plot(before, after, FIGURES / f"{path.stem}.svg")
-        print(f"wrote {path}")
+        before, after = gather(runs, benchmark)
+        write({"note": NOTE, "before": asdict(before), "after": asdict(after)}, RESULTS / f"{benchmark}.json")
+        plot(before, after, FIGURES / f"{benchmark}.svg")
 
 
 if __name__ == "__main__":
