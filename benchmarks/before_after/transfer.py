@@ -1,4 +1,4 @@
-"""Gather transfer results before and after alignment: a JSON file and a plot for each benchmark.
+"""Gather transfer results before and after alignment: one record, and a plot for each benchmark.
 
     accelerate launch run_xnli.py recipes/evidence_xnli.yaml --model_name_or_path models/backbone \
       --output_dir outputs/xnli-before
@@ -8,7 +8,7 @@
     python -m benchmarks.before_after.transfer
 
 `outputs/evidence` is the joint model of `recipes/evidence.yaml`. Nothing is measured here: the last command reads the
-results files, sees that they can be compared, and writes `benchmarks/results/<benchmark>.json` and
+results files, sees that they can be compared, and writes `benchmarks/results/transfer.json` and
 `docs/figures/<benchmark>.svg`.
 """
 
@@ -84,9 +84,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("outputs"), help="Folder of NAME-before and NAME-after.")
     runs = parser.parse_args().runs
     matplotlib.rcParams["svg.hashsalt"] = "weam"  # the same figure gives the same file
-    for benchmark in BENCHMARKS:
-        before, after = gather(runs, benchmark)
-        write({"note": NOTE, "before": asdict(before), "after": asdict(after)}, RESULTS / f"{benchmark}.json")
+    found = {benchmark: gather(runs, benchmark) for benchmark in BENCHMARKS}
+    records = {name: {"before": asdict(before), "after": asdict(after)} for name, (before, after) in found.items()}
+    write({"note": NOTE, **records}, RESULTS / "transfer.json")
+    for benchmark, (before, after) in found.items():
         plot(before, after, FIGURES / f"{benchmark}.svg")
 
 

@@ -13,20 +13,19 @@ TRANSFER = ("xnli", "mlqa", "xquad", "udpos", "tatoeba")
 HELD_OUT = ("held-out pairs", "multilingual loss", "cross-lingual loss", "retrieval, %", "AER, %")
 
 
-def results_of(record: str, part: str) -> Results:
-    """Return the results of a run that a record holds."""
-    return parse_results(read(record)[part], f"{part} in {record}.json")
+def training(name: str) -> str:
+    """Lay out the held-out scores of a training of the joint model."""
+    return held_out(parse_results(read("evidence")[name], f"{name} in evidence.json"))
 
 
 def transfer(benchmark: str) -> str:
     """Lay out the scores of each language before and after, and their differences."""
-    before, after = (
-        {(summary.language, summary.metric): 100 * summary.mean for summary in summarise(run.measurements)}
-        for run in (results_of(benchmark, "before"), results_of(benchmark, "after"))
-    )
+    record = read("transfer")[benchmark]
+    runs = [parse_results(record[when], f"{benchmark} {when} in transfer.json") for when in ("before", "after")]
+    before, after = ({(s.language, s.metric): 100 * s.mean for s in summarise(run.measurements)} for run in runs)
     rows: dict[str, list[str]] = {}
     metrics: dict[str, None] = {}
-    for c in results_of(benchmark, "after").comparisons:
+    for c in runs[1].comparisons:
         key = (c.language, c.metric)
         rows.setdefault(c.language, [c.language]).extend([change(before[key], after[key], 1), points(c)])
         metrics[c.metric.replace("_", " ") + ", %"] = None
@@ -113,10 +112,10 @@ def aligners() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     **{benchmark: partial(transfer, benchmark) for benchmark in TRANSFER},
-    "joint model": lambda: held_out(results_of("evidence", "training")),
+    "joint model": partial(training, "training"),
     "error rates": error_rates,
     "retrieval": retrieval,
-    "with head warm-up": lambda: held_out(results_of("evidence", "with_head_warmup")),
-    "without head warm-up": lambda: held_out(results_of("evidence", "without_head_warmup")),
+    "with head warm-up": partial(training, "with_head_warmup"),
+    "without head warm-up": partial(training, "without_head_warmup"),
     "aligners": aligners,
 }

@@ -91,9 +91,7 @@ class Unit:
     flops: float  # of a training step, forward and backward
     prepare_seconds: float  # of one core, without links
     align_seconds: float  # of two cores, with a trained aligner
-    disk_bytes: float
     first_bytes: float  # in memory, the first time
-    again_bytes: float
     aligner_seconds: float  # of two cores, to train
     aligner_bytes: float  # both directions
 
@@ -109,9 +107,7 @@ def unit() -> Unit:
         flops=6 * tokens * (ENCODER_WEIGHTS + MASKED * HEAD_WEIGHTS),
         prepare_seconds=started["first_seconds"] / started["pairs"],
         align_seconds=(aligned["ours"]["seconds"] - training) / aligned["pairs"],
-        disk_bytes=1e9 * started["gigabytes_on_disk"] / started["pairs"],
         first_bytes=1e6 * started["first_megabytes"] / started["pairs"],
-        again_bytes=1e6 * started["again_megabytes"] / started["pairs"],
         aligner_seconds=training / aligned["pairs"],
         aligner_bytes=1e6 * aligned["ours"]["megabytes"] / aligned["pairs"],
     )
