@@ -101,6 +101,15 @@ def test_a_tokenizer_without_mask_token_is_refused_by_pretraining(tmp_path: Path
 
 
 @pytest.mark.parametrize("pretraining", [True, False])
+def test_a_tokenizer_without_padding_token_is_refused_by_the_programs(pretraining: bool, tmp_path: Path) -> None:
+    tokenizer = small_tokenizer()
+    tokenizer.pad_token = None
+    write_checkpoint(tmp_path, {"model_type": "bert"}, tokenizer)
+    with pytest.raises(ValueError, match=r"has no padding token; batches need one, like \[PAD\]: set pad_token"):
+        run_on(tmp_path, pretraining)
+
+
+@pytest.mark.parametrize("pretraining", [True, False])
 def test_a_slow_tokenizer_is_refused_by_the_programs(pretraining: bool, tmp_path: Path) -> None:
     write_checkpoint(tmp_path, {"model_type": "bert"}, CanineTokenizer())
     with pytest.raises(ValueError, match=r"has a slow tokenizer \(CanineTokenizer\); WEAM needs .* convert it"):

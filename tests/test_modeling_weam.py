@@ -238,7 +238,8 @@ class ShapesSeen(TorchDispatchMode):
         return result
 
 
-def test_no_tensor_has_the_vocabulary_for_more_than_a_chunk_of_vectors(model, batch, monkeypatch):
+def test_no_tensor_has_the_vocabulary_for_more_than_a_chunk_of_vectors(build, batch, monkeypatch):
+    model = build()
     vocabulary = model.config.vocab_size
     monkeypatch.setattr("modeling_weam.LOGITS_AT_ONCE", 3 * vocabulary)
     with ShapesSeen() as seen:
@@ -263,10 +264,11 @@ class MatricesMade(TorchDispatchMode):
         return result
 
 
-def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(model, batch, monkeypatch):
+def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(build, batch, monkeypatch):
     """That of the look-up is as large and nearly all zeros where autograd makes it."""
     monkeypatch.setattr("modeling_weam.SCORED_STEP", 7)  # else logits have the shape of the matrix
-    matrix = model.bert.embeddings.word_embeddings.weight
+    model = build()
+    matrix = model.get_input_embeddings().weight
     with MatricesMade(matrix.shape) as seen:
         model.train()(**batch).loss.backward()
     assert {x.data_ptr() for x in seen.made} == {matrix.data_ptr(), matrix.grad.data_ptr()}

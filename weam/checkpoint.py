@@ -63,10 +63,10 @@ def load_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase
 
 
 def load_fast_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase:
-    """Load a fast tokenizer.
+    """Load a fast tokenizer that can pad.
 
     Raises:
-        ValueError: there is none, or it is slow.
+        ValueError: there is none, it is slow, or it has no padding token.
     """
     try:
         tokenizer = load_any_tokenizer(name, revision)
@@ -80,6 +80,8 @@ def load_fast_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenize
             f"{name} has a slow tokenizer ({type(tokenizer).__name__}); WEAM needs the positions that only fast ones "
             "give: convert it, its folder must hold a tokenizer.json"
         )
+    if tokenizer.pad_token is None:
+        raise ValueError(f"the tokenizer of {name} has no padding token; batches need one, like [PAD]: set pad_token")
     return tokenizer
 
 
