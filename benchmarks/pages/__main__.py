@@ -66,6 +66,16 @@ def step() -> str:
     return table(["one step", "seconds", "times stock", "memory, MB", "times stock"], rows)
 
 
+def step_families() -> str:
+    """Lay out what a training step costs in each family of encoders, with a large vocabulary."""
+    rows = [
+        [row["shape"]["family"], row["contender"], f"{row['seconds']:.1f}", f"{row['times_stock_seconds']:.2f}"]
+        + [f"{row['megabytes']:,}", f"{row['times_stock_megabytes']:.2f}"]
+        for row in read("speed")["parts"]["families"]["rows"]
+    ]
+    return table(["family", "one step", "seconds", "times stock", "memory, MB", "times stock"], rows)
+
+
 def real_text() -> str:
     """Lay out how fast real text goes through a training."""
     rows = read("speed")["parts"]["bitext"]["rows"]
@@ -92,7 +102,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
     DOCS / "pretraining.md": {"families": families},
-    DOCS / "speed.md": {"step": step, "real text": real_text, "collator": collator},
+    DOCS / "speed.md": {"step": step, "step of families": step_families, "real text": real_text, "collator": collator},
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,
 }
