@@ -1,6 +1,7 @@
-"""Imports go one way: a package imports itself and packages of lower levels, never one beside it or above."""
+"""Imports go one way: a package imports itself and packages of lower levels; tests import no other test file."""
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,3 +34,8 @@ def test_a_package_imports_only_itself_and_what_is_below_it(package: str) -> Non
     files = set(WEAM.glob("*.py")) - {WEAM / "__init__.py"} if package == GROUND else (WEAM / package).rglob("*.py")
     below = {name for name, level in LEVELS.items() if level < LEVELS[package]}
     assert imported_packages(files) <= below | {package}
+
+
+def test_no_test_file_imports_another() -> None:
+    lines = [line for path in (ROOT / "tests").rglob("*.py") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if re.match(r"(from|import) tests\S*\.test_", line)] == []

@@ -52,12 +52,12 @@ def arguments(tmp_path: Path) -> Namespace:
 
 @pytest.mark.parametrize("links", LINKS)
 @pytest.mark.parametrize("number", range(5))
-def test_no_piece_keeps_its_target(links: Links, number: int) -> None:
+def test_no_token_keeps_its_target(links: Links, number: int) -> None:
     assert not set(shuffle(links, number)) & set(links)
 
 
 @pytest.mark.parametrize("links", LINKS)
-def test_the_same_pieces_are_linked(links: Links) -> None:
+def test_the_same_tokens_are_linked(links: Links) -> None:
     shuffled = shuffle(links, number=0)
     assert [source for source, _ in shuffled] == [source for source, _ in links]
     assert sorted(target for _, target in shuffled) == sorted(target for _, target in links)

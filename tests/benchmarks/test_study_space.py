@@ -44,7 +44,7 @@ GOLD = [
 
 @torch.no_grad()
 def slow_word_vectors(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentence: list[str]) -> np.ndarray:
-    """Encode one sentence by itself; average the pieces of one word at a time."""
+    """Encode one sentence by itself; average the tokens of one word at a time."""
     pieces = [tokenizer.encode(word, add_special_tokens=False) for word in sentence]
     ids = [tokenizer.cls_token_id, *(piece for word in pieces for piece in word), tokenizer.sep_token_id]
     layers = encoder(torch.tensor([ids]), output_hidden_states=True).hidden_states[1:]
@@ -58,7 +58,7 @@ def slow_word_vectors(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase
     return vectors.numpy()
 
 
-def test_word_vectors_equal_a_loop_over_pieces(
+def test_word_vectors_equal_a_loop_over_tokens(
     model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study_space, "BATCH_SIZE", 2)  # three batches, two of them padded
@@ -68,7 +68,7 @@ def test_word_vectors_equal_a_loop_over_pieces(
         np.testing.assert_allclose(vectors, slow_word_vectors(model.bert, tokenizer, sentence), atol=1e-5)
 
 
-def test_a_word_without_pieces_is_zero(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> None:
+def test_a_word_without_tokens_is_zero(model: BertForWEAMPreTraining, tokenizer: PreTrainedTokenizerBase) -> None:
     (vectors,) = word_vectors(model.bert.eval(), tokenizer, [SENTENCES[3]])
     assert not vectors[:, 1].any() and vectors[:, [0, 2]].all()
 

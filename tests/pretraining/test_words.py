@@ -6,18 +6,7 @@ import pytest
 import torch
 
 from modeling_weam import BertForWEAMPreTraining
-from tests.pretraining.test_objectives import (  # noqa: F401  # three of them are fixtures
-    CLS,
-    SEP,
-    batch,
-    collator,
-    encode,
-    masked_tokens,
-    new_model,
-    of,
-    pairs,
-    stock_encoder,
-)
+from tests.pretraining.conftest import CLS, SEP, masked_tokens, new_model, of, stock_encoder
 from weam.pretraining.objectives.words import WORD_TEMPERATURE, dictionary_of_links, word_contrast
 from weam.trainer import freeze_layers
 
