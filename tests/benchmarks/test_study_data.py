@@ -78,7 +78,7 @@ def test_a_pair_is_always_shuffled_alike_and_another_pair_in_its_own_way() -> No
 
 
 def test_every_way_to_shuffle_three_links_is_drawn() -> None:
-    """Without a piece that keeps its target there are two."""
+    """Without a token that keeps its target there are two."""
     drawn = [shuffle([(0, 0), (1, 1), (2, 2)], number) for number in range(100)]
     assert 30 < drawn.count([(0, 1), (1, 2), (2, 0)]) < 70
     assert 30 < drawn.count([(0, 2), (1, 0), (2, 1)]) < 70

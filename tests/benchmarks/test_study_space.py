@@ -21,7 +21,7 @@ SENTENCES = [
     "the cats eats a red house .".split(),
     ["hund"],
     "the dog sees a cat not the house , nicht".split(),
-    ["a", "\u200b", "dog"],  # a space without width leaves no piece
+    ["a", "\u200b", "dog"],  # a space without width leaves no token
     "dogs cats houses".split(),
 ]
 
@@ -45,13 +45,13 @@ GOLD = [
 @torch.no_grad()
 def slow_word_vectors(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentence: list[str]) -> np.ndarray:
     """Encode one sentence by itself; average the tokens of one word at a time."""
-    pieces = [tokenizer.encode(word, add_special_tokens=False) for word in sentence]
-    ids = [tokenizer.cls_token_id, *(piece for word in pieces for piece in word), tokenizer.sep_token_id]
+    tokens = [tokenizer.encode(word, add_special_tokens=False) for word in sentence]
+    ids = [tokenizer.cls_token_id, *(token for word in tokens for token in word), tokenizer.sep_token_id]
     layers = encoder(torch.tensor([ids]), output_hidden_states=True).hidden_states[1:]
     vectors = torch.zeros(len(layers), len(sentence), encoder.config.hidden_size)
     for number, layer in enumerate(layers):
         start = 1
-        for word, of_word in enumerate(pieces):
+        for word, of_word in enumerate(tokens):
             for position in range(start, start + len(of_word)):
                 vectors[number, word] += layer[0, position] / len(of_word)
             start += len(of_word)
