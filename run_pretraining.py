@@ -44,7 +44,7 @@ from weam.pretraining.held_out import (
 from weam.pretraining.mixture import mix_language_pairs
 from weam.pretraining.objectives import Objective
 from weam.pretraining.objectives.systems import WordAlignment
-from weam.pretraining.objectives.words import EmbeddingAlignment, WEAMWithWordContrast, WordContrast
+from weam.pretraining.objectives.words import ContrastsWords, EmbeddingAlignment
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
 from weam.results import SETTINGS_FILE, Measurement, Results, command_line, course, write_results
 from weam.runs import (
@@ -139,7 +139,7 @@ def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
     check_vocabulary(loaded.model, tokenizer)
     if isinstance(loaded.model, WordAlignment):
         loaded.model.freeze_reference(tokenizer)
-    if isinstance(loaded.model, WordContrast | WEAMWithWordContrast):
+    if isinstance(loaded.model, ContrastsWords):
         loaded.model.choose_layer(args.word_layer)
     return tokenizer, loaded
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from tokenizers.models import WordPiece
+from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -148,6 +149,29 @@ def _first_character(token: str) -> str:
 def in_parallel() -> bool:
     """Return whether other processes train on other rows of this batch; one may score held-out pairs by itself."""
     return torch.distributed.is_initialized() and torch.is_grad_enabled()
+
+
+def gather(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the vectors of all processes, with gradients to all of them, and where among them this one's are.
+
+    Args:
+        vectors: (K, ...) float; K may differ between processes.
+
+    Returns:
+        (N, ...) and (K,) int64.
+    """
+    own = torch.arange(len(vectors), device=vectors.device)
+    if not in_parallel():
+        return vectors, own
+    counts = [
+        torch.zeros(1, dtype=torch.int64, device=vectors.device) for _ in range(torch.distributed.get_world_size())
+    ]
+    torch.distributed.all_gather(counts, torch.tensor([len(vectors)], device=vectors.device))
+    widest = max(1, *(int(count) for count in counts))
+    padding = vectors.new_zeros(widest - len(vectors), *vectors.shape[1:])
+    parts = distributed.all_gather(torch.cat([vectors, padding]))
+    before = sum(int(count) for count in counts[: torch.distributed.get_rank()])
+    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)]), own + before
 
 
 def row_sums(values: torch.Tensor, rows: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:

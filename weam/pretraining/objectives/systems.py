@@ -8,8 +8,9 @@ token was masked. Every loss is divided by `num_items_in_batch`, the masked toke
 means the same however it is shared out, except for in-batch negatives, which a smaller batch has fewer of.
 """
 
+from typing import Any, NamedTuple
+
 import torch
-from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,6 +18,7 @@ from modeling_weam import IGNORED, WEAMPreTrainingMixin, WEAMPreTrainingOutput, 
 from weam.families import Family
 from weam.pretraining.objectives.sentences import (
     Sentences,
+    gather,
     in_parallel,
     one_to_one,
     row_sums,
@@ -30,98 +32,127 @@ TEMPERATURE = 0.05  # SimCSE's; LaBSE's scale of the cosine is of this order
 MARGIN = 0.3  # LaBSE's
 
 
-class MonolingualMLM(WEAMPreTrainingMixin):
+class Batch(NamedTuple):
+    """What `DataCollatorForWordExchange` makes of B pairs, which explains it, and what their loss is divided by."""
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    sequence_ids: torch.Tensor
+    labels: torch.Tensor
+    aligned_positions: torch.Tensor
+    token_type_ids: torch.Tensor | None
+    num_items_in_batch: torch.Tensor | int | None
+
+    def sides(self) -> Sentences:
+        """Return the sentences, each by itself."""
+        return sentences_apart(
+            self.input_ids, self.attention_mask, self.sequence_ids, self.labels, self.aligned_positions
+        )
+
+    def items(self) -> torch.Tensor:
+        """Return () the masked tokens of the optimiser step, at least 1."""
+        return items_of_step(self.labels, self.num_items_in_batch)
+
+    def share(self, count: int) -> torch.Tensor:
+        """Return () what one of `count` losses counts.
+
+        Over all processes the losses of a batch add up to their mean, times its share of the step's masked tokens.
+        """
+        masked_and_count = torch.stack([(self.labels != IGNORED).sum(), torch.tensor(count, device=self.labels.device)])
+        if in_parallel():
+            torch.distributed.all_reduce(masked_and_count)
+        masked, total = masked_and_count
+        return masked.clamp(min=1) / total.clamp(min=1) / self.items()
+
+
+class PairObjective(PreTrainedModel):
+    """What learns from batches of sentence pairs."""
+
+    accepts_loss_kwargs = True  # the Trainer passes num_items_in_batch
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        sequence_ids: torch.Tensor,
+        labels: torch.Tensor,
+        aligned_positions: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> WEAMPreTrainingOutput:
+        """Return the loss of a batch, whose keys `DataCollatorForWordExchange` explains, and its parts."""
+        batch = (input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch)
+        return WEAMPreTrainingOutput(*self.losses(Batch(*batch)))
+
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return () the loss, and (B, 2 * names) its parts, the sum and the number of each of `loss_names`."""
+        raise NotImplementedError
+
+
+class WEAMObjective(PairObjective, WEAMPreTrainingMixin):
+    """What has WEAM's prediction head and another loss, or one more."""
+
+    _auto_class = None  # is saved as a stock model
+
+    def weam_outputs(self, batch: Batch, **kwargs: Any) -> WEAMPreTrainingOutput:  # noqa: ANN401
+        """Return what WEAM itself makes of a batch; `kwargs` are for the encoder."""
+        ids, mask, _, labels, aligned_positions, segments, items = batch
+        return WEAMPreTrainingMixin.forward(self, ids, mask, segments, labels, aligned_positions, items, **kwargs)
+
+
+class MonolingualMLM(WEAMObjective):
     """Masked language modelling of the same text with the same masks, but each sentence sees itself only.
 
     The control: what it gains comes from more text of that kind, not from translation. Devlin et al. 2019.
     """
 
-    _auto_class = None  # is saved as a stock model
-
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains."""
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
-        outputs = super().forward(
-            sides.input_ids, sides.attention_mask, labels=sides.labels, num_items_in_batch=num_items_in_batch
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens of each sentence."""
+        sides = batch.sides()
+        outputs = WEAMPreTrainingMixin.forward(
+            self,
+            sides.input_ids,
+            sides.attention_mask,
+            labels=sides.labels,
+            num_items_in_batch=batch.num_items_in_batch,
         )
-        parts = outputs["loss_parts"].view(2, -1, 4).sum(dim=0)  # (B, 4)
-        return WEAMPreTrainingOutput(loss=outputs["loss"], loss_parts=parts)
+        return outputs["loss"], outputs["loss_parts"].view(2, -1, 4).sum(dim=0)  # (B, 4)
 
 
-class WEAMApart(WEAMPreTrainingMixin):
+class WEAMApart(WEAMObjective):
     """WEAM with the two sentences of a pair encoded apart.
 
     A masked word then cannot look at its translation: the exchange is the only way across. Not in the paper.
     """
 
-    _auto_class = None  # is saved as a stock model
-
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains."""
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens of each sentence, and exchange those of the two."""
+        sides = batch.sides()
         outputs, matrix = self.encode(sides.input_ids, sides.attention_mask)
         hidden = outputs.last_hidden_state  # (2B, L, H)
-        other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(input_ids))  # source <-> target
+        other_rows = torch.arange(len(hidden), device=hidden.device).roll(len(batch.labels))  # source <-> target
         total, l_m, l_c = self.word_losses(
             hidden, matrix, sides.labels, sides.originals, sides.aligned_positions, other_rows
         )
-        parts = torch.cat([l_m, l_c], dim=1).view(2, -1, 4).sum(dim=0)  # (B, 4)
-        return WEAMPreTrainingOutput(loss=total / items_of_step(labels, num_items_in_batch), loss_parts=parts)
+        return total / batch.items(), torch.cat([l_m, l_c], dim=1).view(2, -1, 4).sum(dim=0)  # (B, 4)
 
 
-class WEAMWithRanking(WEAMPreTrainingMixin):
+class WEAMWithRanking(WEAMObjective):
     """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
-
-    _auto_class = None  # is saved as a stock model
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, "contrastive_loss")
 
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens and rank the translations of a batch; `DataCollatorForWordExchange` has its keys.
-
-        `loss_parts` (B, 6): those of WEAM, then those of `TranslationRanking`.
-        """
-        outputs = super().forward(
-            input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch
-        )
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
-        ranking = translation_ranking(*sentence_vectors(self.base_model, sides).chunk(2))  # (B,)
-        loss = outputs["loss"] + ranking.sum() * _pair_weight(labels, num_items_in_batch)
-        parts = torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and rank the translations; (B, 6) those of WEAM, then of `TranslationRanking`."""
+        outputs = self.weam_outputs(batch)
+        ranking = translation_ranking(*sentence_vectors(self.base_model, batch.sides()).chunk(2))  # (B,)
+        loss = outputs["loss"] + ranking.sum() * batch.share(len(ranking))
+        return loss, torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
 
 
-class EncoderObjective(PreTrainedModel):
+class EncoderObjective(PairObjective):
     """What trains an encoder without a prediction head."""
 
-    accepts_loss_kwargs = True
     family: Family  # `Objective.model_class` says which
 
     def __init__(self, config: PretrainedConfig) -> None:
@@ -160,22 +191,9 @@ class WordAlignment(EncoderObjective):
         self.begins_word.fill_(True)  # from_pretrained leaves it as memory was
         self.begins_word[: len(tokenizer)] = torch.tensor(word_beginnings(tokenizer))
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Measure the distances of a batch, whose keys `DataCollatorForWordExchange` explains.
-
-        `loss_parts` (B, 4): summed squared distance of aligned words, their number, summed squared drift, its words.
-        """
-        pairs = len(input_ids)
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Measure distances; (B, 4) summed squared distance of aligned words, their number, and so for the drift."""
+        pairs, sides = len(batch.labels), batch.sides()
         ends = word_ends(sides, self.begins_word)  # (2B, L)
         hidden = self.base_model(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
         with torch.no_grad():
@@ -192,9 +210,8 @@ class WordAlignment(EncoderObjective):
         words, w = ends[:pairs].nonzero(as_tuple=True)  # (W,)
         drift = _squared_distance(hidden[words, w], kept_in_place[words, w])  # (W,)
 
-        loss = (distances.sum() + drift.sum()) / items_of_step(labels, num_items_in_batch)
         parts = [*row_sums(distances, rows, pairs), *row_sums(drift, words, pairs)]
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.stack(parts, dim=1))
+        return (distances.sum() + drift.sum()) / batch.items(), torch.stack(parts, dim=1)
 
 
 class TranslationRanking(EncoderObjective):
@@ -206,24 +223,10 @@ class TranslationRanking(EncoderObjective):
 
     loss_names = ("contrastive_loss",)
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Rank the translations of a batch, whose keys `DataCollatorForWordExchange` explains.
-
-        `loss_parts` (B, 2): the ranking loss of each pair in nats, mean of both directions, and 1.
-        """
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
-        ranking = self.ranking_losses(sides)  # (B,)
-        loss = ranking.sum() * _pair_weight(labels, num_items_in_batch)
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=_with_counts(ranking))
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rank the translations; (B, 2) the loss of each pair in nats, mean of both directions, and 1."""
+        ranking = self.ranking_losses(batch.sides())  # (B,)
+        return ranking.sum() * batch.share(len(ranking)), _with_counts(ranking)
 
     def ranking_losses(self, sides: Sentences) -> torch.Tensor:
         """Return (B,) the loss of each pair."""
@@ -262,10 +265,7 @@ def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: 
         candidates: (B, H) unit vectors, row for row their own.
         margin: in cosine.
     """
-    own = torch.arange(len(queries), device=queries.device)
-    if in_parallel():
-        own = own + torch.distributed.get_rank() * len(queries)
-        candidates = torch.cat(distributed.all_gather(candidates))  # with gradients, to all processes
+    candidates, own = gather(candidates)
     with torch.autocast(queries.device.type, enabled=False):  # it would round them to steps of 1/256 near 1
         cosines = queries.float() @ candidates.float().T  # (B, B of all processes)
     margins = functional.one_hot(own, cosines.shape[1]) * margin
@@ -274,18 +274,6 @@ def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: 
 
 def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return (one.float() - other.float()).square().sum(dim=-1)
-
-
-def _pair_weight(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
-    """Return what the loss of one pair counts.
-
-    Over all processes the losses of a batch add up to their mean, times the batch's share of the step's masked tokens.
-    """
-    masked_and_pairs = torch.stack([(labels != IGNORED).sum(), torch.tensor(len(labels), device=labels.device)])
-    if in_parallel():
-        torch.distributed.all_reduce(masked_and_pairs)
-    masked, pairs = masked_and_pairs
-    return masked.clamp(min=1) / pairs / items_of_step(labels, num_items_in_batch)
 
 
 def _with_counts(losses: torch.Tensor) -> torch.Tensor:

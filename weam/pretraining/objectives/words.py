@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel
 
-from modeling_weam import IGNORED, WEAMPreTrainingMixin, WEAMPreTrainingOutput, items_of_step
-from weam.pretraining.objectives.sentences import Sentences, in_parallel, one_to_one, row_sums, sentences_apart
-from weam.pretraining.objectives.systems import EncoderObjective, MonolingualMLM
+from modeling_weam import IGNORED, WEAMPreTrainingMixin
+from weam.pretraining.objectives.sentences import Sentences, gather, one_to_one, row_sums
+from weam.pretraining.objectives.systems import Batch, EncoderObjective, MonolingualMLM, PairObjective, WEAMObjective
 
 WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
 
@@ -52,17 +51,6 @@ def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) 
     return LinkedWords(hidden[rows, i], hidden[pairs + rows, j], rows)
 
 
-def checked_layer(layer: int | None, layers: int) -> int | None:
-    """Return the layer.
-
-    Raises:
-        ValueError: the encoder has no such layer.
-    """
-    if layer is not None and not 1 <= layer <= layers:
-        raise ValueError(f"--word_layer is {layer}; the layers of this encoder are 1 to {layers}")
-    return layer
-
-
 def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return (K,) the loss of each pair of linked words, the mean of both directions, in nats.
 
@@ -78,7 +66,7 @@ def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     with torch.autocast(source.device.type, enabled=False):  # it would round cosines to steps of 1/256 near 1
         sides = [functional.normalize(side.float(), dim=-1) for side in (source, target)]
-        candidates, own = gather_words(torch.stack(sides, dim=1))  # (N, 2, H)
+        candidates, own = gather(torch.stack(sides, dim=1))  # (N, 2, H)
         everything = candidates.flatten(0, 1)  # (2N, H), each word beside its linked one
         losses = []
         for side, words in enumerate(sides):
@@ -88,56 +76,9 @@ def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return torch.stack(losses).mean(dim=0)
 
 
-def gather_words(words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the words of all processes, with gradients to all of them, and where among them this one's are.
+class ContrastsWords(PairObjective):
+    """What contrasts the linked words of a batch; `word_contrast` has the formula."""
 
-    Args:
-        words: (K, ...) float; K may differ between processes.
-
-    Returns:
-        (N, ...) and (K,) int64.
-    """
-    own = torch.arange(len(words), device=words.device)
-    if not in_parallel():
-        return words, own
-    counts = [torch.zeros(1, dtype=torch.int64, device=words.device) for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather(counts, torch.tensor([len(words)], device=words.device))
-    widest = max(1, *(int(count) for count in counts))
-    padding = words.new_zeros(widest - len(words), *words.shape[1:])
-    parts = distributed.all_gather(torch.cat([words, padding]))
-    before = sum(int(count) for count in counts[: torch.distributed.get_rank()])
-    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)]), own + before
-
-
-def share_of_step(labels: torch.Tensor, count: int, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
-    """Return () what one of `count` losses counts.
-
-    Over all processes the losses of a batch add up to their mean, times the batch's share of the step's masked tokens.
-    """
-    masked_and_count = torch.stack([(labels != IGNORED).sum(), torch.tensor(count, device=labels.device)])
-    if in_parallel():
-        torch.distributed.all_reduce(masked_and_count)
-    masked, total = masked_and_count
-    return masked.clamp(min=1) / total.clamp(min=1) / items_of_step(labels, num_items_in_batch)
-
-
-def contrast_of_batch(
-    words: LinkedWords, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return () the mean contrastive loss of the words, as it counts in the step, and (B, 2) its sums and counts."""
-    losses = word_contrast(words.source, words.target)  # (K,)
-    loss = losses.sum() * share_of_step(labels, len(losses), num_items_in_batch)
-    return loss, torch.stack(row_sums(losses, words.rows, len(labels)), dim=1)
-
-
-class WordContrast(EncoderObjective):
-    """Word contrastive: among all linked words of a batch each must find the one that it is linked to.
-
-    `word_contrast` has the formula; sentences are encoded apart and unmasked. Gaschi et al. 2023, arXiv 2306.02790,
-    have it as realignment. `layer` chooses which hidden states are drawn together, None the last.
-    """
-
-    loss_names = ("word_contrastive_loss",)
     layer: int | None = None
 
     def choose_layer(self, layer: int | None) -> None:
@@ -146,57 +87,43 @@ class WordContrast(EncoderObjective):
         Raises:
             ValueError: the encoder has no such layer.
         """
-        self.layer = checked_layer(layer, self.config.num_hidden_layers)
+        layers = self.config.num_hidden_layers
+        if layer is not None and not 1 <= layer <= layers:
+            raise ValueError(f"--word_layer is {layer}; the layers of this encoder are 1 to {layers}")
+        self.layer = layer
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Contrast the linked words of a batch, whose keys `DataCollatorForWordExchange` explains.
-
-        `loss_parts` (B, 2): the summed loss of each pair's linked words in nats, and their number.
-        """
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
-        loss, parts = contrast_of_batch(linked_words(self.base_model, sides, self.layer), labels, num_items_in_batch)
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+    def contrast(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return () the mean loss of the linked words, as it counts in the step, and (B, 2) its sums and counts."""
+        words = linked_words(self.base_model, batch.sides(), self.layer)
+        losses = word_contrast(words.source, words.target)  # (K,)
+        parts = torch.stack(row_sums(losses, words.rows, len(batch.labels)), dim=1)
+        return losses.sum() * batch.share(len(losses)), parts
 
 
-class WEAMWithWordContrast(WEAMPreTrainingMixin):
+class WordContrast(ContrastsWords, EncoderObjective):
+    """Word contrastive: among all linked words of a batch each must find the one that it is linked to.
+
+    Sentences are encoded apart and unmasked. Gaschi et al. 2023, arXiv 2306.02790, have it as realignment. `layer`
+    chooses which hidden states are drawn together, None the last.
+    """
+
+    loss_names = ("word_contrastive_loss",)
+
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Contrast the linked words; (B, 2) the summed loss of each pair's linked words in nats, and their number."""
+        return self.contrast(batch)
+
+
+class WEAMWithWordContrast(ContrastsWords, WEAMObjective):
     """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words."""
 
-    _auto_class = None  # is saved as a stock model
-
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
-    layer: int | None = None
 
-    def choose_layer(self, layer: int | None) -> None:
-        """Draw together the hidden states of a layer, as `WordContrast.choose_layer`."""
-        self.layer = checked_layer(layer, self.config.num_hidden_layers)
-
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens and contrast the linked words; `DataCollatorForWordExchange` has the keys.
-
-        `loss_parts` (B, 6): those of WEAM, then those of `WordContrast`.
-        """
-        weam = super().forward(input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch)
-        sides = sentences_apart(input_ids, attention_mask, sequence_ids, labels, aligned_positions)
-        loss, parts = contrast_of_batch(linked_words(self.base_model, sides, self.layer), labels, num_items_in_batch)
-        return WEAMPreTrainingOutput(loss=weam["loss"] + loss, loss_parts=torch.cat([weam["loss_parts"], parts], dim=1))
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and contrast the linked words; (B, 6) those of WEAM, then of `WordContrast`."""
+        weam = self.weam_outputs(batch)
+        loss, parts = self.contrast(batch)
+        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class Pointer(nn.Module):
@@ -228,19 +155,11 @@ class Pointer(nn.Module):
         other_side = sequence_ids[rows] == 1 - sequence_ids[rows, i][:, None]  # (K, L)
         return functional.cross_entropy(scores.masked_fill(~other_side, float("-inf")), j, reduction="none")
 
-    def of_batch(
-        self,
-        hidden: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        num_items_in_batch: torch.Tensor | int | None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def of_batch(self, hidden: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return () the loss of the masked tokens that are linked, and (B, 2) its sums and counts."""
-        rows, i = ((labels != IGNORED) & (aligned_positions >= 0)).nonzero(as_tuple=True)  # (K,), (K,)
-        losses = self(hidden, sequence_ids, (rows, i, aligned_positions[rows, i]))  # (K,)
-        parts = torch.stack(row_sums(losses, rows, len(labels)), dim=1)
-        return losses.sum() / items_of_step(labels, num_items_in_batch), parts
+        rows, i = ((batch.labels != IGNORED) & (batch.aligned_positions >= 0)).nonzero(as_tuple=True)  # (K,), (K,)
+        losses = self(hidden, batch.sequence_ids, (rows, i, batch.aligned_positions[rows, i]))  # (K,)
+        return losses.sum() / batch.items(), torch.stack(row_sums(losses, rows, len(batch.labels)), dim=1)
 
 
 class PointerAlone(EncoderObjective):
@@ -257,31 +176,16 @@ class PointerAlone(EncoderObjective):
         self.pointer = Pointer(config.hidden_size)
         self.post_init()
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Point from the masked tokens of a batch, whose keys `DataCollatorForWordExchange` explains.
-
-        `loss_parts` (B, 2): the summed loss of each pair's masked, linked tokens in nats, and their number.
-        """
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Point from the masked tokens; (B, 2) the summed loss of each pair's masked, linked ones, and their number."""
         has_segments = self.config.to_dict().get("type_vocab_size", 1) > 1
-        segments = {"token_type_ids": token_type_ids} if has_segments else {}
-        hidden = self.base_model(input_ids, attention_mask=attention_mask, **segments).last_hidden_state  # (B, L, H)
-        loss, parts = self.pointer.of_batch(hidden, sequence_ids, labels, aligned_positions, num_items_in_batch)
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=parts)
+        segments = {"token_type_ids": batch.token_type_ids} if has_segments else {}
+        outputs = self.base_model(batch.input_ids, attention_mask=batch.attention_mask, **segments)
+        return self.pointer.of_batch(outputs.last_hidden_state, batch)
 
 
-class WEAMWithPointer(WEAMPreTrainingMixin):
+class WEAMWithPointer(WEAMObjective):
     """WEAM and the pointer together, on the same hidden states: loss = WEAM's + that of `PointerAlone`."""
-
-    _auto_class = None  # is saved as a stock model
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, *PointerAlone.loss_names)
 
@@ -291,26 +195,11 @@ class WEAMWithPointer(WEAMPreTrainingMixin):
         self.pointer = Pointer(config.hidden_size)
         self.post_init()
 
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch and point from them; `DataCollatorForWordExchange` has its keys.
-
-        `loss_parts` (B, 6): those of WEAM, then those of `PointerAlone`.
-        """
-        batch = (input_ids, attention_mask, token_type_ids, labels, aligned_positions, num_items_in_batch)
-        weam = super().forward(*batch, output_hidden_states=True)
-        loss, parts = self.pointer.of_batch(
-            weam["hidden_states"][-1], sequence_ids, labels, aligned_positions, num_items_in_batch
-        )
-        return WEAMPreTrainingOutput(loss=weam["loss"] + loss, loss_parts=torch.cat([weam["loss_parts"], parts], dim=1))
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and point from them; (B, 6) those of WEAM, then of `PointerAlone`."""
+        weam = self.weam_outputs(batch, output_hidden_states=True)
+        loss, parts = self.pointer.of_batch(weam["hidden_states"][-1], batch)
+        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class EmbeddingAlignment(MonolingualMLM):
@@ -337,32 +226,16 @@ class EmbeddingAlignment(MonolingualMLM):
         pairs = [words for features in data_sets for words in dictionary_of_links(features)]
         self.dictionary = torch.tensor(pairs, dtype=torch.int64, device=self.device).view(-1, 2)
 
-    def forward(  # type: ignore[override]  # labels are required
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
-        labels: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
-        """Score the masked tokens of a batch and measure the dictionary.
-
-        `loss_parts` (B, 6): those of `MonolingualMLM`, then the mean distance of the dictionary and 1.
-        """
-        mlm = super().forward(
-            input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch
-        )
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and measure the dictionary; (B, 6) those of MLM, then its mean distance and 1."""
+        loss, parts = super().losses(batch)
         embeddings = self.get_input_embeddings().weight  # (V, H)
         source, target = embeddings[self.dictionary].unbind(dim=1)  # (D, H), (D, H)
         distances = 1 - functional.cosine_similarity(source.float(), target.float(), dim=-1)  # (D,)
         distance = distances.sum() / max(1, len(distances))
-        masked = (labels != IGNORED).sum()
-        share = masked / items_of_step(labels, num_items_in_batch)  # over accumulation and processes they add up to 1
-        parts = torch.stack([distance.detach().expand(len(labels)), torch.ones_like(mlm["loss_parts"][:, 0])], dim=1)
-        loss = mlm["loss"] + self.dictionary_weight * distance * share
-        return WEAMPreTrainingOutput(loss=loss, loss_parts=torch.cat([mlm["loss_parts"], parts], dim=1))
+        share = (batch.labels != IGNORED).sum() / batch.items()  # over accumulation and processes they add up to 1
+        distance_and_1 = torch.stack([distance.detach().expand(len(parts)), torch.ones_like(parts[:, 0])], dim=1)
+        return loss + self.dictionary_weight * distance * share, torch.cat([parts, distance_and_1], dim=1)
 
 
 def dictionary_of_links(features: Iterable[dict[str, Any]]) -> list[tuple[int, int]]:
