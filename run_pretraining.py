@@ -26,6 +26,7 @@ from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
     Arguments,
     ModelArguments,
+    OutputArguments,
     parse_arguments,
     pretraining_settings,
 )
@@ -71,14 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     model_args, bitext_args, alignment_args, output_args, args = arguments
     start_program(args)
-    repository = None
-    if args.process_index == 0:
-        resuming = args.resume_from_checkpoint is not None
-        check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
-        if not resuming:
-            clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE))
-        if args.push_to_hub:
-            repository = create_repository(args)
+    repository = prepare_output(output_args, args) if args.process_index == 0 else None
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
@@ -111,11 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = type(loaded.model).from_pretrained(args.output_dir, config=model.config).to(args.device)
-        with encoder_precision(args):
-            note_alignment(saved.base_model.eval(), tokenizer, samples(language_pairs))
-            after = score(saved, collator, language_pairs)
-        if model_args.system.auto_class is None:
-            write_settings(saved.config, Path(args.output_dir))
+        after = score_after(saved, collator, language_pairs, arguments)
         held_out = [pair.held_out for pair in language_pairs.values()]
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
         measured = to_measurements(before, held_out, provenance, steps=0)
@@ -123,6 +113,15 @@ def main(argv: list[str] | None = None) -> None:
         report(arguments, trainer, language_pairs, measured)
         if repository is not None:
             logger.info("pushed: %s", push_model(Path(args.output_dir), repository, args))
+
+
+def prepare_output(output_args: OutputArguments, args: TrainingArguments) -> str | None:
+    """Refuse an output directory that holds something, and create the Hub repository if there is to be one."""
+    resuming = args.resume_from_checkpoint is not None
+    check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
+    if not resuming:
+        clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE))
+    return create_repository(args) if args.push_to_hub else None
 
 
 def load(args: ModelArguments) -> tuple[PreTrainedTokenizerBase, LoadedModel]:
@@ -191,6 +190,22 @@ def score_before(
     scores = score(model, collator, language_pairs)
     model.config.weam = settings  # training makes the statistics untrue
     write_held_out(scores, path)
+    return scores
+
+
+def score_after(
+    model: PreTrainedModel,
+    collator: DataCollatorForWordExchange,
+    language_pairs: dict[str, LanguagePair],
+    arguments: Arguments,
+) -> list[HeldOutScores]:
+    """Score the saved model, and note in its folder how it aligns words."""
+    model_args, _, _, _, args = arguments
+    with encoder_precision(args):
+        note_alignment(model.base_model.eval(), collator.tokenizer, samples(language_pairs))
+        scores = score(model, collator, language_pairs)
+    if model_args.system.auto_class is None:
+        write_settings(model.config, Path(args.output_dir))
     return scores
 
 

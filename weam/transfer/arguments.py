@@ -57,6 +57,11 @@ class TransferArguments:
             raise ValueError(f"--seeds {self.seeds}: give each seed once")
 
     @property
+    def baseline(self) -> Path | None:
+        """The results to compare with."""
+        return Path(self.compare_with) if self.compare_with else None
+
+    @property
     def files(self) -> DataFiles:
         """Where the examples come from."""
         entries = {"train": self.train_file, "dev": self.dev_file, "test": self.test_file}

@@ -17,8 +17,8 @@ Test = tuple[str, str]  # (benchmark, language)
 BySeed = dict[int, ExampleScores]
 
 
-def check_comparable(baseline_file: Path, tests: Mapping[Test, str]) -> None:
-    """See that the baseline was tested on the same examples, before anything is trained.
+def check_comparable(baseline_file: Path | None, tests: Mapping[Test, str]) -> None:
+    """See that the baseline, if there is one, was tested on the same examples, before anything is trained.
 
     Args:
         baseline_file: its results.json.
@@ -28,6 +28,8 @@ def check_comparable(baseline_file: Path, tests: Mapping[Test, str]) -> None:
         ValueError: it was tested on others, or on none of these.
         FileNotFoundError: its predictions are missing.
     """
+    if baseline_file is None:
+        return
     baseline = read_results(baseline_file)
     found = {(m.benchmark, m.language): m.data_fingerprint for m in baseline.measurements}
     shared = [test for test in tests if test in found]

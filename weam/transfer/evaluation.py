@@ -38,11 +38,7 @@ def evaluate(
         ValueError: the head is not for this task, the tokenizer not for this model, or a language is unknown.
     """
     (job,) = plan_jobs("test-only", choose_languages(task, languages), seeds=[42])
-    classes = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
-    base = BaseCheckpoint(model.name_or_path, "main", tokenizer, weights_fingerprint(model), (), classes, None, None)
-    check_head(task, base)
-    check_vocabulary(model, tokenizer)
-    check_length(model, task.max_length)
+    base = _base(model, tokenizer, task)
     test = {name: encode_examples(task, task.read("test", name), tokenizer) for name in task.tests(job.test)}
     examples = Examples({}, {}, {}, test)
     with TemporaryDirectory() as folder:  # a Trainer wants one
@@ -67,3 +63,13 @@ def evaluate(
         measurements=measurements,
         total_seconds=seconds_since_start(),
     )
+
+
+def _base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task) -> BaseCheckpoint:
+    """Describe a model as if it was loaded, and see that it can be tested as it is."""
+    classes = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
+    base = BaseCheckpoint(model.name_or_path, "main", tokenizer, weights_fingerprint(model), (), classes, None, None)
+    check_head(task, base)
+    check_vocabulary(model, tokenizer)
+    check_length(model, task.max_length)
+    return base

@@ -54,9 +54,7 @@ def evaluate_retrieval(
         ValueError: a language or layer is unknown, or there are no dev pairs.
     """
     dev, test = read_pairs(transfer_args, chooses=layer is None)
-    baseline_file = Path(transfer_args.compare_with) if transfer_args.compare_with else None
-    if baseline_file is not None:
-        check_comparable(baseline_file, {(BENCHMARK, name): fingerprint(pairs) for name, pairs in test.items()})
+    check_comparable(transfer_args.baseline, {(BENCHMARK, name): fingerprint(pairs) for name, pairs in test.items()})
     if args.process_index != 0:  # one process is enough
         return None
     name, revision = checkpoint_args.model_name_or_path, checkpoint_args.model_revision
@@ -89,7 +87,7 @@ def evaluate_retrieval(
         measurements=measurements,
         total_seconds=seconds_since_start(),
     )
-    return with_comparisons(results, Path(args.output_dir), baseline_file)
+    return with_comparisons(results, Path(args.output_dir), transfer_args.baseline)
 
 
 def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:

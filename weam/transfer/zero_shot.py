@@ -168,19 +168,15 @@ def evaluate_transfer(
         What was measured; None in all processes but the main one.
     """
     transfer_args = replace(transfer_args, seeds=transfer_args.seeds or list(task.seeds))
-    trains = transfer_args.setting != "test-only"
     jobs = plan_jobs(transfer_args.setting, choose_languages(task, transfer_args.languages), transfer_args.seeds)
     base = load_base(task, checkpoint_args)
-    if not trains:
+    if transfer_args.setting == "test-only":
         check_head(task, base)
     with args.main_process_first(desc="encoding the examples"):
         examples = read_examples(task, base.tokenizer, jobs, transfer_args, selects=args.eval_strategy != "no")
     data = examples.summary() + check_examples(task, examples)
-    baseline_file = Path(transfer_args.compare_with) if transfer_args.compare_with else None
-    if baseline_file is not None:
-        check_comparable(
-            baseline_file, {(task.benchmark, test): part.fingerprint for test, part in examples.test.items()}
-        )
+    tests = {(task.benchmark, language): part.fingerprint for language, part in examples.test.items()}
+    check_comparable(transfer_args.baseline, tests)
     for record in data:
         logger.info(", ".join(f"{name} {value}" for name, value in record.items()))
 
@@ -188,19 +184,18 @@ def evaluate_transfer(
     if args.process_index != 0:
         return None
     save_models(jobs, job_results, Path(args.output_dir))
-    settings = {
-        "checkpoint": asdict(checkpoint_args),
-        "transfer": asdict(transfer_args),
-        "task": task.settings(),
-        "training": training_recipe(args),
-    }
     results = Results(
         program=program,
         command=command_line(args.hub_token),
-        settings=settings,
+        settings={
+            "checkpoint": asdict(checkpoint_args),
+            "transfer": asdict(transfer_args),
+            "task": task.settings(),
+            "training": training_recipe(args),
+        },
         data=data,
         trainings=[job_result.training for job_result in job_results],
         measurements=[measurement for job_result in job_results for measurement in job_result.measurements],
         total_seconds=seconds_since_start(),
     )
-    return with_comparisons(results, Path(args.output_dir), baseline_file)
+    return with_comparisons(results, Path(args.output_dir), transfer_args.baseline)
