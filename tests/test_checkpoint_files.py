@@ -1,13 +1,14 @@
 """Files of a checkpoint that others made: what is refused, by file, fault and remedy, and that no code of it is run."""
 
 import json
+import re
 import shutil
 import time
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from transformers import AutoModel, BertForMaskedLM
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertForMaskedLM
 
 from tests.conftest import FAMILIES, config_of, small_config, small_tokenizer
 from weam.checkpoint import load_fast_tokenizer, load_with_head
@@ -102,7 +103,7 @@ IMPOSSIBLE: dict[str, tuple[object, ...]] = {
 )
 def test_an_impossible_entry_is_refused_by_file_and_name_within_a_second(entry, value, checkpoint):
     change(checkpoint / "config.json", **{entry: value})
-    assert refusal(checkpoint).startswith(f"{checkpoint / 'config.json'} is damaged ({entry}")
+    assert re.match(rf"{checkpoint / 'config.json'} is damaged \({entry}[:.]", refusal(checkpoint))
 
 
 def test_every_entry_that_is_read_has_impossible_values():
@@ -201,6 +202,20 @@ def test_code_beside_a_kind_of_model_that_transformers_has_is_not_run(tempting, 
     assert load_encoder(str(tempting), "main").drawn == ("pooler.dense",)
     assert load_fast_tokenizer(str(tempting)).mask_token_id == 4
     assert not (tempting.parent / "trace").exists()
+
+
+def test_code_is_forbidden_wherever_a_part_of_a_checkpoint_is_loaded(checkpoint, monkeypatch):
+    """Transformers itself would not run it for the kinds of models that it has."""
+    allowed = []
+
+    def spied(stock):
+        return lambda *args, **options: allowed.append(options.get("trust_remote_code")) or stock(*args, **options)
+
+    for auto_class in (AutoConfig, AutoTokenizer, AutoModel):
+        monkeypatch.setattr(auto_class, "from_pretrained", spied(auto_class.from_pretrained))
+    load_any_tokenizer(str(checkpoint), "main")
+    load_encoder(str(checkpoint), "main")
+    assert len(allowed) >= 3 and set(allowed) == {False}
 
 
 def load_encoder(name: str, revision: str):

@@ -252,7 +252,7 @@ def test_an_entry_of_another_type_is_refused_by_its_place(name, dataclass, place
     for setting in fields(dataclass):
         entry = SPELLED.get(setting.name, setting.name)
         where = ".".join(map(str, (*place, entry)))
-        assert where in error_of(found[name], place, entry, [[None]], tmp_path / setting.name)
+        assert f" is damaged ({where}" in error_of(found[name], place, entry, [[None]], tmp_path / setting.name)
 
 
 @pytest.mark.parametrize(("name", "place"), [(name, place) for name, _, place in PARTS if name not in OPEN])
