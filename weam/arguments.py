@@ -10,7 +10,6 @@ import re
 import sys
 import warnings
 from argparse import ArgumentTypeError
-from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -25,7 +24,6 @@ from weam.checkpoint import LoraSettings
 from weam.processor import has_bfloat16
 
 Default = TypeVar("Default")
-RENAMED_OPTIONS: dict[str, str] = {}  # old name -> new name, both without --; see with_new_names
 RENAMED_VALUES = {("alignments_unit", "piece"): "subword"}  # (option, old value) -> new value
 UNNAMED_OUTPUT_DIR = "trainer_output"  # what TrainingArguments makes of None
 
@@ -115,7 +113,7 @@ def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str]
     known = {setting.name for concern in concerns for setting in fields(concern)}
     if argv and not argv[0].startswith("-"):
         argv = yaml_arguments(find_recipe(argv[0]), known) + argv[1:]
-    arguments = parser.parse_args_into_dataclasses(with_new_names(argv, known))
+    arguments = parser.parse_args_into_dataclasses(with_new_values(argv))
     if arguments[-1].output_dir == UNNAMED_OUTPUT_DIR:
         raise ValueError("give --output_dir, the folder for the trained model")
     for name, value in vars(arguments[-1]).items():
@@ -157,33 +155,17 @@ def find_recipe(name: str) -> Path:
     return path
 
 
-def with_new_names(argv: list[str], known: Collection[str]) -> list[str]:
-    """Replace option names and values of an earlier version, with a warning, where a program has the new ones.
-
-    `RENAMED_OPTIONS` and `RENAMED_VALUES` list them; they are taken for one release.
-    """
-    option_name, renamed = "", []
-    for word in argv:
-        name, equals, value = word.removeprefix("--").partition("=") if word.startswith("--") else ("", "", word)
-        if name:
-            option_name = _new_name(name, known)
-        new_value = RENAMED_VALUES.get((option_name, value), value)
-        if new_value != value:
-            _warn_renamed(f"--{option_name} {value}", f"--{option_name} {new_value}")
-        renamed.append((f"--{option_name}" if name else "") + equals + new_value)
+def with_new_values(argv: list[str]) -> list[str]:
+    """Replace what a value of an option was called in an earlier version, with a warning, for one release."""
+    renamed = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        for (option, old), new in RENAMED_VALUES.items():
+            if word == f"--{option}={old}" or (before, word) == (f"--{option}", old):
+                text = f"--{option} {old} is now --{option} {new}; the old spelling goes with the next release"
+                warnings.warn(text, FutureWarning, stacklevel=2)
+                word = word.removesuffix(old) + new
+        renamed.append(word)
     return renamed
-
-
-def _new_name(name: str, known: Collection[str]) -> str:
-    new_name = RENAMED_OPTIONS.get(name)
-    if new_name is None or name in known or new_name not in known:
-        return name
-    _warn_renamed(f"--{name}", f"--{new_name}")
-    return new_name
-
-
-def _warn_renamed(old: str, new: str) -> None:
-    warnings.warn(f"{old} is now {new}; the old spelling goes with the next release", FutureWarning, stacklevel=2)
 
 
 def yaml_arguments(path: Path, known: set[str]) -> list[str]:
@@ -202,7 +184,7 @@ def yaml_arguments(path: Path, known: set[str]) -> list[str]:
         raise ValueError(f"{path} holds no settings; write lines like learning_rate: 5e-5")
     arguments: list[str] = []
     for name, value in settings.items():
-        if name not in known and RENAMED_OPTIONS.get(name) not in known:
+        if name not in known:
             close = difflib.get_close_matches(str(name), known, n=1)
             raise ValueError(f"{path}: there is no setting {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
         if isinstance(value, list):

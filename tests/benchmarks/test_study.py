@@ -22,7 +22,7 @@ from benchmarks.study.plan import LOW_RESOURCE, QUESTIONS, SCALES, Step, plan
 from run_mlqa import BENCHMARKS
 from run_xtreme_r import TASKS
 from weam.alignment.arguments import AlignmentArguments
-from weam.arguments import with_new_names
+from weam.arguments import with_new_values
 from weam.bitext.arguments import BitextArguments
 from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrainingArguments
 from weam.transfer.arguments import TransferArguments
@@ -478,8 +478,7 @@ def test_the_programs_understand_every_setting(steps: list[Step]) -> None:
     parsers = {program: HfArgumentParser(concerns) for program, concerns in CONCERNS.items()}
     for one in steps:
         if one.program in parsers:
-            known = {action.dest for action in parsers[one.program]._actions}
-            words = with_new_names(words_after_program(one, found), known)  # the record keeps what 0.1 called it
+            words = with_new_values(words_after_program(one, found))  # the record keeps what 0.1 called it
             given = vars(parsers[one.program].parse_args(words))
             for concern in CONCERNS[one.program]:
                 if not issubclass(concern, TrainingArguments):  # that one would look for a GPU
