@@ -190,7 +190,7 @@ def test_a_missing_aligner_is_named(workspace: Workspace, tmp_path: Path) -> Non
         (["corpus.tsv"], "'corpus.tsv' names no bitext; write en-de=FILE"),
         (["en-de={folder}/none.tsv"], "none.tsv does not exist"),
         (["en-de={folder}/broken.tsv"], "broken.tsv:2: 3 tab-separated columns instead of 2"),
-        (["en-de={folder}/a.tsv", "en-fr={folder}/a.tsv"], "the language pairs en-de and en-fr; align each by itself"),
+        (["en-de={folder}/a.tsv", "en-fr={folder}/a.tsv"], "the language pairs en-de and en-fr; read each by itself"),
     ],
 )
 def test_a_bitext_that_cannot_be_read_is_refused(

@@ -31,7 +31,7 @@ from weam.alignment.formats import format_pharaoh
 from weam.alignment.links import TokenPairs
 from weam.alignment.symmetrization import HEURISTICS, Links
 from weam.bitext.arguments import BitextArguments
-from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
+from weam.bitext.reading import Bitext, load_bitext
 from weam.bitext.selection import draw_pairs
 from weam.checkpoint import load_tokenizer
 from weam.storage import read_json, whole_column
@@ -94,7 +94,8 @@ def train(arguments: argparse.Namespace) -> None:
         FileExistsError: the folder for the aligner is there already.
     """
     refuse_existing(arguments.aligner_dir)
-    bitext = load_bitext(arguments)
+    bitext = load_bitext(arguments.bitext, load_tokenizer(arguments.tokenizer), arguments.cache_dir)
+    logger.info(bitext.report)
     sample = TokenPairs(draw_pairs(bitext.pairs, arguments.max_pairs))
     reading = tqdm(sample, desc="reading for the aligner", unit=" pairs")
     aligner = WordAligner.train(reading, arguments.aligner, arguments.seed)
@@ -112,7 +113,8 @@ def apply(arguments: argparse.Namespace) -> None:
     """
     refuse_existing(arguments.output)
     aligner = WordAligner.load(arguments.aligner_dir)
-    bitext = load_bitext(arguments)
+    bitext = load_bitext(arguments.bitext, load_tokenizer(arguments.tokenizer), arguments.cache_dir)
+    logger.info(bitext.report)
     check_trained_for(arguments.aligner_dir, bitext)
 
     lines = shard(bitext.report.read, *arguments.shard)
@@ -127,17 +129,6 @@ def refuse_existing(path: Path) -> None:
     """Stop before any work that could not be saved."""
     if path.exists():
         raise FileExistsError(f"{path} exists; remove it or give another name")
-
-
-def load_bitext(arguments: argparse.Namespace) -> Bitext:
-    """Read the bitext, through the cache that `run_pretraining.py` uses."""
-    files = [parse_bitext_file(text) for text in arguments.bitext]
-    language_pairs = sorted({"-".join(file.languages) for file in files})
-    if len(language_pairs) > 1:
-        raise ValueError(f"--bitext has the language pairs {' and '.join(language_pairs)}; align each by itself")
-    bitext = load_bitext_files(files, load_tokenizer(arguments.tokenizer), arguments.cache_dir)
-    logger.info(bitext.report)
-    return bitext
 
 
 def trained_for(bitext: Bitext) -> dict[str, str]:

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from datasets import Dataset
-from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
-
-from weam.scores import ExampleScores, Scored
 from weam.storage import numbered_lines
 from weam.transfer.tasks.files import SPLITS
-from weam.transfer.tasks.task import RowTask, check_label, check_text
+from weam.transfer.tasks.task import ClassificationTask, check_label, check_text
 
 SHORT_CODES = {
     "af": "afr_Latn", "am": "amh_Ethi", "ar": "arb_Arab", "as": "asm_Beng", "az": "azj_Latn", "ba": "bak_Cyrl",
@@ -60,7 +55,7 @@ class TopicSentence:
     label: str
 
 
-class SIB200(RowTask):
+class SIB200(ClassificationTask):
     """Topic classification.
 
     Local layout: `sib200/{train,dev,test}.LL.tsv.gz`, with a header and the columns `index_id`, `category`, `text`. On
@@ -72,9 +67,6 @@ class SIB200(RowTask):
     title = "SIB-200"
     licence = "CC BY-SA 4.0"
     languages = (*SHORT_CODES, *OTHER_CODES)
-    metric = "accuracy"
-    auto_class = AutoModelForSequenceClassification
-    hub_task = "text-classification"
     labels = ("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography")
     columns = ("index_id", "category", "text")
     patterns: ClassVar = {split: (f"sib200/{split}.{{language}}.tsv.gz",) for split in SPLITS}
@@ -112,18 +104,6 @@ class SIB200(RowTask):
             sentences.append(TopicSentence(text, check_label(record["category"], self.labels, place)))
         return sentences
 
-    def encode(self, examples: Sequence[TopicSentence], tokenizer: PreTrainedTokenizerBase) -> Dataset:
-        """Encode each sentence as one row."""
-        texts = [example.text for example in examples]
-        columns = dict(tokenizer(texts, truncation=True, max_length=self.max_length))
-        columns["length"] = [len(row) for row in columns["input_ids"]]
-        columns["labels"] = [self.labels.index(example.label) for example in examples]
-        return Dataset.from_dict(columns)
-
-    def score(
-        self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[TopicSentence], language: str
-    ) -> Scored:
-        """Count right topics; `outputs` holds (N, C) logits."""
-        predicted = [self.labels[number] for number in outputs[0].argmax(axis=-1)]
-        right = [topic == example.label for topic, example in zip(predicted, examples, strict=True)]
-        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
+    def texts(self, examples: Sequence[TopicSentence]) -> list[list[str]]:
+        """Return the sentences."""
+        return [[example.text for example in examples]]

@@ -17,10 +17,10 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
-from weam.scores import Scored
+from weam.scores import ExampleScores, Scored
 from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files, read_json_lines
 
 IGNORED = -100  # a label that is not scored
@@ -183,6 +183,34 @@ class RowTask(Task):
         Raises:
             ValueError: a record is broken; names its place.
         """
+
+
+class ClassificationTask(RowTask):
+    """A benchmark of texts, or of pairs of texts, each with a class; examples have its name as `label`."""
+
+    metric = "accuracy"
+    auto_class = AutoModelForSequenceClassification
+    hub_task = "text-classification"
+    labels: tuple[str, ...]
+
+    @abstractmethod
+    def texts(self, examples: Sequence[Any]) -> list[list[str]]:
+        """Return the texts of all examples: one list, or one of the first and one of the second texts."""
+
+    def encode(self, examples: Sequence[Any], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+        """Encode each example as one row; of a pair that is too long the longer text is cut first."""
+        columns = dict(tokenizer(*self.texts(examples), truncation="longest_first", max_length=self.max_length))
+        columns["length"] = [len(row) for row in columns["input_ids"]]
+        columns["labels"] = [self.labels.index(example.label) for example in examples]
+        return Dataset.from_dict(columns)
+
+    def score(
+        self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[Any], language: str
+    ) -> Scored:
+        """Count right classes; `outputs` holds (N, C) logits."""
+        predicted = [self.labels[number] for number in outputs[0].argmax(axis=-1)]
+        right = [label == example.label for label, example in zip(predicted, examples, strict=True)]
+        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
 
 
 class PaddedBatch:
