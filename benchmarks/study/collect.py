@@ -156,29 +156,29 @@ def compare(
     if not all(sides):
         return []
     both = [Evaluation(side).tests for side in sides]
-    rows, foreign, english = [], [], []
+    rows: list[dict[str, Any]] = []
+    foreign, english = [], []
     for benchmark, language in (test for test, data in both[0].items() if both[1].get(test) == data):
         metric = compared_metric(benchmark)
-        pair = [{seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides]
-        rows.append(difference(ours, theirs, language, metric, [pair]))
+        run, baseline = ({seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides)
+        pair = (run, baseline)
+        rows.append({"language": language, "metric": metric, **difference([pair])})
         foreign += [pair] if is_foreign(language) else []
         english += [pair] if language == ENGLISH else []
     if len(foreign) > 1:
-        rows.append(difference(ours, theirs, MEAN, metric, foreign))
+        rows.append({"language": MEAN, "metric": metric, **difference(foreign)})
         if english:
             weights = [1, *[-1 / len(foreign)] * len(foreign)]
-            rows.append(difference(ours, theirs, TRANSFER_GAP, metric, english + foreign, weights))
-    return [{**row, "measured": fingerprints(sides)} for row in rows]
+            rows.append({"language": TRANSFER_GAP, "metric": metric, **difference(english + foreign, weights)})
+    return [{"ours": ours, "theirs": theirs, **row, "measured": fingerprints(sides)} for row in rows]
 
 
 def with_equal_seeds(
     ours: Mapping[int, Measured], theirs: Mapping[int, Measured]
 ) -> tuple[dict[int, Measured], dict[int, Measured]]:
     """Leave out the seeds that only one side has; where they share none, all stay."""
-    shared = set(ours) & set(theirs)
-    if not shared:
-        return dict(ours), dict(theirs)
-    return {seed: ours[seed] for seed in sorted(shared)}, {seed: theirs[seed] for seed in sorted(shared)}
+    shared = sorted(set(ours) & set(theirs))
+    return {seed: ours[seed] for seed in shared or ours}, {seed: theirs[seed] for seed in shared or theirs}
 
 
 def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
@@ -187,18 +187,10 @@ def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
 
 
 def difference(
-    ours: str,
-    theirs: str,
-    language: str,
-    metric: str,
-    tests: Sequence[Sequence[dict[int, ExampleScores]]],
-    weights: Sequence[float] | None = None,
+    tests: Sequence[tuple[dict[int, ExampleScores], dict[int, ExampleScores]]], weights: Sequence[float] | None = None
 ) -> dict[str, Any]:
     """Return one difference with its interval and the seeds of both sides."""
-    found = paired_bootstrap([(mine, its) for mine, its in tests], DRAWS, weights)
-    seeds = [len(side) for side in tests[0]]
-    figure = {"ours": ours, "theirs": theirs, "language": language, "metric": metric}
-    return {**figure, **vars(found), "seeds": seeds}
+    return {**vars(paired_bootstrap(tests, DRAWS, weights)), "seeds": [len(side) for side in tests[0]]}
 
 
 def wanted_comparisons(names: Iterable[str], scale: Scale) -> list[tuple[str, str]]:

@@ -157,15 +157,15 @@ class Scale:
         launch: settings of every training.
     """
 
-    layers: int
-    pairs: int | None
-    head_warmup_steps: int
-    deep: bool
-    seeds: tuple[int, ...]
-    few_seeds: tuple[int, ...]
-    nli_train: int | None
-    test_samples: int | None
-    launch: Settings = field(default_factory=dict)
+    layers: int = 6
+    pairs: int | None = 12_000
+    head_warmup_steps: int = 200
+    deep: bool = True
+    seeds: tuple[int, ...] = (1, 2, 3)
+    few_seeds: tuple[int, ...] = (1,)
+    nli_train: int | None = 10_000
+    test_samples: int | None = 2001
+    launch: Settings = field(default_factory=lambda: {"use_cpu": "yes", "bf16": "yes"})
 
     def encoder(self, system: str, *variants: str) -> Encoder:
         """Return a system with as many layers as most encoders have."""
@@ -173,17 +173,7 @@ class Scale:
 
 
 SCALES = {
-    "small": Scale(
-        layers=6,
-        pairs=12_000,
-        head_warmup_steps=200,
-        deep=True,
-        seeds=(1, 2, 3),
-        few_seeds=(1,),
-        nli_train=10_000,
-        test_samples=2001,
-        launch={"use_cpu": "yes", "bf16": "yes"},
-    ),
+    "small": Scale(),
     "full": Scale(
         layers=max(LAYERS),
         pairs=None,
