@@ -72,7 +72,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     model_args, bitext_args, alignment_args, output_args, args = arguments
     start_program(args)
-    repository = prepare_output(output_args, args) if args.process_index == 0 else None
+    writes = args.process_index == 0 and not output_args.prepare_only
+    repository = prepare_output(output_args, args) if writes else None
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
@@ -86,6 +87,9 @@ def main(argv: list[str] | None = None) -> None:
         language_pairs = prepare_language_pairs(bitext_args, alignment_args, tokenizer, args.seed)
     for language_pair in language_pairs.values():
         logger.info(language_pair.report)
+    if output_args.prepare_only:
+        logger.info("prepared: a training with these settings finds the text in %s", bitext_args.cache_dir)
+        return
     key = unchanging(arguments, loaded, language_pairs)
     check_settings(key, Path(args.output_dir) / SETTINGS_FILE, is_main=args.process_index == 0)
     collator = DataCollatorForWordExchange(

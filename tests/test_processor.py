@@ -61,10 +61,11 @@ def test_without_a_launcher_the_variable_alone_decides(monkeypatch):
 def test_cores_are_shared_out_over_the_processes_of_the_machine(monkeypatch, threads, caplog):
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(processor, "physical_cores", lambda: 6)
+    monkeypatch.setattr(processor.psutil, "cpu_percent", lambda interval, percpu: [0.0] * os.cpu_count())
     caplog.set_level(logging.INFO, logger="weam")
     for processes, own in (("1", 6), ("2", 3), ("8", 1)):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
-        processor.use_all_cores()
+        processor.use_free_cores()
         assert torch.get_num_threads() == own
     assert caplog.messages[0] == "computing with 6 threads; OMP_NUM_THREADS sets another number"
 
@@ -72,5 +73,14 @@ def test_cores_are_shared_out_over_the_processes_of_the_machine(monkeypatch, thr
 def test_a_chosen_number_of_threads_stays(monkeypatch, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = torch.get_num_threads()
-    processor.use_all_cores()
+    processor.use_free_cores()
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("busy", "free"), [([3.0, 12.0, 0.0, 9.0], 4), ([99.0, 2.0, 60.0, 0.0], 2), ([100.0] * 4, 1)])
+def test_busy_cores_are_left_to_others(monkeypatch, busy, free):
+    """Threads wait for each other, so that one without a core of its own holds up all."""
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(processor.psutil, "cpu_count", lambda logical: 4)
+    monkeypatch.setattr(processor.psutil, "cpu_percent", lambda interval, percpu: [*busy, 100.0, 100.0])
+    assert processor.free_cores() == free

@@ -21,15 +21,31 @@ def encoder_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if device == "cpu" and has_bfloat16() else torch.float32
 
 
-def use_all_cores() -> None:
-    """Compute with all physical cores that this process may use, shared out over the processes of this machine.
+def use_free_cores() -> None:
+    """Compute with all physical cores that nobody else keeps busy, shared out over the processes of this machine.
 
     A number of threads that the user chose stays (`OMP_NUM_THREADS`, `--num_cpu_threads_per_process` of accelerate).
+    Busy cores are left alone: threads wait for each other at every step, so one that has to wait for its core holds up
+    all.
     """
     if not threads_are_chosen():
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, physical_cores() // processes))
+        torch.set_num_threads(max(1, physical_cores() // processes) if processes > 1 else free_cores())
     logger.info("computing with %d threads; OMP_NUM_THREADS sets another number", torch.get_num_threads())
+
+
+def free_cores() -> int:
+    """Look for half a second how many physical cores other programs leave free; return that number, at least 1."""
+    busy = psutil.cpu_percent(interval=0.5, percpu=True)  # of each hardware thread
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(busy))
+    taken = round(sum(share for core, share in enumerate(busy) if core in allowed) / 100)
+    return max(1, physical_cores() - taken)
+
+
+def workers() -> int:
+    """Return how many processes may work at once: as many as the user chose threads, or one on each core."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(chosen)) if chosen.isdigit() and threads_are_chosen() else physical_cores()
 
 
 def physical_cores() -> int:

@@ -20,7 +20,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.checkpoint_files import naming
-from weam.processor import use_all_cores
+from weam.processor import use_free_cores
 from weam.storage import read_json, write_json
 
 
@@ -53,10 +53,10 @@ def start_logging(is_main: bool = True) -> None:
 
 
 def start_program(args: TrainingArguments) -> None:
-    """Begin to log, and take the cores where the processor computes."""
+    """Begin to log, and take the free cores where the processor computes."""
     start_logging(is_main=args.process_index == 0)
     if args.device.type == "cpu":
-        use_all_cores()
+        use_free_cores()
 
 
 def encoder_precision(args: TrainingArguments) -> torch.autocast:

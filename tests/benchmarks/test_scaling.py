@@ -21,7 +21,7 @@ LAUNCHES = [
     shlex.split(line)
     for text in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in text.replace("\\\n", "").splitlines()
-    if line.strip().startswith("accelerate launch")
+    if "run_pretraining.py" in line
 ]
 
 
@@ -33,8 +33,8 @@ def settings(words: list[str]) -> list[str]:
 
 def test_the_page_prepares_and_trains() -> None:
     prepare, train = (parse_arguments(settings(words)) for words in LAUNCHES)
-    assert prepare[-1].max_steps == 1 and prepare[-1].use_cpu
-    assert train[-1].max_steps == -1 and train[-1].per_device_train_batch_size == scaling_tables.PAIRS_OF_A_GPU
+    assert prepare[3].prepare_only and not train[3].prepare_only
+    assert train[-1].per_device_train_batch_size == scaling_tables.PAIRS_OF_A_GPU
     for concern in (1, 2):  # what decides on the bitext and its links
         assert prepare[concern] == train[concern]
 
@@ -49,12 +49,14 @@ def test_the_launch_profile_is_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> N
     assert single.num_processes == scaling_tables.PLANNED_GPUS[0]
 
 
-def test_what_one_step_prepared_is_not_prepared_again(tmp_path: Path) -> None:
+def test_what_was_prepared_is_not_prepared_again_and_nothing_was_trained(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    workspace.here("prepared", "--max_steps", "1", "--head_warmup_steps", "0")
+    output = workspace.here("trained", "--prepare_only")
+    assert not output.exists()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()}
     workspace.here("trained", "--max_steps", "2", "--per_device_train_batch_size", "16", "--learning_rate", "1e-4")
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert (output / "model.safetensors").exists()
 
 
 def test_the_plan_knows_what_a_token_costs() -> None:

@@ -118,8 +118,8 @@ def test_what_is_dropped_is_counted_by_reason(tokenizer):
         Row("the dog", "hund"),
     ]
     dropped = Counter()
-    pairs = list(check_pairs(rows, PAIR, tokenizer, dropped))
-    assert [pair.row for pair in pairs] == [0, 5]
+    (pairs,) = check_pairs(rows, PAIR, tokenizer, dropped)
+    assert pairs["row"].to_pylist() == [0, 5]
     assert dropped == {
         "with an empty side": 1,
         "duplicate": 1,
@@ -129,8 +129,9 @@ def test_what_is_dropped_is_counted_by_reason(tokenizer):
 
 
 def test_markup_in_the_text_never_becomes_a_special_token(tokenizer):
-    pairs = list(check_pairs([Row("the [SEP] cat [MASK]", "die [PAD] katze")], PAIR, tokenizer, Counter()))
-    assert set(pairs[0].source_ids + pairs[0].target_ids).isdisjoint({0, 2, 3, 4})
+    (pairs,) = check_pairs([Row("the [SEP] cat [MASK]", "die [PAD] katze")], PAIR, tokenizer, Counter())
+    (pair,) = pairs.to_pylist()
+    assert set(pair["source_ids"] + pair["target_ids"]).isdisjoint({0, 2, 3, 4})
 
 
 def test_ids_depend_on_the_text_alone():

@@ -21,6 +21,7 @@ from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
 from weam.alignment.symmetrization import Links, token_links
 from weam.bitext.reading import Bitext
+from weam.parallel import in_order, ranges, with_progress
 from weam.processor import encoder_dtype
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows, tokenizer_fingerprint
 
@@ -169,28 +170,44 @@ def import_links(
                 f"{path} has {lines} lines, the {bitext.language_pair} bitext has {bitext.report.read}; "
                 "an alignment file has one line, perhaps empty, for each line of the bitext"
             )
-        _write_links(folder, _imported(path, unit, bitext, tokenizer))
+        _write_lines(folder, _imported(path, unit, bitext, tokenizer))
 
     folder = cached_folder(cache_dir, f"links-{bitext.language_pair}", key, build)
     return BitextLinks(folder / "links.txt", key)
 
 
 def _write_links(folder: Path, links: Iterable[Links]) -> None:
+    _write_lines(folder, (format_pharaoh(pair_links) + "\n" for pair_links in links))
+
+
+def _write_lines(folder: Path, lines: Iterable[str]) -> None:
     with (folder / "links.txt").open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(format_pharaoh(pair_links) + "\n" for pair_links in links)
+        file.writelines(lines)
 
 
-def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[Links]:
-    lines = enumerate(read_lines(path))
+def _imported(path: Path, unit: str, bitext: Bitext, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
+    """Yield the links of the pairs as lines, many at once; all cores work."""
     sides = ("source_ids", "target_ids") if unit == "subword" else ("source", "target")
-    rows = read_rows(bitext.pairs, "row", *sides)  # in the order of the lines
-    for row, *pair in tqdm(
-        rows, desc=f"reading links of {bitext.language_pair}", unit=" pairs", total=len(bitext.pairs)
-    ):
-        line = next(line for number, line in lines if number == row)
-        source, target = (_units(side, tokenizer) for side in pair)
-        links = read_links(line, f"{path}:{row + 1}", (source.size, target.size), unit)
-        yield token_links(links, source.of_tokens, target.of_tokens)
+
+    def checked(part: tuple[range, list[str]]) -> str:
+        rows, lines = part
+        imported = []
+        for (row, *pair), line in zip(read_rows(bitext.pairs.select(rows), "row", *sides), lines, strict=True):
+            source, target = (_units(side, tokenizer) for side in pair)
+            links = read_links(line, f"{path}:{row + 1}", (source.size, target.size), unit)
+            imported.append(format_pharaoh(token_links(links, source.of_tokens, target.of_tokens)) + "\n")
+        return "".join(imported)
+
+    parts = in_order(checked, _lines_of_pairs(path, bitext.pairs))
+    return with_progress(parts, len(bitext.pairs), f"reading links of {bitext.language_pair}")
+
+
+def _lines_of_pairs(path: Path, pairs: Dataset) -> Iterator[tuple[range, list[str]]]:
+    """Yield pairs and their lines, in order; a pair remembers which line it was."""
+    lines = enumerate(read_lines(path))
+    for part in ranges(len(pairs)):
+        rows = read_rows(pairs.select(part), "row")
+        yield part, [next(line for number, line in lines if number == row) for (row,) in rows]
 
 
 class Units(NamedTuple):

@@ -9,16 +9,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from weam.parallel import batches, in_order
 from weam.storage import (
     CACHE_DIR,
     CHECKED,
@@ -33,7 +34,6 @@ from weam.storage import (
 
 MAX_TOKENS = 200  # per side
 TOKENIZED_AT_ONCE = 1000  # lines
-WRITTEN_AT_ONCE = 10_000  # pairs
 MAX_LENGTH_RATIO = 9  # longer side to shorter side, in tokens
 FEATURES = Features(
     {
@@ -56,17 +56,6 @@ class Row(NamedTuple):
 
     source: str
     target: str
-
-
-class Pair(NamedTuple):
-    """One checked sentence pair; `row` counts the input's lines from 0."""
-
-    id: int
-    row: int
-    source: str
-    target: str
-    source_ids: list[int]
-    target_ids: list[int]
 
 
 @dataclass(frozen=True)
@@ -208,35 +197,77 @@ def read_hub_bitext(dataset: Dataset, languages: tuple[str, str], name: str) -> 
 
 def check_pairs(
     rows: Iterable[Row], languages: tuple[str, str], tokenizer: PreTrainedTokenizerBase, dropped: Counter[str]
-) -> Iterator[Pair]:
-    """Yield the usable pairs cut into tokens; count the others in `dropped` by reason."""
-    seen: set[int] = set()
+) -> Iterator[pa.Table]:
+    """Yield the usable pairs cut into tokens, with the columns of `FEATURES`; count the others in `dropped` by reason.
+
+    All cores work; the pairs are the same, in the same order, whatever their number.
+    """
+
+    def cut(lines: list[tuple[int, Row]]) -> tuple[pa.Table, Counter[str]]:
+        return cut_lines(lines, languages, tokenizer)
+
+    seen = SeenIds()
+    for table, reasons in in_order(cut, batches(enumerate(rows))):
+        new = seen.add(table["id"].to_numpy())
+        dropped.update(reasons)
+        if not new.all():
+            dropped[DUPLICATE] += int((~new).sum())
+        yield table.filter(pa.array(new))
+
+
+def cut_lines(
+    lines: list[tuple[int, Row]], languages: tuple[str, str], tokenizer: PreTrainedTokenizerBase
+) -> tuple[pa.Table, Counter[str]]:
+    """Cut numbered lines into tokens; return those that can be used, duplicates among them, and why others cannot."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    numbered = enumerate(rows)
-    while batch := list(islice(numbered, TOKENIZED_AT_ONCE)):
-        texts = [side for _, row in batch for side in row]
-        # Text that looks like markup, "[SEP]", is text and must not become a special token; some vocabularies make
-        # one of it all the same.
-        encoded = tokenizer(
-            texts,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        tokens = encoded["input_ids"]
+    # Text that looks like markup, "[SEP]", is text and must not become a special token; some vocabularies make one of
+    # it all the same. The tokenizer sets all three anew whenever it is called.
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = True
+    backend.no_truncation()
+    backend.no_padding()
+    pairs, reasons = [], Counter[str]()
+    for start in range(0, len(lines), TOKENIZED_AT_ONCE):
+        batch = lines[start : start + TOKENIZED_AT_ONCE]
+        encoded = backend.encode_batch_fast([side for _, row in batch for side in row], add_special_tokens=False)
+        tokens = [encoding.ids for encoding in encoded]
         for (number, row), source_ids, target_ids in zip(batch, tokens[::2], tokens[1::2], strict=True):
             reason = _unusable(source_ids, target_ids)
-            identity = pair_id(languages, *row)
             if reason is None and not special.isdisjoint(source_ids + target_ids):
                 reason = MARKUP
-            if reason is None and identity in seen:
-                reason = DUPLICATE
             if reason is None:
-                seen.add(identity)
-                yield Pair(identity, number, *row, source_ids, target_ids)
+                pairs.append((pair_id(languages, *row), number, *row, source_ids, target_ids))
             else:
-                dropped[reason] += 1
+                reasons[reason] += 1
+    columns = zip(*pairs, strict=True) if pairs else [()] * len(FEATURES)
+    return pa.Table.from_pydict(dict(zip(FEATURES, columns, strict=True)), schema=FEATURES.arrow_schema), reasons
+
+
+class SeenIds:
+    """A set of int64 that only grows, in eight bytes each: sorted runs, each at least twice as long as the next."""
+
+    def __init__(self) -> None:
+        self.runs: list[np.ndarray] = []
+
+    def add(self, ids: np.ndarray) -> np.ndarray:
+        """Add ids, (N,) int64; return (N,) bool, True for those that were neither there nor earlier in the array.
+
+        >>> seen = SeenIds()
+        >>> seen.add(np.array([3, 1, 3])).tolist(), seen.add(np.array([2, 1])).tolist()
+        ([True, True, False], [True, False])
+        """
+        unique, places = np.unique(ids, return_index=True)
+        new = np.ones(len(unique), dtype=bool)
+        for run in self.runs:
+            found = np.searchsorted(run, unique).clip(max=len(run) - 1)
+            new &= run[found] != unique
+        if new.any():
+            self.runs.append(unique[new])
+        while len(self.runs) > 1 and len(self.runs[-2]) < 2 * len(self.runs[-1]):
+            self.runs.append(np.sort(np.concatenate([self.runs.pop(), self.runs.pop()]), kind="stable"))
+        first = np.zeros(len(ids), dtype=bool)
+        first[places[new]] = True
+        return first
 
 
 def _unusable(source_ids: list[int], target_ids: list[int]) -> str | None:
@@ -284,7 +315,7 @@ def cache_bitext(
     def build(folder: Path) -> None:
         dropped: Counter[str] = Counter()
         pairs = check_pairs(rows, languages, tokenizer, dropped)
-        kept = write_pairs(tqdm(pairs, desc=f"reading {'-'.join(languages)}", unit=" pairs"), folder / "pairs.arrow")
+        kept = write_pairs(pairs, folder / "pairs.arrow", f"reading {'-'.join(languages)}")
         report = BitextReport("-".join(languages), kept + dropped.total(), kept, dict(dropped))
         if not kept:
             raise ValueError(f"no sentence pair is left. {report}")
@@ -296,16 +327,15 @@ def cache_bitext(
     return Bitext(languages, pairs, report, key, tokenizer.num_special_tokens_to_add(pair=True))
 
 
-def write_pairs(pairs: Iterable[Pair], path: Path) -> int:
-    """Write pairs as they come, whatever their number; return it."""
-    written, pairs = 0, iter(pairs)
-    with ArrowWriter(path=str(path), features=FEATURES, writer_batch_size=WRITTEN_AT_ONCE) as writer:
-        while batch := list(islice(pairs, WRITTEN_AT_ONCE)):
-            columns = dict(zip(FEATURES, zip(*batch, strict=True), strict=True))
-            writer.write_table(pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema))
-            written += len(batch)
+def write_pairs(tables: Iterable[pa.Table], path: Path, progress: str) -> int:
+    """Write tables of pairs as they come, whatever their number; return how many pairs there were."""
+    written = tqdm(desc=progress, unit=" pairs")
+    with written, ArrowWriter(path=str(path), features=FEATURES) as writer:
+        for table in tables:
+            writer.write_table(table)
+            written.update(len(table))
         writer.finalize()
-    return written
+    return written.n
 
 
 def load_bitext(

@@ -6,15 +6,16 @@ Pairs are held out so that no held-out sentence is trained on in either language
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset
-from tqdm.auto import tqdm
 
 from data_collator_weam import hash_uniform
+from weam.parallel import in_order, ranges, with_progress
 from weam.storage import read_rows, whole_column
 
 NO_LETTER = re.compile(r"[\W_]+")
@@ -48,8 +49,12 @@ def choose_held_out(pairs: Dataset, fraction: float, limit: int) -> tuple[list[i
     Returns:
         The rows to evaluate on, no sentence twice, and the keys of all sentences held out.
     """
-    sources = tqdm(read_rows(pairs, "source"), desc="choosing held-out pairs", unit=" pairs", total=len(pairs))
-    held_out = [row for row, (source,) in enumerate(sources) if _share(sentence_key(source)) < fraction]
+
+    def chosen_of(rows: range) -> list[int]:
+        sources = read_rows(pairs.select(rows), "source")
+        return [row for row, (source,) in zip(rows, sources, strict=True) if _share(sentence_key(source)) < fraction]
+
+    held_out = list(chain.from_iterable(_over_rows(chosen_of, len(pairs), "choosing held-out pairs")))
     chosen = read_rows(pairs.select(held_out), "source", "target")
     keys = [{sentence_key(text) for text in texts} for texts in chosen]
     return _without_repeats(held_out, keys)[:limit], set().union(*keys)
@@ -68,9 +73,18 @@ def _without_repeats(rows: Sequence[int], sentence_keys: Sequence[set[str]]) -> 
 
 def training_rows(pairs: Dataset, held_out_keys: set[str]) -> np.ndarray:
     """Return the rows, (N,) int64, that share no sentence, in either language, with the held-out ones."""
-    sides = tqdm(read_rows(pairs, "source", "target"), desc="choosing training pairs", unit=" pairs", total=len(pairs))
-    rows = (row for row, texts in enumerate(sides) if held_out_keys.isdisjoint(map(sentence_key, texts)))
-    return np.fromiter(rows, np.int64)
+
+    def kept_of(rows: range) -> list[int]:
+        sides = read_rows(pairs.select(rows), "source", "target")
+        texts_of_rows = zip(rows, sides, strict=True)
+        return [row for row, texts in texts_of_rows if held_out_keys.isdisjoint(map(sentence_key, texts))]
+
+    return np.fromiter(chain.from_iterable(_over_rows(kept_of, len(pairs), "choosing training pairs")), np.int64)
+
+
+def _over_rows(function: Callable[[range], list[int]], count: int, progress: str) -> Iterator[list[int]]:
+    """Yield what a function makes of so many rows, range after range; all cores work."""
+    return with_progress(in_order(function, ranges(count)), count, progress)
 
 
 def write_rows(rows: np.ndarray | list[int], path: Path) -> None:

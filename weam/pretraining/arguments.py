@@ -80,9 +80,10 @@ class ModelArguments(LoraArguments):
 
 @dataclass
 class OutputArguments:
-    """What may be written over."""
+    """What is written, and what may be written over."""
 
     overwrite_output_dir: bool = option(False, "Write into an output directory that is not empty.")
+    prepare_only: bool = option(False, "Read, align and encode the text, then stop; a training finds it in the cache.")
 
 
 @dataclass

@@ -4,22 +4,22 @@ Truncates pairs to the model's length and drops links to what was cut. It does n
 epoch, in `data_collator_weam.py`.
 """
 
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from datasets.arrow_writer import ArrowWriter
-from tqdm.auto import tqdm
 
+from weam.alignment.formats import read_links
 from weam.alignment.links import BitextLinks
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
-from weam.storage import CACHE_DIR, cached_folder
+from weam.parallel import batches, in_order, with_progress
+from weam.storage import CACHE_DIR, cached_folder, read_lines
 
-ENCODED_AT_ONCE = 10_000  # pairs
 FEATURES = Features(
     {
         "id": Value("int64"),
@@ -112,22 +112,31 @@ def build_features(
     if bitext.special_tokens != 3:  # what every pair had when the key was made
         key["special_tokens"] = bitext.special_tokens
 
+    columns = bitext.pairs.select_columns(["id", "source_ids", "target_ids"]).with_format("arrow")
+
+    def encode(part: tuple[range, list[str]]) -> pa.Table:
+        rows, lines = part
+        pairs_links = [read_links(line, f"{links.path}:{row + 1}") for row, line in zip(rows, lines, strict=True)]
+        return encode_pairs(columns.select(rows)[:], pairs_links, max_length, bitext.special_tokens)
+
     def build(folder: Path) -> None:
-        of_pairs = iter(links)
-        columns = bitext.pairs.select_columns(["id", "source_ids", "target_ids"]).with_format("arrow")
-        progress = tqdm(total=len(columns), desc=f"encoding {bitext.language_pair}", unit=" pairs")
-        path = str(folder / "features.arrow")
-        with progress, ArrowWriter(path=path, features=FEATURES, writer_batch_size=ENCODED_AT_ONCE) as writer:
-            for pairs in columns.iter(ENCODED_AT_ONCE):
-                pairs_links = list(islice(of_pairs, len(pairs)))
-                if len(pairs_links) < len(pairs):
-                    done = progress.n + len(pairs_links)
-                    raise ValueError(f"{links.path} has links of {done:,} of {len(columns):,} pairs only; align again")
-                writer.write_table(encode_pairs(pairs, pairs_links, max_length, bitext.special_tokens))
-                progress.update(len(pairs))
+        tables = in_order(encode, _lines_of_rows(links.path, len(columns)))
+        with ArrowWriter(path=str(folder / "features.arrow"), features=FEATURES) as writer:
+            for table in with_progress(tables, len(columns), f"encoding {bitext.language_pair}"):
+                writer.write_table(table)
             writer.finalize()
-        if next(of_pairs, None) is not None:
-            raise ValueError(f"{links.path} has links of more than the {len(columns):,} pairs; align again")
 
     folder = cached_folder(Path(cache_dir), f"features-{bitext.language_pair}", key, build)
     return Dataset.from_file(str(folder / "features.arrow"))
+
+
+def _lines_of_rows(path: Path, count: int) -> Iterator[tuple[range, list[str]]]:
+    """Yield rows and their lines in a file of links, which must have so many."""
+    done = 0
+    for lines in batches(read_lines(path)):
+        if done + len(lines) > count:
+            raise ValueError(f"{path} has links of more than the {count:,} pairs; align again")
+        yield range(done, done + len(lines)), lines
+        done += len(lines)
+    if done < count:
+        raise ValueError(f"{path} has links of {done:,} of {count:,} pairs only; align again")
