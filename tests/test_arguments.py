@@ -10,6 +10,7 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
+from transformers import TrainingArguments
 
 import run_mlqa
 import run_pretraining
@@ -321,7 +322,7 @@ def test_the_recipe_holds_what_makes_a_difference():
         "learning_rate": 5e-5,
         "lr_scheduler_type": "linear",
         "warmup_steps": 0,
-        "optim": "adamw_torch_fused",
+        "optim": TrainingArguments.optim,  # fused AdamW from torch 2.8 on
         "adam_beta1": 0.9,
         "adam_beta2": 0.999,
         "adam_epsilon": 1e-8,
