@@ -183,6 +183,8 @@ KNOWN_FAULTS = [
         "global_step: Input should be a valid int",
     ),
     ("trainer_state.json", lambda kind: {**kind.record, "global_step": -1}, "global_step: Input should be greater"),
+    ("trainer_state.json", lambda kind: {**kind.record, "epoch": -1.0}, "epoch: Input should be greater"),
+    ("trainer_state.json", lambda kind: {**kind.record, "epoch": float("inf")}, "epoch: Input should be a finite"),
     ("trainer_state.json", lambda kind: {**kind.record, "from a later version": 1}, "cannot be loaded (TypeError"),
     ("held_out_before.json", lambda kind: [{**kind.record[0], "pairs": "200"}], "0.pairs: Input should be a valid int"),
     ("held_out_before.json", lambda kind: [{**kind.record[0], "language_pair": "en-fr"}], "of en-fr, not of en-de"),

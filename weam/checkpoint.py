@@ -151,7 +151,7 @@ def keep_own_names(model: nn.Module) -> None:
     transformers brings the old ones back on save, such as the `LayerNorm.gamma` of multilingual BERT. Its Trainer does
     not find them when a training goes on, and only warns.
     """
-    model._weight_conversions = None
+    model._weight_conversions = None  # type: ignore[assignment]
 
 
 def _check_weights(model: PreTrainedModel, report: dict[str, Any], name: str) -> None:

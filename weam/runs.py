@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic_core import from_json
 from transformers import TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
@@ -27,8 +27,6 @@ from weam.storage import read_json, write_json
 @dataclass(frozen=True)
 class StateFile:
     """What of a checkpoint's `trainer_state.json` a continued training relies on."""
-
-    __pydantic_config__ = ConfigDict(extra="ignore")
 
     global_step: Annotated[int, Field(ge=0)]
     epoch: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -89,7 +89,7 @@ class PairObjective(PreTrainedModel):
         raise NotImplementedError
 
 
-class WEAMObjective(PairObjective, WEAMPreTrainingMixin):
+class WEAMObjective(PairObjective, WEAMPreTrainingMixin):  # type: ignore[misc]  # another forward
     """What has WEAM's prediction head and another loss, or one more."""
 
     _auto_class = None  # is saved as a stock model

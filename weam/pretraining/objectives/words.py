@@ -114,7 +114,7 @@ class WordContrast(ContrastsWords, EncoderObjective):
         return self.contrast(batch)
 
 
-class WEAMWithWordContrast(ContrastsWords, WEAMObjective):
+class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
     """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words."""
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
