@@ -15,7 +15,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -715,35 +715,25 @@ class WEAMPreTrainingMixin(CheckpointMixin):
             () L_m + cross_lingual_weight * L_c, the one with a gradient; (B, 2) float32 L_m and (B, 2) float32 L_c:
             of each row the sum, and the number of predictions.
         """
-        own, exchanged = self._predictions(labels, originals, aligned_positions, aligned_rows)
-        targets = torch.cat([own.targets, exchanged.targets])  # (M + K,)
-        weights = torch.ones_like(targets, dtype=torch.float32)
-        weights[len(own.targets) :] = self.weam["cross_lingual_weight"]
-        total, losses = self._cross_entropies(
-            hidden, matrix, torch.cat([own.places, exchanged.places]), targets, weights
-        )
-        losses_of_own, losses_of_exchanged = losses.tensor_split([len(own.targets)])
-        return (
-            total,
-            _sums_and_counts(losses_of_own, own.rows, len(labels)),
-            _sums_and_counts(losses_of_exchanged, exchanged.rows, len(labels)),
-        )
-
-    def _predictions(
-        self,
-        labels: torch.Tensor,
-        originals: torch.Tensor,
-        aligned_positions: torch.Tensor,
-        aligned_rows: torch.Tensor,
-    ) -> tuple["_Predictions", "_Predictions"]:
-        """Select the M multilingual and the K cross-lingual predictions; arguments as in `word_losses`."""
-        rows, i = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,)
-        own = _Predictions(rows, rows * labels.shape[1] + i, labels[rows, i])
-        linked = aligned_positions[rows, i] >= 0  # (M,)
+        width = labels.shape[1]
+        rows, i = (labels != IGNORED).nonzero(as_tuple=True)  # (M,), (M,) the masked tokens x_i
+        places, targets = rows * width + i, labels[rows, i]  # x_i from h_i; a place is one of the (B * L, H) states
+        linked = aligned_positions[rows, i] >= 0  # (M,), K of them
         j, rows_of_j = aligned_positions[rows, i][linked], aligned_rows[rows[linked]]  # (K,), (K,)
         if self.weam["exchange"] == "representation":  # x_i from h_j
-            return own, _Predictions(rows[linked], rows_of_j * labels.shape[1] + j, own.targets[linked])
-        return own, _Predictions(rows[linked], own.places[linked], originals[rows_of_j, j])  # x_j from h_i
+            exchanged_places, exchanged_targets = rows_of_j * width + j, targets[linked]
+        else:  # x_j from h_i
+            exchanged_places, exchanged_targets = places[linked], originals[rows_of_j, j]
+        targets = torch.cat([targets, exchanged_targets])  # (M + K,)
+        weights = torch.ones_like(targets, dtype=torch.float32)
+        weights[len(rows) :] = self.weam["cross_lingual_weight"]
+        total, losses = self._cross_entropies(hidden, matrix, torch.cat([places, exchanged_places]), targets, weights)
+        own_losses, exchanged_losses = losses.tensor_split([len(rows)])
+        return (
+            total,
+            _sums_and_counts(own_losses, rows, len(labels)),
+            _sums_and_counts(exchanged_losses, rows[linked], len(labels)),
+        )
 
     def _cross_entropies(
         self,
@@ -764,17 +754,6 @@ class WEAMPreTrainingMixin(CheckpointMixin):
         bias = self.get_output_embeddings().bias
         bias = matrix.new_zeros(len(matrix)) if bias is None else bias
         return _chunked_cross_entropy(vectors, matrix, bias, vector_of_target, targets, weights)
-
-
-class _Predictions(NamedTuple):
-    """The row of the batch (N,) that each of N predictions counts for, what predicts (N,), and what is predicted (N,).
-
-    What predicts is a place in the (B * L, H) hidden states.
-    """
-
-    rows: torch.Tensor
-    places: torch.Tensor
-    targets: torch.Tensor
 
 
 def _auto_map(family: str) -> dict[str, str]:
