@@ -95,7 +95,7 @@ def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, s
         warmup_steps=plan.warmup_steps,
         weight_decay=0.01,
         adam_beta2=0.98,
-        bf16=True,
+        bf16="yes",
         use_cpu=True,
         train_sampling_strategy="random",
         logging_steps=100,

@@ -69,7 +69,7 @@ def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path)
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
-        bf16=True,
+        bf16="yes",
         use_cpu=True,
         report_to="none",
         disable_tqdm=True,
