@@ -49,6 +49,7 @@ MOST_CHARACTERS = 120  # of the English side of a pair to align
 MOST_PAIRS = 25_000  # of a language
 MOST_TEXTS = 150_000  # of a language
 GOLD_TO_CHOOSE_BY, GOLD_TO_TEST = 100, 250  # of the sentences of each set, in their order
+MOST_GOLD_WORDS = 40  # of a sentence, which the encoder reads whole
 
 _NORMALIZER = normalizers.BertNormalizer(lowercase=False, strip_accents=False, handle_chinese_chars=True)
 _WORDS = pre_tokenizers.BertPreTokenizer()
@@ -138,7 +139,8 @@ def write_tests(data_dir: Path, folder: Path) -> None:
         tested = pairs_of(data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz")
         write_retrieval(folder, "test", language, tested)
     for pair in GOLD:
-        gold = read_gold(data_dir / "gold_alignments" / pair)
+        read = read_gold(data_dir / "gold_alignments" / pair)
+        gold = [each for each in read if max(len(each.source), len(each.target)) <= MOST_GOLD_WORDS]
         write_gold(folder, "dev", pair, gold[:GOLD_TO_CHOOSE_BY])
         write_gold(folder, "test", pair, gold[GOLD_TO_CHOOSE_BY:][:GOLD_TO_TEST])
 
