@@ -85,7 +85,8 @@ class ProgramArguments(TrainingArguments):
         if self.label_smoothing_factor:
             smoothing = self.label_smoothing_factor
             raise ValueError(f"--label_smoothing_factor is {smoothing}; no loss here is smoothed, give 0")
-        self.use_cpu = self.use_cpu or not torch.accelerator.is_available()
+        if not torch.accelerator.is_available():
+            self.use_cpu = True
         self.bf16 = self._wants_bf16()  # type: ignore[assignment]
         super().__post_init__()
 
