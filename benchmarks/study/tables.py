@@ -265,8 +265,8 @@ def placebo_reading(over_tlm: Gap | None, shuffled: Gap | None) -> str:
     >>> placebo_reading(Gap(0.02, 0.01, 0.03), Gap(-0.02, -0.03, -0.01))
     'weam above tlm; worse with shuffled links'
     """
-    first = {1: "weam above tlm", 0: "weam and tlm not told apart", -1: "weam below tlm"}
-    second = {1: "better with shuffled links", 0: "shuffled links not told apart", -1: "worse with shuffled links"}
+    first = {1: "weam above tlm", 0: "no clear difference between weam and tlm", -1: "weam below tlm"}
+    second = {1: "better with shuffled links", 0: "no clear effect of shuffled links", -1: "worse with shuffled links"}
     known = [words[gap.side] for words, gap in ((first, over_tlm), (second, shuffled)) if gap is not None]
     return "; ".join(known) or NOT_MEASURED
 
