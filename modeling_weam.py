@@ -220,7 +220,6 @@ class WordAlignmentMixin(CheckpointMixin):
         """How many tokens the encoder has positions for."""
         return self.config.max_position_embeddings
 
-    @torch.no_grad()
     def align_words(
         self,
         tokenizer: PreTrainedTokenizerBase,
@@ -252,7 +251,6 @@ class WordAlignmentMixin(CheckpointMixin):
         links = [list(scores) for scores in aligned]
         return (links, [list(scores.values()) for scores in aligned]) if return_scores else links
 
-    @torch.no_grad()
     def align_corpus(
         self,
         tokenizer: PreTrainedTokenizerBase,
@@ -309,7 +307,6 @@ class WordAlignmentMixin(CheckpointMixin):
             )
         return torch.frombuffer(bytearray(data), dtype=torch.float32).view(2, self.config.hidden_size)
 
-    @torch.no_grad()
     def fit_alignment(
         self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sentence], layer: int | None = None
     ) -> None:
@@ -336,6 +333,7 @@ class WordAlignmentMixin(CheckpointMixin):
         given = self.config.to_dict().get("weam", {})
         self.config.weam = {**given, "align_layer": layer, "align_statistics": text}
 
+    @torch.no_grad()  # else the activations of all sentences would be kept
     def _encode_tokens(
         self,
         tokenizer: PreTrainedTokenizerBase,

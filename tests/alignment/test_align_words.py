@@ -166,6 +166,24 @@ def test_a_corpus_is_read_as_it_is_aligned(encoder, tokenizer, monkeypatch):
     assert [list(links) for links in first] == [*expected, *expected, expected[0]]
 
 
+def test_memory_stays_flat(encoder, tokenizer, monkeypatch):
+    """Few shapes are encoded, since libraries keep a kernel of each, and no vector keeps what it was computed from."""
+    run, shapes = encoder._states_at, set()
+
+    def watched(layer, **inputs):
+        shapes.add(tuple(inputs["input_ids"].shape))
+        return run(layer, **inputs)
+
+    monkeypatch.setattr(encoder, "_states_at", watched)
+    draw = random.Random(0)
+    for _ in range(20):
+        sentences = [draw.choices(WORDS[:12], k=draw.randint(1, 60)) for _ in range(draw.randint(1, 200))]
+        encoded = encoder._encode_tokens(tokenizer, sentences, 2, AlignmentOptions())
+        assert not any(tokens.vectors.requires_grad for tokens in encoded)
+    assert {length for _, length in shapes} == set(range(8, 65, 8))
+    assert {rows for rows, _ in shapes} <= {2**power for power in range(8)}
+
+
 @pytest.mark.parametrize("length", [62, 63, 93, 94, 200])  # the model reads 64, of which 2 are special tokens
 def test_a_sentence_longer_than_the_model_is_read_in_windows(encoder, tokenizer, length):
     words = random.Random(0).choices(WORDS[:12], k=length)
