@@ -1,10 +1,12 @@
-"""Measure aligners against hand-made alignments, in one run: errors, trust in scores, speed, memory, choice of a layer.
+"""Measure aligners against hand-made alignments, in one run: errors, trust in scores, speed, memory.
 
-    python -m benchmarks.aligners.encoders --models untrained=PREPARED trained=TRAINED --parts gold speed layers
+    pip install simalign==0.4 awesome-align==0.1.7
+    weam align prepare --model BACKBONE --output PREPARED --bitext en-de=DE.tsv en-zh=ZH.tsv ...
+    python -m benchmarks.aligners.encoders --models untrained=PREPARED trained=TRAINED
 
-The folders are of `weam align prepare` or `run_pretraining.py`; README.md beside this file has the commands, and how to
-install the two aligners of others. All of them read the first of these encoders. Every cell is measured in a process
-of its own, on one thread, and kept in a folder: a run that was stopped goes on. This needs Linux and git.
+TRAINED is what `run_pretraining.py` left. The aligners of others read the first encoder. Of awesome-align 0.1.7 the
+model runs, its program does not: that reads no safetensors, and no tokenizer but BERT's. Every cell is measured in a
+process of its own, on one thread, and kept in a folder: a run that was stopped goes on. This needs Linux and git.
 """
 
 import argparse
@@ -19,29 +21,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from benchmarks.aligners.__main__ import GOLD_SETS, GoldSet, Task, make_corpus, measure, read_bitext, score
 from benchmarks.processes import in_a_fresh_process, process_status
 from benchmarks.records import described, measuring_parser, write
 from weam.alignment.aligner import ALIGNERS
-from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, expected_links, load_encoder
+from weam.alignment.encoder import load_encoder
 from weam.alignment.gold import read_gold, score_links
 from weam.storage import write_json
 
 PROGRAM = "python -m benchmarks.aligners.encoders"
-PARTS = ("gold", "speed", "layers")
+PARTS = ("gold", "speed")
 THEIR_LAYER = 7  # that simalign and awesome-align read: of this encoder it is better than 8, their default
 THEIR_BATCH = 32  # awesome-align's default
 OLD_COMMIT, OLD_LAYER = "ea8f247", 8  # the commit whose `align_words` speed is compared with, and its default here
 SPEED_BITEXT, SPEED_PAIRS = "en-de.tatoeba", 2_000
-GOLD_OF_LAYER = 50  # sentences of each gold set that judge a layer
+STATISTICAL_PAIRS = 20_000  # that the statistical aligners have beside the gold sentences, where there are so many
+GOLD_SENTENCES = 600  # at most, of a set: evenly from en-cs, which has 2,501, and all others whole
 BINS = 10  # of scores
 
+T = TypeVar("T")
 WordPairs = Sequence[tuple[Sequence[str], Sequence[str]]]
 Found = dict[str, list[dict[tuple[int, int], float]]]  # method -> per pair its links, each with its score
 Align = Callable[[WordPairs], Found]
@@ -53,7 +57,7 @@ class Cell:
 
     Attributes:
         part: one of `PARTS`.
-        system: what aligns: one of `SYSTEMS` or of `ALIGNERS`; nothing for `layers`.
+        system: what aligns: one of `SYSTEMS`, or of `SPEED_SYSTEMS`.
         model: what the encoder is called.
         folder: where it is.
         data: the gold set, or the round of `speed`.
@@ -76,25 +80,23 @@ def ours(folder: str, dtype: str = "float32", **options: Any) -> Align:  # noqa:
     return lambda pairs: {"": list(encoder.align_corpus(loaded.tokenizer, pairs, **options))}
 
 
-def old(folder: str, at_once: int) -> Align:
-    """Align as `align_words` did at an older commit, so many pairs a call."""
+def old(folder: str) -> Align:
+    """Align as `align_words` did at an older commit, in its batches of 32 pairs."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "old_modeling_weam.py"
-        path.write_bytes(
-            subprocess.run(["git", "show", f"{OLD_COMMIT}:modeling_weam.py"], stdout=-1, check=True).stdout
-        )
+        path.write_bytes(subprocess.check_output(["git", "show", f"{OLD_COMMIT}:modeling_weam.py"]))
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    encoder = module.WEAMModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    config = AutoConfig.from_pretrained(folder)
+    config.weam = {}  # has settings that were not known then
+    encoder = module.WEAMModel.from_pretrained(folder, config=config, add_pooling_layer=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def align(pairs: WordPairs) -> Found:
-        found = []
-        for start in range(0, len(pairs), at_once):
-            sides = zip(*pairs[start : start + at_once], strict=True)
-            found += encoder.align_words(tokenizer, *(list(map(list, side)) for side in sides), layer=OLD_LAYER)
+        sides = (list(map(list, side)) for side in zip(*pairs, strict=True))
+        found = encoder.align_words(tokenizer, *sides, layer=OLD_LAYER)
         return {"": [dict.fromkeys(links, 1.0) for links in found]}
 
     return align
@@ -141,28 +143,26 @@ def awesome_align(folder: str, layer: int = THEIR_LAYER) -> Align:
                 encoded = tokenizer(list(map(list, side)), is_split_into_words=True)
                 rows = [torch.tensor(row) for row in encoded["input_ids"]]
                 ids.append(pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_token_id))
-                words.append([encoded.word_ids(row)[1:-1] for row in range(len(rows))])
-                words[-1] = [[word for word in row if word is not None] for row in words[-1]]
+                words.append([encoded.word_ids(row)[1:-1] for row in range(len(rows))])  # without <s> and </s>
             found += model.get_aligned_word(*ids, *words, "cpu", 0, 0, align_layer=layer, test=True)
         return {"": [dict.fromkeys(sorted(links), 1.0) for links in found]}
 
     return align
 
 
-SYSTEMS: dict[str, Callable[[str], Align]] = {
-    "align_words": ours,
-    "simalign": simalign,
+ENCODERS: dict[str, Callable[[str], Align]] = {
+    "align_words": lambda folder: ours(folder, "bfloat16"),
     "awesome-align": awesome_align,
+    "simalign": simalign,
 }
+SYSTEMS = ("align_words", *ALIGNERS, "awesome-align", "simalign")  # in the order of the table
 SPEED_SYSTEMS: dict[str, Callable[[str], Align]] = {  # the first is what the others are compared with
-    "align_words of ea8f247": lambda folder: old(folder, SPEED_PAIRS),
-    "align_words of ea8f247, pair by pair": lambda folder: old(folder, 1),
+    f"align_words of {OLD_COMMIT}": old,
     "argmax": lambda folder: ours(folder, method="argmax", layer=OLD_LAYER),
     "argmax, bfloat16": lambda folder: ours(folder, "bfloat16", method="argmax", layer=OLD_LAYER),
     "dual softmax": ours,
     "dual softmax, bfloat16": lambda folder: ours(folder, "bfloat16"),
     "simalign, argmax": lambda folder: simalign(folder, "a", OLD_LAYER),
-    "simalign, itermax": lambda folder: simalign(folder, "i", OLD_LAYER),
     "awesome-align": lambda folder: awesome_align(folder, OLD_LAYER),
 }
 
@@ -185,8 +185,8 @@ def align_measured(load: Callable[[str], Align], folder: str, pairs: WordPairs) 
 
 def measure_gold(cell: Cell, data_dir: Path) -> dict[str, Any]:
     """Score an encoder's links of a gold set."""
-    gold = read_gold(data_dir / "gold_alignments" / cell.data)
-    found, cost = align_measured(SYSTEMS[cell.system], cell.folder, [(s.source, s.target) for s in gold])
+    gold = evenly(read_gold(data_dir / "gold_alignments" / cell.data), GOLD_SENTENCES)
+    found, cost = align_measured(ENCODERS[cell.system], cell.folder, [(s.source, s.target) for s in gold])
     rows = []
     for method, links in found.items():
         row: dict[str, Any] = {"method": method, **rounded(asdict(score_links(links, gold)))}
@@ -210,20 +210,21 @@ def reliability(judged: Sequence[tuple[float, bool]]) -> list[tuple[float, float
 
 
 def measure_statistical(cell: Cell, data_dir: Path) -> dict[str, Any]:
-    """Train a statistical aligner on all bitext and the gold sentences, over the encoder's tokens, and score it."""
+    """Train a statistical aligner on bitext and the gold sentences, over the encoder's tokens, and score it."""
     (gold_set,) = [known for known in GOLD_SETS if known.name == cell.data]
-    gold = read_gold(data_dir / "gold_alignments" / cell.data)
-    corpus = make_corpus(gold, all_bitext(gold_set, data_dir), "piece", AutoTokenizer.from_pretrained(cell.folder))
-    run, directions = measure(Task(cell.data, cell.system, "piece", corpus.pairs))
+    gold = evenly(read_gold(data_dir / "gold_alignments" / cell.data), GOLD_SENTENCES)
+    bitext = evenly(all_bitext(gold_set, data_dir), STATISTICAL_PAIRS)
+    corpus = make_corpus(gold, bitext, "token", AutoTokenizer.from_pretrained(cell.folder))
+    run, directions = measure(Task(cell.data, cell.system, "token", corpus.pairs))
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "rows": [
-            {"method": row.heuristic + row.unit.removeprefix("piece"), **rounded(asdict(row), SCORES)}
+            {"method": row.heuristic + row.unit.removeprefix("token"), **rounded(asdict(row), SCORES)}
             for row in score(run, directions, corpus, gold)
         ],
         "pairs": run.pairs,
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-        "peak_megabytes": round(run.peak_megabytes),
+        "peak_megabytes": None,  # a process begins as a copy of this one, which holds torch; alignment.json has it
         "load_average": os.getloadavg(),
     }
 
@@ -243,6 +244,15 @@ def all_bitext(gold_set: GoldSet, data_dir: Path) -> list[tuple[str, str]]:
     return [pair for file in files for pair in read_bitext(file, gold_set.swapped)]
 
 
+def evenly(rows: list[T], count: int) -> list[T]:
+    """Take at most so many rows from all over a text, which may be sorted.
+
+    >>> evenly([0, 1, 2, 3, 4, 5, 6], 3)
+    [0, 2, 4]
+    """
+    return rows[:: max(1, len(rows) // count)][:count]
+
+
 def measure_speed(cell: Cell, data_dir: Path) -> dict[str, Any]:
     """Align real pairs; the links are kept, to be compared."""
     bitext = read_bitext(data_dir / "bitext" / f"{SPEED_BITEXT}.tsv.gz")
@@ -252,65 +262,42 @@ def measure_speed(cell: Cell, data_dir: Path) -> dict[str, Any]:
     return {**cost, "links": [sorted(own) for own in links]}
 
 
-def measure_layers(cell: Cell, data_dir: Path) -> dict[str, Any]:
-    """Return for each layer of an encoder what chooses it without gold, and its error rate."""
-    loaded = load_encoder(cell.folder)
-    encoder, tokenizer = loaded.model, loaded.tokenizer
-    samples = [sample_of(gold_set, data_dir) for gold_set in GOLD_SETS]
-    sentences = [text for sample in samples for side in (sample.sources, sample.targets) for text in side]
-    rows = []
-    for layer in range(1, encoder.config.num_hidden_layers + 1):
-        encoder.fit_alignment(tokenizer, sentences, layer)
-        rates = []
-        for sample in samples:
-            links = list(encoder.align_corpus(tokenizer, ((s.source, s.target) for s in sample.gold)))
-            rates.append(score_links(links, sample.gold).alignment_error_rate)
-        links_expected = round(expected_links(encoder, tokenizer, samples), 1)
-        rows.append({"layer": layer, "expected_links": links_expected, "error_rate": round(sum(rates) / len(rates), 4)})
-    return {"rows": rows}
-
-
-def sample_of(gold_set: GoldSet, data_dir: Path) -> Sample:
-    """Take pairs from all of the bitext, which may be sorted, and the first gold sentences."""
-    pairs = all_bitext(gold_set, data_dir)
-    sources, targets = zip(*pairs[:: len(pairs) // PAIRS_OF_SAMPLE][:PAIRS_OF_SAMPLE], strict=True)
-    return Sample(sources, targets, read_gold(data_dir / "gold_alignments" / gold_set.name)[:GOLD_OF_LAYER])
-
-
 def measure_cell(cell: Cell, data_dir: Path) -> dict[str, Any]:
     """Measure; meant for a fresh process."""
     torch.set_num_threads(1)
     if cell.system in ALIGNERS:
         return measure_statistical(cell, data_dir)
-    return {"gold": measure_gold, "speed": measure_speed, "layers": measure_layers}[cell.part](cell, data_dir)
+    return {"gold": measure_gold, "speed": measure_speed}[cell.part](cell, data_dir)
 
 
 # The run
 
 
-def cells(parts: Sequence[str], models: dict[str, str], rounds: int) -> Iterator[Cell]:
+def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """Yield what is to be measured; systems take turns in a round, so that they meet the same load."""
+    models = dict(text.split("=", 1) for text in arguments.models)
     first = next(iter(models))
-    if "speed" in parts:
-        for number in range(rounds):
+    if "speed" in arguments.parts:
+        for number in range(arguments.rounds):
             for system in SPEED_SYSTEMS:
                 yield Cell("speed", system, first, models[first], str(number))
-    if "gold" in parts:
-        for gold_set in GOLD_SETS:
-            for system in (*SYSTEMS, *ALIGNERS):
-                for name in models if system == "align_words" else [first]:
+    if "gold" in arguments.parts:
+        for system in arguments.systems:
+            for name in models if system == "align_words" else [first]:
+                for gold_set in GOLD_SETS:
                     yield Cell("gold", system, name, models[name], gold_set.name)
-    if "layers" in parts:
-        for name, folder in models.items():
-            yield Cell("layers", "", name, folder, "")
 
 
 def with_links_compared(speeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put, in place of the links, how many there are and how many the first system does not share."""
+    """Put, in place of the links, how many there are and how many differ from the first system's.
+
+    >>> with_links_compared([{"links": [[(0, 0), (1, 1)]]}, {"links": [[(0, 0), (1, 2)]]}])
+    [{'links': 2, 'other_links': 0}, {'links': 2, 'other_links': 2}]
+    """
     compared: set[tuple[int, int, int]] = set()
     rows = []
     for number, speed in enumerate(speeds):
-        links = {(pair, *link) for pair, own in enumerate(speed.pop("links")) for link in own}
+        links = {(pair, *link) for pair, own in enumerate(speed["links"]) for link in own}
         compared = compared if number else links
         rows.append({**speed, "links": len(links), "other_links": len(links ^ compared)})
     return rows
@@ -321,6 +308,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = measuring_parser(PROGRAM, __doc__, "aligners")
     parser.add_argument("--models", nargs="+", required=True, help="NAME=FOLDER; the first is what others read, too.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="What to measure.")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="Whose errors to measure.")
     parser.add_argument("--rounds", type=int, default=3, help="How often speed is measured; tables have the medians.")
     parser.add_argument("--cells", type=Path, default=Path("outputs/aligners"), help="Folder of what is measured.")
     return parser.parse_args()
@@ -329,9 +317,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure what is not measured yet and write the record."""
     arguments = parse_arguments()
-    models = dict(text.split("=", 1) for text in arguments.models)
     measured: dict[str, list[dict[str, Any]]] = {part: [] for part in arguments.parts}
-    for cell in cells(arguments.parts, models, arguments.rounds):
+    for cell in cells(arguments):
         name = ".".join((cell.part, cell.system, cell.model, cell.data)).replace(" ", "_")
         path = arguments.cells / f"{name}.json"
         if not path.exists():

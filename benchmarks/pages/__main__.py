@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.markdown import fill, table
+from benchmarks.pages import aligners as aligners_page
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
 from benchmarks.records import RESULTS, ROOT, read
@@ -105,6 +106,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     DOCS / "speed.md": {"step": step, "step of families": step_families, "real text": real_text, "collator": collator},
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,
+    DOCS / "word_alignment.md": aligners_page.TABLES,
 }
 
 

@@ -83,7 +83,7 @@ def choose_layer(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase
     """Find the layer with the lowest error rate on hand-aligned pairs, or without any, the one surest of its links.
 
     A layer is as sure as the sum of the probabilities of the links between all tokens of the samples, the number of
-    right links to be expected; docs/alignment.md compares that with error rates.
+    right links to be expected.
     """
     gold = [sentence for sample in samples for sentence in sample.gold[:PAIRS_OF_SAMPLE]]
     settings = encoder.config.to_dict().get("weam", {})
