@@ -256,7 +256,7 @@ def test_a_damaged_tokenizer_is_refused_by_file(content, checkpoint):
     ("entries", "fault"),
     [
         ({"mask_token": 3}, "mask_token.str: Input should be a valid string"),
-        ({"model_max_length": "long"}, "model_max_length: Input should be a valid number"),
+        ({"model_max_length": "long"}, "model_max_length.int: Input should be a valid integer"),
         ({"tokenizer_class": ["BertTokenizer"]}, "tokenizer_class: Input should be a valid string"),
         ({"padding_side": "up"}, "padding_side: Input should be 'left' or 'right'"),
     ],

@@ -121,7 +121,7 @@ class TokenizerConfigFile:
     __pydantic_config__ = ConfigDict(**{**CHECKED, "extra": "ignore"})
 
     tokenizer_class: str | None = None
-    model_max_length: float | None = None
+    model_max_length: int | float | None = None  # 1e30 where there is none, which not every pydantic takes for a float
     padding_side: Literal["left", "right"] = "right"
     model_input_names: list[str] | None = None
     added_tokens_decoder: dict[str, dict[str, Any]] = field(default_factory=dict)
