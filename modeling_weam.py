@@ -69,7 +69,6 @@ DISTANCE_WEIGHT = 0.1  # what the farthest pair of positions loses, in units of 
 Z_SHARPNESS = 2.0  # of the softmax over similarities that have mean 0 and deviation 1
 Z_DISTANCE_WEIGHT = 0.5
 PROBABILITY_EXPONENT = 0.2  # makes products of two softmaxes agree with the share of right links
-LENGTH_STEP = 8  # lengths of batches are multiples of it
 CHUNK_CHARACTERS = 2**18  # of text whose vectors are held at once
 
 
@@ -342,14 +341,15 @@ class WordAlignmentMixin(CheckpointMixin):
         options: AlignmentOptions,
     ) -> "list[_Tokens]":
         """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
-        longest = min(self.longest_input, tokenizer.model_max_length) // LENGTH_STEP * LENGTH_STEP
+        longest = min(self.longest_input, tokenizer.model_max_length)
         windows = _cut_windows(tokenizer, sentences, options, longest)
         parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)
         for rows in _batches_by_length([len(window.input_ids) for window in windows], options.batch_tokens):
             inputs = tokenizer.pad(
                 {"input_ids": [windows[row].input_ids for row in rows]},
                 padding_side="right",  # positions of a window count from the left
-                pad_to_multiple_of=LENGTH_STEP,
+                padding="max_length",
+                max_length=min(_rounded_up(len(windows[rows[0]].input_ids)), longest),
                 return_attention_mask=True,
                 return_tensors="pt",
             )
@@ -487,17 +487,26 @@ def _batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[li
 
     Batches have 1, 2, 4, ... rows and lengths are rounded up: few shapes occur, of which oneDNN keeps a kernel each.
 
-    >>> list(_batches_by_length([2, 9, 3, 1, 1, 1, 1, 1], 48))
+    >>> list(_batches_by_length([2, 17, 3, 1, 1, 1, 1, 1], 48))
     [[1, 2], [0, 3, 4, 5], [6, 7]]
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     start = 0
     while start < len(order):
-        padded = -(-lengths[order[start]] // LENGTH_STEP) * LENGTH_STEP
-        rows = max(1, min(batch_tokens // padded, len(order) - start))
+        rows = max(1, min(batch_tokens // _rounded_up(lengths[order[start]]), len(order) - start))
         rows = 2 ** (rows.bit_length() - 1)
         yield order[start : start + rows]
         start += rows
+
+
+def _rounded_up(length: int) -> int:
+    """Return a length as batches have it: up to 16 itself, then one of eight for each doubling.
+
+    >>> [_rounded_up(length) for length in (5, 16, 17, 33, 100)]
+    [5, 16, 18, 36, 104]
+    """
+    step = 2 ** max(0, (length - 1).bit_length() - 4)
+    return -(-length // step) * step
 
 
 def _link(
