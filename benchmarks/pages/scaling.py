@@ -83,6 +83,15 @@ def start_up() -> str:
     return table(["pairs", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"], rows)
 
 
+def preparation() -> str:
+    """Lay out how long one core and several take to prepare text, now and in the version before."""
+    rows = [
+        [row["code"], str(row["cores"]), f"{row['pairs']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:,}"]
+        for row in read("preparation")["rows"]
+    ]
+    return table(["version", "cores", "pairs", "seconds", "memory, MB"], rows)
+
+
 @dataclass(frozen=True)
 class Unit:
     """What one pair of sentences costs, from the largest measurements."""
@@ -151,6 +160,7 @@ TABLES = {
     "processes": processes,
     "alignment": alignment,
     "start": start_up,
+    "preparation": preparation,
     "preparing": preparing,
     "training": training,
 }
