@@ -1,7 +1,7 @@
 """What is trained and tested in the beds, and what decides, fixed before anything was trained.
 
-`docs/study/beds.md` says it in words. Bed A, the clone bed, is `CLONE`; its arms are `ARMS`, in the order in which they
-are run: for all seeds, the decisive ones first.
+`docs/study/beds.md` says it in words, with what decides. The arms of a bed stand in the order in which they are run,
+for all seeds, the decisive ones first.
 """
 
 from dataclasses import dataclass, field
@@ -118,22 +118,7 @@ REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, POINTER[0], POINTER[2],
 )  # fmt: skip
-SEEDS = (1, 2, 3, 4, 5)  # of the pre-training; at least three
 BEDS = {
     "clone": Plan(PreTraining(), ARMS),
     "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL),
 }
-TASKS = ("udpos", "retrieval", "alignment", "word retrieval")  # what the mean rank of decision 3 is over
-
-DECISIONS = (
-    "1. A claim holds, fails or is undecided by the 95 % t interval of its difference over pre-training seeds, paired "
-    "by seed: it holds where the interval is above 0, fails where it is below 0. How many seeds a difference of two "
-    "points needs is computed first from the spread of the pairs.",
-    "2. Is it alignment? True against shuffled links, for both exchanges of WEAM and for the pointer.",
-    "3. The default exchange and the default objective are those that lead in beds A and B by the mean rank over "
-    "tasks. What is best for an encoder that was aligned before is a recipe of its own.",
-    "4. recipes/best.yaml is written only for a system that beats WEAM as the paper has it, TLM and its own placebo on "
-    "the mean over tasks in A and in B with intervals clear of 0, and loses nothing in C that can be seen.",
-    "5. The follow-up questions are answered again in bed B for WEAM and for the best system, with three pre-training "
-    "seeds for each contrast that is claimed.",
-)
