@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ class TableEncoder(nn.Module):
         for table, layer in zip(self.tables[1:], layers, strict=True):
             for token, vector in layer.items():
                 table[tokenizer.convert_tokens_to_ids(token)] = torch.tensor(vector)
-        self.config = SimpleNamespace(num_hidden_layers=len(layers), hidden_size=width, max_position_embeddings=64)
+        self.config = small_config(num_hidden_layers=len(layers), hidden_size=width)
 
     def forward(self, input_ids: torch.Tensor, output_hidden_states: bool, **others: torch.Tensor) -> BaseModelOutput:
         return BaseModelOutput(hidden_states=tuple(table[input_ids] for table in self.tables))
