@@ -160,21 +160,17 @@ def difference(figures: Figures, one: str, other: str, name: str) -> Interval | 
 
 
 def mean_ranks(figures: Figures) -> dict[str, float]:
-    """Return the mean rank over tasks of each arm with enough seeds, by the seeds that all these have; 1 is best."""
-    finished = {
-        arm: {seed for seed, found in measured.items() if all(name in found for name in RANKED)}
-        for arm, measured in figures.items()
-    }
-    complete = [arm for arm, seeds in finished.items() if len(seeds) >= FEWEST_SEEDS]
-    seeds = set.intersection(*(finished[arm] for arm in complete)) if complete else set()
-    if not seeds:
-        return {}
-    ranks: dict[str, list[int]] = {arm: [] for arm in complete}
+    """Return the mean rank over tasks of each arm with enough seeds, by its means over seeds; 1 is best."""
+    means: dict[str, dict[str, float]] = {}
+    for arm, measured in figures.items():
+        complete = [found for found in measured.values() if all(name in found for name in RANKED)]
+        if len(complete) >= FEWEST_SEEDS:
+            means[arm] = {name: statistics.fmean(found[name] for found in complete) for name in RANKED}
+    ranks: dict[str, list[int]] = {arm: [] for arm in means}
     for name in RANKED:
-        values = {arm: statistics.fmean(figures[arm][seed][name] for seed in seeds) for arm in complete}
-        for arm in complete:
-            better = [v > values[arm] if BETTER[name] else v < values[arm] for v in values.values()]
-            ranks[arm].append(1 + sum(better))
+        for arm, own in means.items():
+            others = [other[name] for other in means.values()]
+            ranks[arm].append(1 + sum(value > own[name] if BETTER[name] else value < own[name] for value in others))
     return {arm: statistics.fmean(found) for arm, found in ranks.items()}
 
 
