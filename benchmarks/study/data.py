@@ -156,14 +156,19 @@ def shuffle(links: Links, number: int) -> Links:
 
 
 def align_words(bitext: Bitext) -> Iterator[Links]:
-    """Align what stands between spaces, with an aligner trained on it."""
+    """Align what stands between spaces in a bitext, with an aligner trained on it."""
+    return align_texts(read_rows(bitext.pairs, "source", "target"))
+
+
+def align_texts(texts: Iterable[tuple[str, ...]]) -> Iterator[Links]:
+    """Align what stands between spaces, upper and lower case alike, with an aligner trained on these pairs of texts."""
     numbers: dict[str, int] = {}
 
     def encode(text: str) -> list[int]:
         words = [word for word in text.replace("\t", " ").split(" ") if word]
         return [numbers.setdefault(word.casefold(), len(numbers)) for word in words]
 
-    pairs = [(encode(source), encode(target)) for source, target in read_rows(bitext.pairs, "source", "target")]
+    pairs = [(encode(source), encode(target)) for source, target in texts]
     aligner = WordAligner.train(pairs, aligner=AlignmentArguments.aligner, seed=SEED)
     yield from aligner.align(pairs, AlignmentArguments.symmetrization)
 

@@ -53,11 +53,20 @@ class AlignerSettings:
             return
         if self.model is None:
             raise ValueError("the aligner 'encoder' needs a checkpoint: give --aligner_model, or continue a checkpoint")
-        if self.symmetrization not in ALIGNMENT_SYMMETRIZATIONS:
-            raise ValueError(
-                f"the links of an encoder are joined by {' or '.join(ALIGNMENT_SYMMETRIZATIONS)}, not by "
-                f"{self.symmetrization}"
-            )
+        check_encoder_symmetrization(self.symmetrization)
+
+
+def check_encoder_symmetrization(symmetrization: str) -> None:
+    """Refuse a heuristic that joins the directions of a statistical aligner only.
+
+    Raises:
+        ValueError: it is none of the encoder's.
+    """
+    if symmetrization not in ALIGNMENT_SYMMETRIZATIONS:
+        raise ValueError(
+            f"--symmetrization {symmetrization} needs a statistical aligner; the encoder's links are joined by "
+            f"{' or '.join(ALIGNMENT_SYMMETRIZATIONS)}, not by {symmetrization}"
+        )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from modeling_weam import ALIGNMENT_SYMMETRIZATIONS, AlignmentOptions
+from modeling_weam import AlignmentOptions
 from weam.alignment.aligner import ALIGNERS, WordAligner, shard
 from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, parse_pharaoh, split_words
 from weam.alignment.gold import read_gold
-from weam.alignment.links import ENCODER
+from weam.alignment.links import ENCODER, check_encoder_symmetrization
 from weam.alignment.picture import alignment_page, show_alignment
 from weam.alignment.shards import parse_shard, refuse_existing, write_whole
 from weam.alignment.symmetrization import HEURISTICS
@@ -104,11 +104,7 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.aligner == ENCODER:
         if arguments.model is None:
             raise ValueError("--aligner encoder needs --model, a checkpoint")
-        if arguments.symmetrization not in ALIGNMENT_SYMMETRIZATIONS:
-            raise ValueError(
-                f"--symmetrization {arguments.symmetrization} needs a statistical aligner; the encoder's links are "
-                f"joined by {' or '.join(ALIGNMENT_SYMMETRIZATIONS)}"
-            )
+        check_encoder_symmetrization(arguments.symmetrization)
     elif arguments.scores or arguments.threshold:
         raise ValueError(f"--aligner {arguments.aligner} has no scores; leave --scores and --threshold out")
     if not input_files(arguments) and (arguments.output or arguments.scores or arguments.html):

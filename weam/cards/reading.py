@@ -1,7 +1,6 @@
 """`results.json` -> results that a card can be written from: what it names of program, benchmark, settings and data."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from weam.pretraining.held_out import BENCHMARK as HELD_OUT
 from weam.pretraining.held_out import from_measurements
 from weam.pretraining.objectives import OBJECTIVES
 from weam.results import Results, read_results
-from weam.storage import CHECKED, parse_json
+from weam.storage import CHECKED, read_json
 from weam.transfer.tasks.benchmarks import BENCHMARKS
 
 OPEN = ConfigDict(**{**CHECKED, "extra": "ignore"})  # there is more in results than cards read
@@ -133,7 +132,7 @@ def read_card_results(path: Path) -> Results:
     if results.program not in KINDS:
         raise ValueError(f"{path} is of the program {results.program!r}; cards are written for {', '.join(KINDS)}")
     kind, benchmarks = KINDS[results.program]
-    parse_json(json.dumps(asdict(results)), kind, str(path), "measure again")
+    read_json(path, kind, "measure again")
     if not results.trainings:
         raise ValueError(f"{path} has no trainings; measure again")
     unknown = sorted({m.benchmark for m in results.measurements} - benchmarks)

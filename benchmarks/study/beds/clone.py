@@ -6,7 +6,6 @@ The English text at hand is parted in three by what belongs together (an article
 part is English text, one is text of the clone, and the third, paired with its clone, is the bitext.
 """
 
-import gzip
 import hashlib
 import json
 import re
@@ -20,13 +19,13 @@ from benchmarks.study.beds.files import (
     held_out_pairs,
     in_random_order,
     make_folders,
-    treebank,
     write_bitext,
     write_gold,
     write_links,
     write_retrieval,
     write_treebank,
 )
+from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, treebank
 from benchmarks.study.data import write_lines
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links
@@ -39,9 +38,7 @@ TYPOGRAPHIC = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "�
 SHARES = (("en", 0.44), ("clone", 0.88), ("bitext", 1.0))  # upper ends
 BITEXT_WORDS = range(4, 21)
 MONOLINGUAL_WORDS = range(3, 401)
-ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
 ENGLISH_SIDES = ("en-de.multi30k", "en-de.wmt-sample", "en-sw.globalvoices", "en-hi.wikipedia-mturk")
-TAGGED = ("lines", "partut")  # treebanks to train on
 ALIGNED_SENTENCES = 300  # of a part
 NAMES_TRAINED, NAMES_TESTED = 6000, 2000
 INFERENCES_TRAINED, INFERENCES_TESTED = 20_000, 2001
@@ -107,15 +104,10 @@ def share_of(group: str) -> str:
 
 def grouped_text(data_dir: Path) -> Iterator[tuple[str, str]]:
     """Yield (group, text): texts of one group may say the same and must not be parted."""
-    for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
-        row = json.loads(line)
-        yield row["premise"], row["premise"]
-        yield row["premise"], row["hypothesis"]
-    for name in ARTICLES:
-        with gzip.open(data_dir / "squad" / f"{name}.en.json.gz", "rt", encoding="utf-8") as file:
-            for article in json.load(file)["data"]:
-                for paragraph in article["paragraphs"]:
-                    yield article.get("title") or paragraph["context"], paragraph["context"]
+    for premise, hypothesis in inferences(data_dir):
+        yield premise, premise
+        yield premise, hypothesis
+    yield from paragraphs(data_dir, ENGLISH_ARTICLES)
     for name in ENGLISH_SIDES:
         for line in read_lines(data_dir / "bitext" / f"{name}.tsv.gz"):
             text = line.split("\t")[0]
@@ -164,7 +156,7 @@ def write_as_it_is(folder: Path, part: str, sentences: Sequence[list[str]]) -> N
 
 def write_tags(data_dir: Path, folder: Path) -> None:
     """Write part-of-speech tags: LinES and ParTUT to train on, PUD in English and in the clone to test."""
-    trained = [sentence for name in TAGGED for sentence in plain_treebank(data_dir, f"{name}.en.train")]
+    trained = [sentence for name in TAGGED for sentence in plain_treebank(data_dir, name)]
     tested = plain_treebank(data_dir, "pud.en")
     write_treebank(folder / "udpos" / "train.en.conllu", trained)
     write_treebank(folder / "udpos" / "test.en.conllu", tested)
@@ -175,7 +167,7 @@ def write_tags(data_dir: Path, folder: Path) -> None:
 
 def plain_treebank(data_dir: Path, name: str) -> list[list[tuple[str, str]]]:
     """Read a treebank with its words in ASCII."""
-    sentences = treebank(data_dir / "xtreme_r" / "udpos" / f"{name}.conllu.gz")
+    sentences = treebank(data_dir, name)
     return [[(plain(word).replace(" ", "") or "*", tag) for word, tag in sentence] for sentence in sentences]
 
 

@@ -10,7 +10,7 @@ TASK/train.en.*        training sets in English, and test sets in every language
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datasets import Dataset
@@ -21,7 +21,6 @@ from weam.alignment.formats import format_pharaoh
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links
 from weam.bitext.selection import choose_held_out
-from weam.storage import read_lines
 
 FOLDERS = ("text", "bitext", "unpaired", "links", "retrieval", "gold", "udpos", "panx", "xnli")
 Pair = tuple[str, str]  # words between spaces
@@ -81,18 +80,6 @@ def held_out_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     bitext = Dataset.from_dict({"source": sources, "target": targets})
     rows, _ = choose_held_out(bitext, HELD_OUT_SHARE, HELD_OUT_SENTENCES)
     return [pairs[row] for row in rows]
-
-
-def treebank(path: Path) -> Iterator[list[tuple[str, str]]]:
-    """Yield the sentences of a CoNLL-U file as (word, tag)."""
-    sentence: list[tuple[str, str]] = []
-    for line in [*read_lines(path), ""]:
-        cells = line.split("\t")
-        if cells[0].isdigit():
-            sentence.append((cells[1], cells[3]))
-        elif not line.strip() and sentence:
-            yield sentence
-            sentence = []
 
 
 def write_treebank(path: Path, sentences: Iterable[Sequence[tuple[str, str]]]) -> None:

@@ -7,9 +7,7 @@ between spaces, as BERT parts them. The links are FastAlign's; hand-made ones ex
 test.
 """
 
-import gzip
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from tokenizers import normalizers, pre_tokenizers
@@ -20,18 +18,15 @@ from benchmarks.study.beds.files import (
     held_out_pairs,
     in_random_order,
     make_folders,
-    treebank,
     write_bitext,
     write_gold,
     write_links,
     write_retrieval,
     write_treebank,
 )
-from benchmarks.study.data import write_lines
-from weam.alignment.aligner import WordAligner
-from weam.alignment.arguments import AlignmentArguments
+from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, treebank
+from benchmarks.study.data import align_texts, write_lines
 from weam.alignment.gold import read_gold
-from weam.alignment.symmetrization import Links
 from weam.storage import read_lines
 
 BITEXTS = {
@@ -40,8 +35,6 @@ BITEXTS = {
     "zh": ("en-zh.tatoeba",),
 }
 GOLD = ("de-en", "zh-en")
-TREEBANKS = ("lines.en.train", "partut.en.train")
-ARTICLES = ("squad-v1.1-dev.minus-xquad", "squadshifts.new_wiki", "squadshifts.reddit", "squadshifts.amazon_reviews")
 CHINESE_ARTICLES = ("drcd.dev.zh-hant", "drcd.test.zh-hant", "cmrc2018.trial.zh")
 ENGLISH_SIDES = ("en-sw.globalvoices", "en-hi.wikipedia-mturk")
 MONOLINGUAL_SHARE = 0.7
@@ -64,14 +57,6 @@ def words_of(text: str) -> str:
     return " ".join(word for word, _ in _WORDS.pre_tokenize_str(_NORMALIZER.normalize_str(text)))
 
 
-def paragraphs(data_dir: Path, names: Iterable[str]) -> Iterator[str]:
-    """Yield the paragraphs of files in the format of SQuAD."""
-    for name in names:
-        with gzip.open(data_dir / "squad" / f"{name}.json.gz", "rt", encoding="utf-8") as file:
-            for article in json.load(file)["data"]:
-                yield from (" ".join(paragraph["context"].split()) for paragraph in article["paragraphs"])
-
-
 def pairs_of(path: Path) -> Iterator[Pair]:
     """Yield the pairs of a file of bitext."""
     for line in read_lines(path):
@@ -81,10 +66,9 @@ def pairs_of(path: Path) -> Iterator[Pair]:
 
 def english_text(data_dir: Path) -> Iterator[str]:
     """Yield English text that is no side of the bitext."""
-    for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
-        row = json.loads(line)
-        yield from (words_of(row["premise"]), words_of(row["hypothesis"]))
-    yield from map(words_of, paragraphs(data_dir, (f"{name}.en" for name in ARTICLES)))
+    for premise, hypothesis in inferences(data_dir):
+        yield from (words_of(premise), words_of(hypothesis))
+    yield from (words_of(text) for _, text in paragraphs(data_dir, ENGLISH_ARTICLES))
     for name in ENGLISH_SIDES:
         yield from (english for english, _ in pairs_of(data_dir / "bitext" / f"{name}.tsv.gz"))
 
@@ -100,17 +84,10 @@ def part_language(data_dir: Path, language: str) -> tuple[list[str], list[Pair]]
             elif len(english) <= MOST_CHARACTERS:
                 pairs[english, foreign] = None
     if language == "zh":
-        texts |= dict.fromkeys(map(words_of, paragraphs(data_dir, CHINESE_ARTICLES)))
+        texts |= dict.fromkeys(words_of(text) for _, text in paragraphs(data_dir, CHINESE_ARTICLES))
     unread = [pair for pair in pairs if pair[1] not in texts]
     unread.sort(key=lambda pair: hash_share("\t".join(pair)))
     return in_random_order(texts)[:MOST_TEXTS], unread[:MOST_PAIRS]
-
-
-def fast_align_links(pairs: Sequence[Pair]) -> list[Links]:
-    """Align words with FastAlign, trained on these pairs, upper and lower case alike."""
-    words = [(english.casefold().split(), foreign.casefold().split()) for english, foreign in pairs]
-    aligner = WordAligner.train(words, aligner="fast_align", seed=1)
-    return list(aligner.align(words, AlignmentArguments.symmetrization))
 
 
 def write_texts(data_dir: Path, folder: Path) -> None:
@@ -120,7 +97,7 @@ def write_texts(data_dir: Path, folder: Path) -> None:
         texts, pairs = part_language(data_dir, language)
         write_lines(folder / "text" / f"{language}.txt", texts)
         write_bitext(folder, language, pairs)
-        write_links(folder, language, fast_align_links(pairs))
+        write_links(folder, language, list(align_texts(pairs)))
         write_retrieval(folder, "dev", language, held_out_pairs(pairs))
         aligned |= {english for english, _ in pairs}
     english = dict.fromkeys(text for text in english_text(data_dir) if text not in aligned)
@@ -129,12 +106,11 @@ def write_texts(data_dir: Path, folder: Path) -> None:
 
 def write_tests(data_dir: Path, folder: Path) -> None:
     """Write tags to learn and test on, Tatoeba's test sets, and hand-made alignments."""
-    treebanks = data_dir / "xtreme_r" / "udpos"
-    trained = [sentence for name in TREEBANKS for sentence in treebank(treebanks / f"{name}.conllu.gz")]
+    trained = [sentence for name in TAGGED for sentence in treebank(data_dir, name)]
     write_treebank(folder / "udpos" / "train.en.conllu", trained)
     for language in ("en", *BITEXTS):
         path = folder / "udpos" / f"test.{language}.conllu"
-        write_treebank(path, treebank(treebanks / f"pud.{language}.conllu.gz"))
+        write_treebank(path, treebank(data_dir, f"pud.{language}"))
     for language in BITEXTS:
         tested = pairs_of(data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz")
         write_retrieval(folder, "test", language, tested)

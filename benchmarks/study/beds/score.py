@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from benchmarks.study.space import word_vectors
 from modeling_weam import WEAMBertModel
 from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.metrics import retrieved
@@ -139,8 +140,10 @@ def words_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, p
     A word is the mean of its tokens, in its sentence; the mean of both directions, by cosine (Cao et al. 2020).
     """
     gold = read_gold(prefix)[:WORD_SENTENCES]
-    sources = word_vectors(encoder, tokenizer, [pair.source for pair in gold])
-    targets = word_vectors(encoder, tokenizer, [pair.target for pair in gold])
+    sources, targets = (
+        functional.normalize(torch.from_numpy(np.concatenate(word_vectors(encoder, tokenizer, side), axis=1)), dim=-1)
+        for side in ([pair.source for pair in gold], [pair.target for pair in gold])
+    )  # each (layers, words, H)
     linked = linked_words(gold)  # (source words, target words)
     by_layer = []
     for source, target in zip(sources, targets, strict=True):
@@ -162,20 +165,3 @@ def linked_words(gold: Sequence[GoldSentence]) -> torch.Tensor:
         for source, target in pair.sure:
             linked[source_start + source, target_start + target] = True
     return linked
-
-
-@torch.no_grad()
-def word_vectors(
-    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
-) -> list[torch.Tensor]:
-    """Return for each layer (words, H) unit vectors of the words of all sentences."""
-    layers: list[list[torch.Tensor]] = [[] for _ in range(encoder.config.num_hidden_layers)]
-    for words in sentences:
-        encoded = tokenizer(list(words), is_split_into_words=True, return_tensors="pt")
-        numbers = encoded.word_ids(0)
-        kept = [place for place, number in enumerate(numbers) if number is not None]
-        word = torch.tensor([numbers[place] for place in kept])
-        for layer, states in enumerate(encoder(**encoded, output_hidden_states=True).hidden_states[1:]):
-            sums = torch.zeros(len(words), states.shape[-1]).index_add(0, word, states[0, kept])
-            layers[layer].append(functional.normalize(sums, dim=-1))
-    return [torch.cat(vectors) for vectors in layers]
