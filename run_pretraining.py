@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.constants import EVAL_RESULTS_FOLDER
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
@@ -124,7 +125,7 @@ def prepare_output(output_args: OutputArguments, args: TrainingArguments) -> str
     resuming = args.resume_from_checkpoint is not None
     check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
     if not resuming:
-        clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE))
+        clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE, EVAL_RESULTS_FOLDER))
     return create_repository(args) if args.push_to_hub else None
 
 

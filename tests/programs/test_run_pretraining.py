@@ -123,10 +123,12 @@ def test_a_training_does_not_go_on_as_another_one(workspace: Workspace) -> None:
 def test_a_folder_that_is_overwritten_leaves_nothing_to_go_on_from(workspace: Workspace) -> None:
     folder = workspace.here("twice", "--max_steps", "4", "--save_steps", "2")
     before = held_out(folder, 0)
+    (folder / ".eval_results").mkdir()  # what `python -m weam.cards` wrote of evaluations of the earlier model
     smaller = ["--max_eval_pairs", "10", "--seed", "7", "--overwrite_output_dir"]
     workspace.here("twice", "--max_steps", "2", "--save_steps", "2", *smaller)
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-2"]
     assert held_out(folder, 0) != before
+    assert not (folder / ".eval_results").exists()
 
 
 def test_one_command_gives_the_same_weights_twice_and_another_seed_others(workspace: Workspace) -> None:
