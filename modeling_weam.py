@@ -910,6 +910,8 @@ class _LookUp(torch.autograd.Function):
         (rows,) = ctx.saved_tensors
         if ctx.padding is not None:
             of_vectors = of_vectors.masked_fill((rows == ctx.padding)[..., None], 0.0)
+        if of_matrix.device.type == "cpu":  # there only this one adds in the same order every time, on CUDA the other
+            return of_matrix.index_add_(0, rows.flatten(), of_vectors.flatten(0, 1)), None, None
         return of_matrix.index_put_((rows,), of_vectors, accumulate=True), None, None
 
 

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, ModernBertForWEAMPreTraining, WEAMBertModel
+from modeling_weam import BertForWEAMPreTraining, ModernBertForWEAMPreTraining, WEAMBertModel, _look_up
 from tests.conftest import FAMILIES, NO_DROPOUT, ROOT, config_of, plant_translations, small_config, stock_model
 
 AUTOCAST = [torch.bfloat16, torch.float16]
@@ -262,6 +262,22 @@ class MatricesMade(TorchDispatchMode):
         made = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor) and x.shape == self.shape]
         self.made += [x.detach() for x in made]  # autograd copies a gradient that someone else holds
         return result
+
+
+def test_gradients_of_looked_up_rows_are_added_in_one_order_by_two_threads():
+    torch.manual_seed(0)
+    matrix = torch.randn(600, 128, requires_grad=True)
+    rows, of_vectors = torch.randint(600, (40, 32)), torch.randn(40, 32, 128)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gradients = [
+            torch.autograd.grad(_look_up(matrix, rows, None), matrix, (of_vectors, torch.zeros(600, 128)))[0]
+            for _ in range(20)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
 
 
 def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(build, batch, monkeypatch):
