@@ -96,7 +96,9 @@ def test_a_tokenizer_without_mask_token_is_refused_by_pretraining(tmp_path: Path
     tokenizer = small_tokenizer()
     tokenizer.mask_token = None
     write_checkpoint(tmp_path, {"model_type": "bert"}, tokenizer)
-    with pytest.raises(ValueError, match=r"has no mask token; masked pre-training needs one, like \[MASK\]"):
+    with pytest.raises(
+        ValueError, match=r"has no mask token; masked pre-training needs one: give it a mask_token, like \[MASK\]"
+    ):
         run_on(tmp_path, pretraining=True)
 
 
@@ -105,7 +107,7 @@ def test_a_tokenizer_without_padding_token_is_refused_by_the_programs(pretrainin
     tokenizer = small_tokenizer()
     tokenizer.pad_token = None
     write_checkpoint(tmp_path, {"model_type": "bert"}, tokenizer)
-    with pytest.raises(ValueError, match=r"has no padding token; batches need one, like \[PAD\]: set pad_token"):
+    with pytest.raises(ValueError, match=r"has no padding token; batches need one: give it a pad_token, like \[PAD\]"):
         run_on(tmp_path, pretraining)
 
 

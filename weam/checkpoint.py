@@ -58,7 +58,10 @@ def load_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenizerBase
     """
     tokenizer = load_fast_tokenizer(name, revision)
     if tokenizer.mask_token is None:
-        raise ValueError(f"the tokenizer of {name} has no mask token; masked pre-training needs one, like [MASK]")
+        raise ValueError(
+            f"the tokenizer of {name} has no mask token; masked pre-training needs one: give it a mask_token, like "
+            "[MASK], in tokenizer_config.json"
+        )
     return tokenizer
 
 
@@ -81,7 +84,10 @@ def load_fast_tokenizer(name: str, revision: str = "main") -> PreTrainedTokenize
             "give: convert it, its folder must hold a tokenizer.json"
         )
     if tokenizer.pad_token is None:
-        raise ValueError(f"the tokenizer of {name} has no padding token; batches need one, like [PAD]: set pad_token")
+        raise ValueError(
+            f"the tokenizer of {name} has no padding token; batches need one: give it a pad_token, like [PAD], in "
+            "tokenizer_config.json"
+        )
     return tokenizer
 
 
