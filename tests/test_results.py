@@ -217,6 +217,11 @@ def test_the_mean_over_languages_is_of_seeds_that_all_languages_have():
     assert (mean.language, round(mean.mean, 9), mean.deviation, mean.seeds) == ("mean", 0.65, None, 1)
 
 
+def test_languages_without_a_seed_in_common_have_no_mean():
+    rows = [replace(SEEDS[0], language="en", seed=1), replace(SEEDS[0], language="de", seed=2)]
+    assert [row.language for row in summarise(rows)] == ["en", "de"]
+
+
 def test_benchmarks_and_metrics_keep_apart():
     rows = [
         measured("de", metric, value, benchmark=name)

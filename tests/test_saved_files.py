@@ -197,6 +197,7 @@ KNOWN_FAULTS = [
     ("card", lambda kind: {**kind.record, "program": "run_glue"}, "is of the program 'run_glue'; cards"),
     ("card", lambda kind: with_rows(kind, "measurements", benchmark="glue"), "has figures of glue; give results"),
     ("card", lambda kind: {**kind.record, "trainings": []}, "has no trainings"),
+    ("card", lambda kind: {**kind.record, "measurements": []}, "has no measurements"),
     ("card", lambda kind: {**kind.record, "settings": {"x": {}}}, "settings.transfer: Field required"),
     ("card", lambda kind: with_rows(kind, "data", count=None), "the examples of train en have no count"),
     ("encoder card", lambda kind: {**kind.record, "data": [{}]}, "data.0.language_pair: Field required"),

@@ -318,7 +318,10 @@ class Summary:
 
 
 def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
-    """Return mean and standard deviation over seeds for each test set and metric, and the mean over languages."""
+    """Return mean and standard deviation over seeds for each test set and metric, and the mean over languages.
+
+    That mean is over the seeds that all languages have; where they have none in common, there is none.
+    """
     values: dict[tuple[str, str, str], dict[int, float]] = {}
     counts: dict[tuple[str, str, str], int] = {}
     for m in measurements:
@@ -326,8 +329,8 @@ def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
         counts[m.benchmark, m.language, m.metric] = m.count
     for benchmark, metric in dict.fromkeys((benchmark, metric) for benchmark, _, metric in list(values)):
         parts = {key: part for key, part in values.items() if (key[0], key[2]) == (benchmark, metric)}
-        if len(parts) > 1:
-            seeds = set.intersection(*(set(part) for part in parts.values()))
+        seeds = set.intersection(*(set(part) for part in parts.values()))
+        if len(parts) > 1 and seeds:
             key = (benchmark, MEAN, metric)
             values[key] = {seed: statistics.fmean(part[seed] for part in parts.values()) for seed in sorted(seeds)}
             counts[key] = sum(counts[part] for part in parts)

@@ -634,7 +634,6 @@ def test_a_layer_chosen_on_dev_may_be_another_one():
         ([pretraining()], [base_evaluation()], "the baseline run_xnli xnli zero-shot of base has nothing to stand"),
         ([evaluation()], [base_evaluation(setting="translate-train")], "results are run_xnli xnli zero-shot"),
         ([evaluation()], [base_evaluation(), base_evaluation()], "2 baselines for run_xnli xnli zero-shot; give one"),
-        ([replace(evaluation(), measurements=[])], [], "nothing was measured by run_xnli.py"),
     ],
 )
 def test_runs_that_do_not_belong_together_are_refused(results, baseline, message):

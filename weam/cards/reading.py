@@ -135,6 +135,8 @@ def read_card_results(path: Path) -> Results:
     read_json(path, kind, "measure again")
     if not results.trainings:
         raise ValueError(f"{path} has no trainings; measure again")
+    if not results.measurements:
+        raise ValueError(f"{path} has no measurements; measure again")
     unknown = sorted({m.benchmark for m in results.measurements} - benchmarks)
     if unknown:
         known = ", ".join(sorted(benchmarks))
