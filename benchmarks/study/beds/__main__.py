@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from transformers import AutoTokenizer
 
-from benchmarks.study.beds import clone, real
+from benchmarks.study.beds import clone, distant, real
 from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
 from benchmarks.study.beds.plan import BEDS, Arm
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.records import Record, read_collected
-from benchmarks.study.beds.score import FINE_TUNING, score_as_it_is, score_task
+from benchmarks.study.beds.score import TASKS, score_as_it_is, score_task, task_arguments
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
 
@@ -39,10 +40,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("bed", choices=list(BEDS))
     parser.add_argument("--data_dir", type=Path, default=Path("../shared/data"), help="The research data.")
     parser.add_argument("--output_dir", type=Path, help="Default: outputs/beds/BED")
+    parser.add_argument("--encoder", type=Path, help="Of the distant bed: the checkpoint that it begins with.")
     parser.add_argument("--stage", choices=STAGES, help="One stage alone.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Of the pre-training.")
     parser.add_argument("--arms", nargs="+", default=[], help="Arms by name; all unless given.")
-    parser.add_argument("--tasks", nargs="+", default=["udpos"], choices=list(FINE_TUNING))
+    parser.add_argument("--tasks", nargs="+", default=["udpos"], choices=list(TASKS))
     return parser.parse_args()
 
 
@@ -50,17 +52,40 @@ def main() -> None:
     """Do what is not yet done."""
     arguments = parse_arguments()
     plan, bed = BEDS[arguments.bed], Bed(arguments.bed, arguments.output_dir or Path("outputs/beds") / arguments.bed)
+    if plan.pretraining is None and arguments.encoder is None:
+        raise SystemExit(f"the encoder of the {bed.name} bed is given: name it with --encoder")
     if arguments.stage in (None, "data") and not bed.tokenizer.exists():
-        WRITERS[arguments.bed](arguments.data_dir, bed.data)
-        write_tokenizer(bed.texts, plan.pretraining, bed.tokenizer)
+        write_data(bed, arguments.data_dir, arguments.encoder)
     for seed in arguments.seeds if arguments.stage in (None, "pretrain") else ():
         if not (bed.backbone(seed) / "model.safetensors").exists():
-            pretrain(plan.pretraining, bed.texts, bed.tokenizer, seed, bed.backbone(seed))
+            make_encoder(bed, seed, arguments.encoder)
     if arguments.stage in (None, "arms"):
         for arm in plan.arms:
             for seed in arguments.seeds:
                 if not arguments.arms or arm.name in arguments.arms:
                     run_in_child(partial(measure, arm, bed, seed, arguments.tasks))
+
+
+def write_data(bed: Bed, data_dir: Path, encoder: Path | None) -> None:
+    """Write the texts and test sets of a bed, and its tokenizer last."""
+    pretraining = BEDS[bed.name].pretraining
+    if pretraining is None:
+        tokenizer = AutoTokenizer.from_pretrained(str(encoder))
+        distant.write_bed(data_dir, bed.data, tokenizer)
+        tokenizer.save_pretrained(str(bed.tokenizer))
+    else:
+        WRITERS[bed.name](data_dir, bed.data)
+        write_tokenizer(bed.texts, pretraining, bed.tokenizer)
+
+
+def make_encoder(bed: Bed, seed: int, encoder: Path | None) -> None:
+    """Pre-train an encoder, or put the given one in its place."""
+    pretraining = BEDS[bed.name].pretraining
+    if pretraining is not None:
+        pretrain(pretraining, bed.texts, bed.tokenizer, seed, bed.backbone(seed))
+    elif encoder is not None:
+        bed.backbone(seed).parent.mkdir(parents=True, exist_ok=True)
+        bed.backbone(seed).symlink_to(encoder.resolve())
 
 
 def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
@@ -74,7 +99,8 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
         missing = [task for task in ("as it is", *tasks) if task not in record["scores"]]
         if not free or not missing:
             return
-        checkpoint = train_arm(arm, BEDS[bed.name].alignment, bed, seed)
+        plan = BEDS[bed.name]
+        checkpoint = train_arm(arm, plan.alignment, bed, seed)
         if arm.settings:
             record["training"] = course(checkpoint)
         for task in missing:
@@ -83,7 +109,8 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             if task == "as it is":
                 record["scores"] |= {task: score_as_it_is(checkpoint, bed.data)}
             else:
-                record["scores"] |= {task: score_task(task, checkpoint, bed.data, seed, scratch)}
+                args = task_arguments(plan.fine_tuning, seed, scratch / task)
+                record["scores"] |= {task: score_task(task, checkpoint, bed.data, args)}
             record["seconds"] |= {task: round(time.monotonic() - started, 1)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(record, path)
@@ -113,9 +140,9 @@ def new_record(arm: Arm, bed: Bed, seed: int) -> Record:
         "bed": bed.name,
         "seed": seed,
         **asdict(arm),
-        "pretraining": asdict(plan.pretraining),
+        "pretraining": plan.pretraining and asdict(plan.pretraining),
         "alignment": asdict(plan.alignment),
-        "fine_tuning": {task: asdict(settings) for task, settings in FINE_TUNING.items()},
+        "fine_tuning": dict.fromkeys(TASKS, asdict(plan.fine_tuning)),
         "training": None,
         "scores": {},
         "seconds": {},

@@ -95,7 +95,7 @@ def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
         settings["aligner"] = arm.links
     else:
         links = [f"{pair}={bed.data / 'links' / f'{arm.links}.{pair}.txt'}" for pair in bitext]
-        settings |= {"alignments": links, "alignments_unit": "word"}
+        settings |= {"alignments": links, "alignments_unit": plan.links_unit}
     return [word for name, value in settings.items() for word in (f"--{name}", *map(str, np.atleast_1d(value)))]
 
 

@@ -4,7 +4,7 @@
 for all seeds, the decisive ones first.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 HELD_OUT_SHARE = 0.03  # of the bitext's sentences
 HELD_OUT_SENTENCES = 200  # of these, to choose a layer by
@@ -37,6 +37,16 @@ class Alignment:
     learning_rate: float = 5e-4
     warmup_steps: int = 30
     held_out_pairs: int = 500
+    links_unit: str = "word"  # what the bed's links join
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How an encoder learns a task: fixed, without selection."""
+
+    epochs: float = 1.0
+    learning_rate: float = 1e-3
+    batch_size: int = 16
 
 
 TRUE, SHUFFLED, NO_LINKS = "true", "shuffled", "none"  # files of the bed
@@ -67,11 +77,21 @@ class Arm:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained in a bed; the arms in the order in which they are run, for all seeds."""
+    """What is trained in a bed.
 
-    pretraining: PreTraining
+    Attributes:
+        pretraining: of the encoders; none: one is given, and the seed is that of alignment and fine-tuning.
+        arms: in the order in which they are run, for all seeds.
+        alignment: of all arms.
+        fine_tuning: of all tasks.
+        unaligned: languages that are tested and have no bitext.
+    """
+
+    pretraining: PreTraining | None
     arms: tuple[Arm, ...]
     alignment: Alignment = Alignment()
+    fine_tuning: FineTuning = FineTuning()
+    unaligned: tuple[str, ...] = ()
 
 
 def linked(name: str, **settings: str) -> tuple[Arm, Arm, Arm]:
@@ -107,18 +127,45 @@ NEXT = (
 LAST = (EMBEDDINGS[0], WORD_ALIGNED, TLM_UNPAIRED, EMBEDDINGS[2], WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1])
 FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
-    for layers in (2, 4)
+    for layers in (2, 4, 8)  # of the 6 of a bed's own encoder; of the 12 of a given one
 )
 SECOND_ROUND = tuple(
     Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
     for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN, *SECOND_ROUND)
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, POINTER[0], POINTER[2],
 )  # fmt: skip
+OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
+# A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
+HEAD = Arm("none", {"objective": "tlm", "head_warmup_steps": "1000", "max_steps": "1"})
+DISTANT = (
+    HEAD,
+    *(
+        replace(arm, base=HEAD.name)
+        for arm in (
+            TLM,
+            REPRESENTATION[0],
+            BOTH[0],
+            TARGET[0],
+            OWN_LINKS,
+            FROZEN[2],
+            BOTH[2],
+            REPRESENTATION[2],
+            WORDS[0],
+        )
+    ),
+)
 BEDS = {
     "clone": Plan(PreTraining(), ARMS),
     "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL),
+    "distant": Plan(
+        None,
+        DISTANT,
+        Alignment(learning_rate=5e-5, links_unit="subword"),
+        FineTuning(learning_rate=5e-5),
+        unaligned=("de", "es", "sw", "vi"),
+    ),
 }

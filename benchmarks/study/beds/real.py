@@ -7,7 +7,7 @@ between spaces, as BERT parts them. The links are FastAlign's; hand-made ones ex
 test.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tokenizers import normalizers, pre_tokenizers
@@ -24,7 +24,7 @@ from benchmarks.study.beds.files import (
     write_retrieval,
     write_treebank,
 )
-from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, treebank
+from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, tatoeba, treebank
 from benchmarks.study.data import align_texts, write_lines
 from weam.alignment.gold import read_gold
 from weam.storage import read_lines
@@ -91,7 +91,7 @@ def part_language(data_dir: Path, language: str) -> tuple[list[str], list[Pair]]
 
 
 def write_texts(data_dir: Path, folder: Path) -> None:
-    """Write text, bitext, links, and what is held out of the bitext."""
+    """Write text, bitext, links, and sentences to retrieve: held out of the bitext, and Tatoeba's test sets."""
     aligned: set[str] = set()
     for language in BITEXTS:
         texts, pairs = part_language(data_dir, language)
@@ -99,30 +99,29 @@ def write_texts(data_dir: Path, folder: Path) -> None:
         write_bitext(folder, language, pairs)
         write_links(folder, language, list(align_texts(pairs)))
         write_retrieval(folder, "dev", language, held_out_pairs(pairs))
+        write_retrieval(folder, "test", language, pairs_of(tatoeba(data_dir, language)))
         aligned |= {english for english, _ in pairs}
     english = dict.fromkeys(text for text in english_text(data_dir) if text not in aligned)
     write_lines(folder / "text" / "en.txt", in_random_order(english)[:MOST_TEXTS])
 
 
-def write_tests(data_dir: Path, folder: Path) -> None:
-    """Write tags to learn and test on, Tatoeba's test sets, and hand-made alignments."""
+def write_tests(data_dir: Path, folder: Path, tagged: Sequence[str], gold: Sequence[str]) -> None:
+    """Write English tags to learn, PUD's to test on in the tagged languages, and hand-made alignments."""
     trained = [sentence for name in TAGGED for sentence in treebank(data_dir, name)]
     write_treebank(folder / "udpos" / "train.en.conllu", trained)
-    for language in ("en", *BITEXTS):
+    for language in tagged:
         path = folder / "udpos" / f"test.{language}.conllu"
         write_treebank(path, treebank(data_dir, f"pud.{language}"))
-    for language in BITEXTS:
-        tested = pairs_of(data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz")
-        write_retrieval(folder, "test", language, tested)
-    for pair in GOLD:
+    for pair in gold:
         read = read_gold(data_dir / "gold_alignments" / pair)
-        gold = [each for each in read if max(len(each.source), len(each.target)) <= MOST_GOLD_WORDS]
-        write_gold(folder, "dev", pair, gold[:GOLD_TO_CHOOSE_BY])
-        write_gold(folder, "test", pair, gold[GOLD_TO_CHOOSE_BY:][:GOLD_TO_TEST])
+        short = [each for each in read if max(len(each.source), len(each.target)) <= MOST_GOLD_WORDS]
+        chosen_by = min(GOLD_TO_CHOOSE_BY, len(short) // 3)
+        write_gold(folder, "dev", pair, short[:chosen_by])
+        write_gold(folder, "test", pair, short[chosen_by:][:GOLD_TO_TEST])
 
 
 def write_bed(data_dir: Path, folder: Path) -> None:
     """Write all files of the bed."""
     make_folders(folder)
     write_texts(data_dir, folder)
-    write_tests(data_dir, folder)
+    write_tests(data_dir, folder, ("en", *BITEXTS), GOLD)

@@ -5,7 +5,6 @@ languages; every layer's figure is kept. Word retrieval is that of the best laye
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from benchmarks.study.beds.plan import FineTuning
 from benchmarks.study.space import word_vectors
 from modeling_weam import WEAMBertModel
 from weam.alignment.gold import GoldSentence, read_gold, score_links
@@ -35,18 +35,6 @@ TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI}
 ByLayer = dict[str, list[float]]  # language or pair -> a figure in per cent for each layer, the first one first
 
 
-@dataclass(frozen=True)
-class FineTuning:
-    """How an encoder learns a task: fixed, without selection."""
-
-    epochs: float
-    learning_rate: float = 1e-3
-    batch_size: int = 16
-
-
-FINE_TUNING = {"udpos": FineTuning(1.0), "panx": FineTuning(1.0), "xnli": FineTuning(1.0)}
-
-
 def task_files(name: str, data: Path) -> dict[tuple[str, str], list[Path]]:
     """Return the bed's files of a task by part and language.
 
@@ -57,12 +45,10 @@ def task_files(name: str, data: Path) -> dict[tuple[str, str], list[Path]]:
     return {(path.name.split(".")[0], path.name.split(".")[1]): [path] for path in files}
 
 
-def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path) -> dict[str, Any]:
-    """Fine-tune in English and test in every language; return a score in per cent for each."""
-    files, plan = task_files(name, data), FINE_TUNING[name]
-    task = TASKS[name](DataFiles(None, files))
-    args = FineTuningArguments(
-        output_dir=str(folder / name),
+def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
+    """Return the arguments of a fine-tuning."""
+    return FineTuningArguments(
+        output_dir=str(folder),
         seed=seed,
         num_train_epochs=plan.epochs,
         learning_rate=plan.learning_rate,
@@ -75,6 +61,12 @@ def score_task(name: str, checkpoint: Path, data: Path, seed: int, folder: Path)
         report_to="none",
         disable_tqdm=True,
     )
+
+
+def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArguments) -> dict[str, Any]:
+    """Fine-tune in English and test in every language; return a score in per cent for each."""
+    files = task_files(name, data)
+    task = TASKS[name](DataFiles(None, files))
     base = load_base(task, CheckpointArguments(model_name_or_path=str(checkpoint)))
     train = encode_examples(task, task.read("train", "en"), base.tokenizer)
     trainer = fine_tune(task, base, base.name, (train.rows, {}), args)

@@ -32,6 +32,11 @@ def paragraphs(data_dir: Path, names: Iterable[str]) -> Iterator[tuple[str, str]
                     yield article.get("title") or paragraph["context"], paragraph["context"]
 
 
+def tatoeba(data_dir: Path, language: str) -> Path:
+    """Return the test set of Tatoeba: sentence pairs of English and a language."""
+    return data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz"
+
+
 def treebank(data_dir: Path, name: str) -> Iterator[list[tuple[str, str]]]:
     """Yield the sentences of a CoNLL-U file as (word, tag)."""
     sentence: list[tuple[str, str]] = []
