@@ -10,9 +10,10 @@ its mean and the 95 % t interval.
 import argparse
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -20,15 +21,21 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import ARMS, BEDS
+from benchmarks.study.beds.plan import BEDS, SECOND_ROUND
 from benchmarks.study.beds.records import Record, collect, read_collected
 
+ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
 PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", FIGURES / "beds.svg"
 CLAIMS_PAGE = PAGE.with_name("claims.md")
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
-TITLES = {"clone": "English and its clone", "real": "English to German, Spanish and Chinese"}
+APART = ("clone", "real")  # the beds whose languages are not aligned before
+TITLES = {
+    "clone": "English and its clone",
+    "real": "English to German, Spanish and Chinese",
+    "distant": "Multilingual E5: English to distant languages",
+}
 BETTER = {  # of a record -> whether more is better
     "tags, English": True,
     "tags": True,
@@ -36,8 +43,12 @@ BETTER = {  # of a record -> whether more is better
     "retrieval": True,
     "AER": False,
     "word retrieval": True,
+    "mean": True,
+    "tags, no bitext": True,
+    "retrieval, no bitext": True,
 }
-RANKED = ("tags", "retrieval", "AER", "word retrieval")
+RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
+COMPARED = (*RANKED, "mean", "tags, no bitext", "retrieval, no bitext")
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
     ("WEAM, target", "TLM"),
@@ -59,6 +70,16 @@ CONTRASTS = (
     ("embedding-alignment", "embedding-alignment, links shuffled"),
     ("TLM", "MLM"),
     ("TLM", "TLM, unpaired"),
+    ("WEAM + word-contrastive", "MLM"),
+    ("WEAM + word-contrastive", "pointer"),
+    tuple(arm.name for arm in SECOND_ROUND),
+    ("WEAM, representation", "none"),
+    ("WEAM, target", "none"),
+    ("TLM", "none"),
+    ("WEAM + word-contrastive", "none"),
+    ("WEAM + word-contrastive, the encoder's links", "none"),
+    ("WEAM + word-contrastive, 8 layers frozen", "none"),
+    ("word-contrastive", "none"),
 )
 CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which a bed has no training set
     ("a", "TLM", "above", "none"),
@@ -70,6 +91,8 @@ CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which
     ("e", "WEAM, representation", "above", "TLM"),
     ("e", "WEAM, representation", "above", "word-aligned (Cao)"),
 )
+
+NO_LANGUAGES = ("en", "metric", "steps", "layer", "mean", "by layer")  # what else stands among scores by language
 
 Figures = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> figure -> value in per cent
 
@@ -134,16 +157,37 @@ def read_figures(bed: str) -> Figures:
 
 
 def figures_of(record: Record) -> dict[str, float]:
-    """Return the figures of a record in per cent, as far as they are measured: means over languages but English."""
+    """Return the figures of a record in per cent, as far as they are measured: means over languages but English.
+
+    Those that a bed tests and has no bitext of have means of their own.
+    """
     scores, found = record["scores"], {}
+    unaligned = BEDS[record["bed"]].unaligned
     if "as it is" in scores:
-        names = {"retrieval": "retrieval", "AER": "alignment", "word retrieval": "word retrieval"}
-        found = {name: scores["as it is"][key]["mean"] for name, key in names.items()}
+        scored = scores["as it is"]
+        found = means(scored["retrieval"], unaligned, "retrieval")
+        found |= {"AER": scored["alignment"]["mean"], "word retrieval": scored["word retrieval"]["mean"]}
     if "udpos" in scores:
-        others = [value for language, value in scores["udpos"].items() if language not in ("metric", "steps", "en")]
-        found["tags, English"], found["tags"] = scores["udpos"]["en"], statistics.fmean(others)
+        found |= means(scores["udpos"], unaligned, "tags")
+        found["tags, English"] = scores["udpos"]["en"]
         found["gap"] = found["tags, English"] - found["tags"]
+    if all(name in found for name in RANKED):
+        found["mean"] = statistics.fmean(found[name] if BETTER[name] else 100 - found[name] for name in RANKED)
     return found
+
+
+def means(scores: dict[str, Any], unaligned: Sequence[str], name: str) -> dict[str, float]:
+    """Return the mean of a score over the languages with bitext, and over those without, if there are any.
+
+    >>> means({"en": 9.0, "de": 2.0, "es": 4.0, "sw": 1.0, "layer": 5}, ["sw"], "tags")
+    {'tags': 3.0, 'tags, no bitext': 1.0}
+    """
+    languages = [key for key in scores if key not in NO_LANGUAGES]
+    parts = {
+        name: [scores[key] for key in languages if key not in unaligned],
+        f"{name}, no bitext": [scores[key] for key in languages if key in unaligned],
+    }
+    return {part: statistics.fmean(values) for part, values in parts.items() if values}
 
 
 def figure_over_seeds(figures: Figures, arm: str, name: str) -> Interval | None:
@@ -176,26 +220,31 @@ def mean_ranks(figures: Figures) -> dict[str, float]:
 
 def systems_table(figures: Figures) -> str:
     """Lay out every arm with its figures."""
-    ranks = mean_ranks(figures)
+    ranks, names = mean_ranks(figures), measured_names(figures, BETTER)
     rows = []
     for arm, measured in figures.items():
-        found = [figure_over_seeds(figures, arm, name) for name in BETTER]
+        found = [figure_over_seeds(figures, arm, name) for name in names]
         cells = ["–" if figure is None else f"{figure}" for figure in found]
         rows.append([arm, str(len(measured)), *cells, f"{ranks[arm]:.1f}" if arm in ranks else "–"])
-    return table(["system", "seeds", *BETTER, "mean rank"], rows)
+    return table(["system", "seeds", *names, "mean rank"], rows)
+
+
+def measured_names(figures: Figures, names: Iterable[str]) -> list[str]:
+    """Return which of these figures a bed has."""
+    return [name for name in names if any(name in seed for seeds in figures.values() for seed in seeds.values())]
 
 
 def contrasts_table(figures: Figures) -> str:
     """Lay out the planned contrasts: on tags in the clone, and the other figures."""
-    rows = []
+    rows, names = [], measured_names(figures, COMPARED)
     for one, other in CONTRASTS:
         tags = difference(figures, one, other, "tags")
         if tags is None:
             continue
         needed = "–" if tags.deviation is None else (seeds_needed(tags.deviation) or f"over {len(STUDENT) + 1}")
-        cells = [in_words(difference(figures, one, other, name)) for name in RANKED]
+        cells = [in_words(difference(figures, one, other, name)) for name in names]
         rows.append([f"{one} – {other}", str(tags.seeds), *cells, str(needed)])
-    return table(["contrast", "seeds", *RANKED, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
+    return table(["contrast", "seeds", *names, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
 
 
 def claims_table(beds: dict[str, Figures]) -> str:
@@ -298,7 +347,8 @@ def main() -> None:
     matplotlib.rcParams["svg.hashsalt"] = "weam"
     beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
     PAGE.write_text(fill_page(PAGE.read_text(encoding="utf-8"), beds), encoding="utf-8")
-    claims = fill(CLAIMS_PAGE.read_text(encoding="utf-8"), "claims in beds", claims_table(beds))
+    apart = {bed: figures for bed, figures in beds.items() if bed in APART}
+    claims = fill(CLAIMS_PAGE.read_text(encoding="utf-8"), "claims in beds", claims_table(apart))
     CLAIMS_PAGE.write_text(claims, encoding="utf-8")
     draw(beds, FIGURE)
 
