@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.pages.__main__ import filled_pages
 from tests.conftest import ROOT
-from tests.support.command_line import environment, launcher, make_workspace, sentence_pairs
+from tests.support.command_line import environment, launcher, make_workspace, sentence_pairs, with_files
 from tests.support.evaluation_data import (
     write_mlqa,
     write_panx,
@@ -41,18 +41,18 @@ INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install
 HUB = {  # what stands for it here
     "google-bert/bert-base-multilingual-cased": "checkpoint",
     "Helsinki-NLP/opus-100": "opus-100",
-    "weam.XNLI(": "weam.XNLI(weam.DataFiles(Path('data')), ",
+    "weam.XNLI(": "weam.XNLI(weam.DataFiles(test=['data/xnli/test.{language}.jsonl.gz']), ",
 }
 FEW_STEPS = ["--max_steps", "2", "--report_to", "none", "--use_cpu"]
-EVALUATION = [*FEW_STEPS, "--data_dir", "data"]
 CUT = {  # what makes a command of a program short
     "pretrain": [*FEW_STEPS, "--validation_fraction", "0.1", "--cache_dir", "cache"],
-    "xnli": [*EVALUATION, "--languages", "en", "de", "--max_length", "64"],
-    "mlqa": [*EVALUATION, "--languages", "en", "de", "--max_length", "64", "--doc_stride", "8"],
-    "xtreme-r": [*EVALUATION, "--max_length", "64"],
+    "xnli": [*FEW_STEPS, "--languages", "en", "de", "--max_length", "64"],
+    "mlqa": [*FEW_STEPS, "--languages", "en", "de", "--max_length", "64", "--doc_stride", "8"],
+    "xtreme-r": [*FEW_STEPS, "--max_length", "64"],
     "align": ["--cache_dir", "cache"],
     "card": [],
 }
+EVALUATIONS = ("xnli", "mlqa", "xtreme-r")
 TESTED_IN = {"xcopa": ["it", "tr"], "tatoeba": ["de"]}  # by task, where it is not English and German
 
 
@@ -130,7 +130,11 @@ def run_command(command: str) -> None:
     output = arguments[arguments.index("--output_dir") + 1] if "--output_dir" in arguments else output
     if not (output and Path(output).exists()):  # else an earlier snippet has it made
         cut = [] if arguments[0] == "text" else CUT[program]
-        main([program, *arguments, *cut, *languages])
+        words = [*arguments, *cut, *languages]
+        if program in EVALUATIONS:
+            benchmark = task or ("xquad" if "xquad" in arguments else program)
+            words = with_files(words, Path("data"), benchmark)
+        main([program, *words])
 
 
 @pytest.fixture(scope="module")

@@ -63,12 +63,12 @@ def test_a_model_in_memory_is_scored_as_the_program_scores_it(
     program, write, auto_class, task, options, tmp_path
 ) -> None:
     evaluation = make_evaluation(tmp_path, program)
-    files = weam.DataFiles(write(tmp_path / "data"))
+    folder = write(tmp_path / "data") / task.benchmark
+    (ending,) = {path.name.split(".", 2)[2] for path in folder.iterdir()}
+    files = weam.DataFiles(test=[f"{folder}/test.{{language}}.{ending}"])
     common = ["--max_length", "32", "--languages", "en", "de", *options]
-    train = ["--train_file", f"en={tmp_path / 'data/squad/train.en.json.gz'}", "--max_train_samples", "16"]
-    train += ["--dev_file", f"en={tmp_path / 'data/squad/dev.en.json.gz'}"] if program == "run_mlqa" else []
-    train = train[2:] if program == "run_xnli" else train
-    tuned = evaluation.here("tuned", *common, *train, "--num_train_epochs", "1", "--seeds", "42")
+    train = ["--max_train_samples", "16", "--num_train_epochs", "1", "--seeds", "42"]
+    tuned = evaluation.here("tuned", *common, *train)
     results = weam.evaluate(
         auto_class.from_pretrained(tuned),
         AutoTokenizer.from_pretrained(tuned),
@@ -83,6 +83,7 @@ def test_a_model_in_memory_is_scored_as_the_program_scores_it(
 
 
 def test_a_head_for_another_task_is_refused(tokenizer, model, tmp_path) -> None:
+    files = weam.DataFiles(test=[f"{write_xnli(tmp_path)}/xnli/test.{{language}}.jsonl.gz"])
     with pytest.raises(ValueError, match="those of xnli"):
         model.config.id2label = {0: "yes", 1: "no"}
-        weam.evaluate(model, tokenizer, weam.XNLI(weam.DataFiles(write_xnli(tmp_path))), ["en"])
+        weam.evaluate(model, tokenizer, weam.XNLI(files), ["en"])

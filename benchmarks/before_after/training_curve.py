@@ -84,7 +84,8 @@ def retrievals(
 ) -> Iterator[Record]:
     """Score the translation retrieval of one checkpoint at the given layers, over 1,000 sentences of a language."""
     for language in tqdm([pair[-2:] for pair in PAIRS], desc=f"retrieval, step {step}", unit=" languages"):
-        pairs = read_translations(DataFiles(data_dir), "test", language)
+        files = DataFiles(test=[f"{data_dir}/xtreme_r/tatoeba/tatoeba.en-{{language}}.tsv.gz"])
+        pairs = read_translations(files, "test", language)
         sides = [pair.english for pair in pairs], [pair.other for pair in pairs]
         vectors = [layer_vectors(encoder, tokenizer, side) for side in sides]  # (layers, sentences, H) each
         for layer in layers:

@@ -45,7 +45,7 @@ from benchmarks.study.places import (
     read_record,
     references,
 )
-from benchmarks.study.plan import QUESTIONS, SCALES, Step, plan
+from benchmarks.study.plan import BENCHMARK_FILES, PROGRAMS, QUESTIONS, SCALES, Settings, Step, plan
 from weam.storage import file_fingerprint, write_json
 
 LOCK_FILE = "study.lock"
@@ -102,14 +102,23 @@ def command(step: Step, place: Place, threads: int, launch_args: str) -> list[st
         resumes = ["--resume_from_checkpoint", "last"] if place.folder.exists() else []
     else:
         line, resumes = [sys.executable, "-m", step.program], []
-    for name, value in {**step.settings, "output_dir": str(place.folder)}.items():
+    for name, value in {**with_files(step), "output_dir": str(place.folder)}.items():
         if value is not None and value != []:
             line += [f"--{name}", *(_filled(text, place.references) for text in _texts(value))]
     return line + resumes
 
 
+def with_files(step: Step) -> Settings:
+    """Return the settings of a step, with the files that the programs are to read in place of the data's folder."""
+    if step.program not in set(PROGRAMS.values()):
+        return step.settings
+    settings = {name: value for name, value in step.settings.items() if name != "data_dir"}
+    benchmark = settings.get("benchmark") or settings.get("task") or "xnli"
+    return {**BENCHMARK_FILES[benchmark], **settings}
+
+
 def _filled(text: str, paths: Mapping[str, Path]) -> str:
-    return REFERENCE.sub(lambda match: str(paths[match[1]]), text)
+    return REFERENCE.sub(lambda match: str(paths.get(match[1], match[0])), text)  # others are the programs' own
 
 
 def run_step(step: Step, place: Place, line: list[str], threads: int) -> float:

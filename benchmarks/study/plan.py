@@ -54,6 +54,22 @@ PROGRAMS = {  # of each task that is fine-tuned
     **dict.fromkeys(("xquad", "mlqa"), "run_mlqa.py"),
 }
 
+BENCHMARK_FILES: dict[str, Settings] = {  # what a step reads of a benchmark where it names no files of its own
+    "xnli": {
+        "train_file": f"{DATA}/nli_train/train.{{language}}.jsonl.gz",
+        "test_file": f"{DATA}/xnli/test.{{language}}.jsonl.gz",
+    },
+    "udpos": {
+        "train_file": f"{DATA}/xtreme_r/udpos/lines.{{language}}.train.conllu.gz",
+        "dev_file": f"{DATA}/xtreme_r/udpos/lines.{{language}}.dev.conllu.gz",
+        "test_file": f"{DATA}/xtreme_r/udpos/pud.{{language}}.conllu.gz",
+    },
+    "panx": {},
+    "xquad": {"test_file": f"{DATA}/squad/xquad.{{language}}.json.gz"},
+    "mlqa-dev": {"test_file": f"{DATA}/squad/mlqa-dev.context-{{context}}.question-{{question}}.json.gz"},
+    "tatoeba": {"test_file": f"{DATA}/xtreme_r/tatoeba/tatoeba.en-{{language}}.tsv.gz"},
+}
+
 
 @dataclass(frozen=True)
 class Mixture:

@@ -26,9 +26,8 @@ from weam.arguments import with_new_values
 from weam.bitext.arguments import BitextArguments
 from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrainingArguments
 from weam.transfer.arguments import TransferArguments
-from weam.transfer.tasks import tatoeba
-from weam.transfer.tasks.answer_spans import Windows
-from weam.transfer.tasks.files import DataFiles
+from weam.transfer.jobs import choose_languages
+from weam.transfer.tasks.tatoeba import Tatoeba
 from weam.transfer.tasks.xnli import XNLI
 
 FIXED = {name: Path(name) for name in ("backbone", "wide", "data", "cache")}
@@ -599,23 +598,32 @@ def test_what_the_plans_read_is_there(steps: list[Step], research_data: Path) ->
 
 
 def test_every_test_set_is_there(steps: list[Step], research_data: Path) -> None:
-    evaluations = [one for one in steps if one.program in CONCERNS and one.program != "run_pretraining.py"]
-    for one in evaluations:
-        named = [text.replace("{data}", str(research_data)) for text in one.settings.get("test_file", [])]
-        files = TransferArguments(data_dir=str(research_data), test_file=named).files
-        patterns, tests = looked_for(one)
-        assert [test for test in tests if not files.find("test", test, patterns)] == []
-        if patterns == tatoeba.PATTERNS:
-            assert set(tests) <= set(tatoeba.CODES)  # a file alone is not enough: the program must know the language
+    found = places(steps, {**FIXED, "data": research_data}, Path("runs"))
+    for one in (one for one in steps if one.program in CONCERNS and one.program != "run_pretraining.py"):
+        words = words_after_program(one, found)
+        files = (
+            HfArgumentParser(TransferArguments)
+            .parse_args_into_dataclasses(words, return_remaining_strings=True)[0]
+            .files
+        )
+        assert all(files.find("test", test) for test in languages_tested(one)), one.name
 
 
-def looked_for(one: Step) -> tuple[tuple[str, ...], list[str]]:
-    """Return the names of the files that a step is tested on, and in which languages."""
+def languages_tested(one: Step) -> list[str]:
+    """Return the languages that a step is tested on; a file alone is not enough: the program must know them."""
     languages, benchmark = one.settings["languages"], one.settings.get("benchmark") or one.settings.get("task", "xnli")
-    if benchmark == tatoeba.Tatoeba.benchmark:
-        return tatoeba.PATTERNS, languages
-    if benchmark in BENCHMARKS:
-        task = BENCHMARKS[benchmark](DataFiles(), Windows(256, 64, 30))
-    else:
-        task = {"xnli": XNLI, **TASKS}[benchmark](DataFiles())
-    return task.patterns["test"], task.tests(languages)
+    if benchmark == Tatoeba.benchmark:
+        return choose_languages(Tatoeba, languages)
+    return {"xnli": XNLI, **TASKS, **BENCHMARKS}[benchmark]().tests(languages)
+
+
+def test_a_test_reads_the_research_data_where_it_names_no_files_of_its_own() -> None:
+    settings = {"data_dir": "{data}", "task": "udpos", "dev_file": ["en={text}/dev.conllu"]}
+    place = Place(Path("runs/a-1"), {"data": Path("data"), "text": Path("runs/text-2")})
+    line = command(Step("a/udpos", "run_xtreme_r.py", settings), place, 1, "")
+    assert line[line.index("run_xtreme_r.py") + 1 : -2] == [
+        *("--train_file", "data/xtreme_r/udpos/lines.{language}.train.conllu.gz"),
+        *("--dev_file", "en=runs/text-2/dev.conllu"),
+        *("--test_file", "data/xtreme_r/udpos/pud.{language}.conllu.gz"),
+        *("--task", "udpos"),
+    ]

@@ -389,7 +389,11 @@ def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> Non
     [
         (["--train_file", "de=x.jsonl"], ValueError, "names a file for de, but the setting zero-shot reads en there"),
         (["--languages", "xx"], ValueError, "xnli has no xx; its languages are en, ar, bg, de"),
-        (["--languages", "fr"], FileNotFoundError, "has no test examples for fr: .*; it has de, en, zh"),
+        (
+            ["--languages", "fr"],
+            FileNotFoundError,
+            "there is no file .*/test.fr.jsonl.gz, which --test_file names for fr",
+        ),
         (["--model_name_or_path", ""], ValueError, "give --model_name_or_path"),
         (["--num_hidden_layers", "3"], ValueError, "--num_hidden_layers is 3, and .* has 2; give 1 to that"),
         (["--max_length", "65"], ValueError, "--max_length is 65, and the model has 64 positions"),

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from transformers import BertForMaskedLM
 
 from tests.conftest import ROOT, small_config, small_tokenizer
 from weam.pretraining.checkpoint import load_model
+from weam.transfer.tasks.files import SPLITS
 
 ONE_PROCESS = "--num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no".split()
 TWO_PROCESSES = ["--multi_gpu", *ONE_PROCESS, "--num_processes", "2", "--main_process_port", "0"]  # 0: a free one
@@ -86,15 +88,15 @@ class Evaluation:
 
     def arguments(self, output: str, *options: str) -> list[str]:
         """Return the settings of a run that writes into the folder `output`; `options` go before ours."""
-        local = {"--data_dir": self.folder / "data"} if (self.folder / "data").exists() else {}
         ours = {
             "--model_name_or_path": self.folder / "checkpoint",
-            **local,
             "--output_dir": self.folder / output,
             "--report_to": "none",
         }
         named = [str(word) for name, value in ours.items() if name not in options for word in (name, value)]
-        return ["--use_cpu", "--bf16", "no", *named, *options]
+        chosen = [word for name, word in pairwise(options) if name in ("--task", "--benchmark")]
+        benchmark = chosen[0] if chosen else self.program.removeprefix("run_")
+        return ["--use_cpu", "--bf16", "no", *named, *with_files(options, self.folder / "data", benchmark)]
 
     def command(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> list[str]:
         """Return the whole command line."""
@@ -115,6 +117,18 @@ class Evaluation:
         """Run in this process, which saves its start; return the output folder."""
         in_this_process(self.program, self.arguments(output, *options))
         return self.folder / output
+
+
+def with_files(options: Sequence[str], data: Path, benchmark: str) -> list[str]:
+    """Return the options of a program, with the files of a benchmark for what they name no file for."""
+    named = list(options)
+    for split in SPLITS:
+        endings = {path.name.split(".", 2)[2] for path in (data / benchmark).glob(f"{split}.*")}
+        for template in (str(data / benchmark / f"{split}.{{language}}.{ending}") for ending in endings):
+            option = f"--{split}_file"
+            place = named.index(option) + 1 if option in named else len(named)
+            named[place:place] = [template] if option in named else [option, template]
+    return named
 
 
 def in_this_process(program: str, arguments: list[str]) -> None:

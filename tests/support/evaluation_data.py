@@ -1,4 +1,4 @@
-"""Small but learnable benchmarks in the words of the small tokenizer, in the layout of `weam/transfer/tasks`.
+"""Small but learnable benchmarks in the words of the small tokenizer, as `BENCHMARK/SPLIT.LANGUAGE.ENDING`.
 
 One word of a text gives its label away, and it has a translation, so that a few dozen steps suffice to learn each task.
 """
@@ -96,13 +96,13 @@ def write_squad(path: Path, paragraphs: Sequence[dict[str, Any]]) -> Path:
 
 def write_mlqa(folder: Path) -> Path:
     """Write 64 training questions, one with no answer in a window; 16 of dev, 12 of each test, 10 of XQuAD."""
-    write_squad(folder / "squad/train.en.json.gz", [*squad_paragraphs("train", "en", "en", 63), long_answer()])
-    write_squad(folder / "squad/dev.en.json.gz", squad_paragraphs("dev", "en", "en", 16))
+    write_squad(folder / "mlqa/train.en.json.gz", [*squad_paragraphs("train", "en", "en", 63), long_answer()])
+    write_squad(folder / "mlqa/dev.en.json.gz", squad_paragraphs("dev", "en", "en", 16))
     for context in ("en", "de"):
         for question in ("en", "de"):
-            path = folder / f"squad/mlqa-test.context-{context}.question-{question}.json.gz"
+            path = folder / f"mlqa/test.{context}-{question}.json.gz"
             write_squad(path, squad_paragraphs("test", context, question, 12))
-        write_squad(folder / f"squad/xquad.{context}.json.gz", squad_paragraphs("test", context, context, 10))
+        write_squad(folder / f"xquad/test.{context}.json.gz", squad_paragraphs("test", context, context, 10))
     return folder
 
 
@@ -130,10 +130,10 @@ def conllu(tagged: Iterable[Sequence[tuple[str, str]]]) -> str:
 def write_udpos(folder: Path) -> Path:
     """Write 64 training and 16 dev sentences in English, 20 test sentences in English and German."""
     for split, count in (("train", 64), ("dev", 16)):
-        write_text(folder / f"xtreme_r/udpos/lines.en.{split}.conllu.gz", conllu(tagged_sentences(split, "en", count)))
+        write_text(folder / f"udpos/{split}.en.conllu.gz", conllu(tagged_sentences(split, "en", count)))
     for language in ("en", "de"):
         test = conllu(tagged_sentences("test", language, 20))
-        write_text(folder / f"xtreme_r/udpos/pud.{language}.conllu.gz", test)
+        write_text(folder / f"udpos/test.{language}.conllu.gz", test)
     return folder
 
 
@@ -161,21 +161,21 @@ def xcopa_rows(split: str, language: str, count: int) -> list[dict[str, Any]]:
 
 def write_xcopa(folder: Path) -> Path:
     """Write 60 training and 16 validation choices of COPA, 20 test choices in two languages."""
-    write_json_lines(folder / "xtreme_r/xcopa/copa-train.en.jsonl.gz", xcopa_rows("train", "en", 60))
-    write_json_lines(folder / "xtreme_r/xcopa/copa-val.en.jsonl.gz", xcopa_rows("dev", "en", 16))
+    write_json_lines(folder / "xcopa/train.en.jsonl.gz", xcopa_rows("train", "en", 60))
+    write_json_lines(folder / "xcopa/dev.en.jsonl.gz", xcopa_rows("dev", "en", 16))
     for language in ("it", "tr"):
-        write_json_lines(folder / f"xtreme_r/xcopa/test.{language}.jsonl.gz", xcopa_rows("test", language, 20))
+        write_json_lines(folder / f"xcopa/test.{language}.jsonl.gz", xcopa_rows("test", language, 20))
     return folder
 
 
 def write_panx(folder: Path) -> Path:
     """Write 60 training and 16 dev sentences with names in English, 20 test sentences in English and German."""
-    return _write_splits(folder / "xtreme_r/wikiann", panx_rows)
+    return _write_splits(folder / "panx", panx_rows)
 
 
 def write_pawsx(folder: Path) -> Path:
     """Write 60 training and 16 dev pairs in English, 20 test pairs in English and German."""
-    return _write_splits(folder / "xtreme_r/pawsx", pawsx_rows)
+    return _write_splits(folder / "pawsx", pawsx_rows)
 
 
 def _write_splits(folder: Path, rows: Rows) -> Path:
@@ -191,12 +191,12 @@ def write_sib200(folder: Path) -> Path:
         rows = [f"{n}\t{topics[n % 2]}\t{text}" for n, text in enumerate(sentences(split, language, count))]
         path = folder / "sib200" / f"{split}.{language}.tsv.gz"
         write_text(path, "\n".join(("index_id\tcategory\ttext", *rows)) + "\n")
-    return folder / "sib200"
+    return folder
 
 
 def write_tatoeba(folder: Path) -> Path:
     """Write 40 English-German test pairs, and 30 others in `dev.en-de.tsv`."""
-    for split, count, name in (("test", 40, "xtreme_r/tatoeba/tatoeba.en-de.tsv.gz"), ("dev", 30, "dev.en-de.tsv")):
+    for split, count, name in (("test", 40, "tatoeba/test.de.tsv.gz"), ("dev", 30, "dev.en-de.tsv")):
         pairs = zip(sentences(split, "en", count), sentences(split, "de", count), strict=True)
         write_text(folder / name, "".join(f"{english}\t{german}\n" for english, german in pairs))
     return folder

@@ -60,7 +60,7 @@ def evaluation(
     **transfer: object,
 ) -> Results:
     """Return results of an evaluation; `transfer` changes its settings."""
-    defaults = {"setting": "zero-shot", "seeds": [1, 2], "data_dir": None, "max_train_samples": None}
+    defaults = {"setting": "zero-shot", "seeds": [1, 2], "max_train_samples": None}
     files = {"train_file": [], "dev_file": [], "test_file": [], "max_test_samples": None}
     languages = list(dict.fromkeys(language for language, _ in values))
     seeds = dict.fromkeys(seed for _, seed in values)

@@ -71,12 +71,12 @@ class Choices:
     __pydantic_config__ = OPEN
 
     setting: Literal["zero-shot", "translate-train", "translate-train-all", "test-only"]
-    data_dir: str | None
     train_file: list[str]
     dev_file: list[str]
     test_file: list[str]
     max_train_samples: int | None
     max_test_samples: int | None
+    data_dir: str | None = None  # an option of 0.1
 
 
 @dataclass(frozen=True)

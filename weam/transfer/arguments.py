@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weam.arguments import LoraArguments, ProgramArguments, option
-from weam.transfer.tasks.files import SPLITS, DataFiles, parse_named_files
+from weam.transfer.tasks.files import SPLITS, DataFiles
 
 SETTINGS = ("zero-shot", "translate-train", "translate-train-all", "test-only")
 
@@ -37,10 +37,9 @@ class TransferArguments:
     languages: list[str] = option([], "Languages to test; all of the benchmark unless given.")
     seeds: list[int] = option([], "One fine-tuning for each; unless given 42, for sib200 42 to 46.")
     compare_with: str | None = option(None, "results.json of another checkpoint, for intervals of the difference.")
-    data_dir: str | None = option(None, "Folder of local files instead of the Hub, laid out as in weam/transfer/tasks.")
     train_file: list[str] = option([], "en=FILE: training examples of a language; several are joined.")
     dev_file: list[str] = option([], "en=FILE: examples that select the best epoch (Tatoeba: the layer).")
-    test_file: list[str] = option([], "de=FILE: test examples.")
+    test_file: list[str] = option([], "de=FILE: test examples. A FILE with {language} in it: those of all languages.")
     max_train_samples: int | None = option(None, "Train on so many examples of each language.")
     max_dev_samples: int | None = option(None, "Select on so many of each language.")
     max_test_samples: int | None = option(None, "Test on so many of each language, the same rows in all.")
@@ -64,9 +63,7 @@ class TransferArguments:
     @property
     def files(self) -> DataFiles:
         """Where the examples come from."""
-        entries = {"train": self.train_file, "dev": self.dev_file, "test": self.test_file}
-        named = {key: paths for split in SPLITS for key, paths in parse_named_files(split, entries[split]).items()}
-        return DataFiles(Path(self.data_dir) if self.data_dir else None, named)
+        return DataFiles(self.train_file, self.dev_file, self.test_file)
 
 
 @dataclass

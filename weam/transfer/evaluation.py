@@ -27,7 +27,8 @@ def evaluate(
     Args:
         model: with the stock head of the task, such as `AutoModelForSequenceClassification` loads it.
         tokenizer: its fast tokenizer.
-        task: the benchmark: `weam.XNLI()` reads the Hub, `weam.XNLI(weam.DataFiles(Path("data")))` a folder.
+        task: the benchmark: `weam.XNLI()` reads the Hub; `weam.XNLI(weam.DataFiles(test=["test.{language}.jsonl"]))`
+            reads files.
         languages: what to test; none: all languages of the benchmark. For MLQA every pair of them.
         args: batch size, device and precision of the prediction. None: 64 rows on the device that there is.
 

@@ -89,17 +89,18 @@ def read_examples(
 
 
 def check_named(args: TransferArguments, used: dict[str, set[str]]) -> None:
-    """See that every file that the user named is read.
+    """See that every file that the user named for a language is read.
 
     Raises:
         ValueError: one is not.
     """
-    for split, language in args.files.named:
-        if language not in used[split]:
-            raise ValueError(
-                f"--{split}_file names a file for {language}, but the setting {args.setting} reads "
-                f"{', '.join(sorted(used[split])) or 'none'} there; leave it out or choose another --setting"
-            )
+    for split, read in used.items():
+        for language in args.files.languages(split, sorted(read)):
+            if language not in read:
+                raise ValueError(
+                    f"--{split}_file names a file for {language}, but the setting {args.setting} reads "
+                    f"{', '.join(sorted(read)) or 'none'} there; leave it out or choose another --setting"
+                )
 
 
 def check_examples(task: Task, examples: Examples) -> list[dict[str, Any]]:

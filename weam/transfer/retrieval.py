@@ -93,8 +93,8 @@ def evaluate_retrieval(
 def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:
     """Return dev pairs, if a layer is to be chosen, and test pairs."""
     files, languages = args.files, choose_languages(Tatoeba, args.languages)
-    named = [language for split, language in files.named if split == "dev"]
-    dev = {name: read_translations(files, "dev", name) for name in named or languages[:1]} if chooses else {}
+    named = files.languages("dev", languages) or languages[:1]
+    dev = {name: read_translations(files, "dev", name) for name in named} if chooses else {}
     test = {name: read_translations(files, "test", name) for name in languages}
     return (
         {name: subset(pairs, args.max_dev_samples) for name, pairs in dev.items()},

@@ -24,7 +24,7 @@ from weam.storage import read_lines
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments
 from weam.transfer.examples import encode_examples
 from weam.transfer.fine_tuning import fine_tune, load_base, predict
-from weam.transfer.tasks.files import DataFiles
+from weam.transfer.tasks.files import SPLITS, DataFiles
 from weam.transfer.tasks.panx import PANX
 from weam.transfer.tasks.task import Task
 from weam.transfer.tasks.udpos import UDPOS
@@ -35,14 +35,14 @@ TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI}
 ByLayer = dict[str, list[float]]  # language or pair -> a figure in per cent for each layer, the first one first
 
 
-def task_files(name: str, data: Path) -> dict[tuple[str, str], list[Path]]:
-    """Return the bed's files of a task by part and language.
-
-    >>> task_files("udpos", Path("nowhere"))
-    {}
-    """
+def task_files(name: str, data: Path) -> DataFiles:
+    """Return the bed's files of a task."""
     files = sorted((data / name).glob("*.*.*"))  # PART.LANGUAGE.ENDING
-    return {(path.name.split(".")[0], path.name.split(".")[1]): [path] for path in files}
+    entries = {
+        part: [f"{path.name.split('.')[1]}={path}" for path in files if path.name.startswith(f"{part}.")]
+        for part in SPLITS
+    }
+    return DataFiles(**entries)
 
 
 def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
@@ -66,11 +66,11 @@ def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArgum
 def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArguments) -> dict[str, Any]:
     """Fine-tune in English and test in every language; return a score in per cent for each."""
     files = task_files(name, data)
-    task = TASKS[name](DataFiles(None, files))
+    task = TASKS[name](files)
     base = load_base(task, CheckpointArguments(model_name_or_path=str(checkpoint)))
     train = encode_examples(task, task.read("train", "en"), base.tokenizer)
     trainer = fine_tune(task, base, base.name, (train.rows, {}), args)
-    languages = [language for part, language in files if part == "test"]
+    languages = files.languages("test", [])
     tests = {language: encode_examples(task, task.read("test", language), base.tokenizer) for language in languages}
     scores = {
         language: 100 * predict(trainer, task, test, language).metrics[task.metric].value

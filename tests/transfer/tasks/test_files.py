@@ -9,13 +9,7 @@ from datasets import Dataset
 
 from tests.support.evaluation_data import write_lines
 from weam.storage import numbered_lines
-from weam.transfer.tasks.files import DataFiles, hub_rows, parse_named_files, read_files, read_json_lines
-
-PATTERNS = ("xnli/train.{language}.jsonl.gz", "nli_train/train.{language}.jsonl.gz")
-CROSSED = (
-    "squad/mlqa-dev.context-{context}.question-{question}.json.gz",
-    "MLQA_V1/dev/dev-context-{context}-question-{question}.json",
-)
+from weam.transfer.tasks.files import DataFiles, hub_rows, read_files, read_json_lines
 
 
 def lines_of(path: Path) -> list[str]:
@@ -25,82 +19,45 @@ def lines_of(path: Path) -> list[str]:
 # Which files
 
 
-def test_without_a_folder_examples_come_from_the_hub() -> None:
-    assert DataFiles().find("train", "en", PATTERNS) is None
+def test_without_files_examples_come_from_the_hub() -> None:
+    assert DataFiles().find("train", "en") == []
 
 
-@pytest.mark.parametrize("name", ["xnli/train.de.jsonl.gz", "xnli/train.de.jsonl", "nli_train/train.de.jsonl"])
-def test_a_folder_is_searched_for_files_gzipped_or_not(name: str, tmp_path: Path) -> None:
-    path = write_lines(tmp_path / name, "{}")
-    assert DataFiles(tmp_path).find("train", "de", PATTERNS) == [path]
-
-
-def test_the_first_pattern_counts(tmp_path: Path) -> None:
-    first = write_lines(tmp_path / "xnli" / "train.de.jsonl", "{}")
-    write_lines(tmp_path / "nli_train" / "train.de.jsonl.gz", "{}")
-    assert DataFiles(tmp_path).find("train", "de", PATTERNS) == [first]
-
-
-@pytest.mark.parametrize(
-    "name", ["squad/mlqa-dev.context-en.question-de.json.gz", "MLQA_V1/dev/dev-context-en-question-de.json"]
-)
-def test_a_pattern_may_have_the_languages_of_context_and_question(name: str, tmp_path: Path) -> None:
-    path = write_lines(tmp_path / name, "{}")
-    assert DataFiles(tmp_path).find("test", "en-de", CROSSED) == [path]
-
-
-def test_named_files_go_before_the_folder_and_keep_their_order(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xnli" / "train.en.jsonl.gz", "{}")
+def test_files_of_a_language_are_those_named_for_it_in_their_order(tmp_path: Path) -> None:
     second, first = write_lines(tmp_path / "a", "{}"), write_lines(tmp_path / "b", "{}")
-    named = parse_named_files("train", [f"en={first}", f"de={first}", f"en={second}"])
-    assert named == {("train", "en"): [first, second], ("train", "de"): [first]}
-    assert DataFiles(tmp_path, named).find("train", "en", PATTERNS) == [first, second]
+    files = DataFiles(train=[f"en={first}", f"de={first}", f"en={second}"])
+    assert files.find("train", "en") == [first, second]
+    assert files.find("train", "zh") == files.find("dev", "en") == []
+    assert files.languages("train", []) == ["en", "de"]
 
 
-def test_a_named_file_of_another_split_is_not_taken(tmp_path: Path) -> None:
-    named = parse_named_files("dev", [f"en={write_lines(tmp_path / 'a', '{}')}"])
-    assert DataFiles(None, named).find("train", "en", PATTERNS) is None
+def test_a_name_with_a_place_for_the_language_stands_for_all_that_are_not_named(tmp_path: Path) -> None:
+    own, shared = write_lines(tmp_path / "mine", "{}"), write_lines(tmp_path / "l=1" / "test.de.jsonl", "{}")
+    files = DataFiles(test=[f"en={own}", f"{tmp_path}/l=1/test.{{language}}.jsonl"])
+    assert (files.find("test", "en"), files.find("test", "de")) == ([own], [shared])
+    assert files.languages("test", ["de", "en", "zh"]) == ["en", "de", "zh"]
 
 
-def test_a_named_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
-    files = DataFiles(tmp_path, parse_named_files("dev", ["de=nowhere.jsonl"]))
-    with pytest.raises(FileNotFoundError, match=r"^there is no file nowhere\.jsonl, which --dev_file names for de$"):
-        files.find("dev", "de", PATTERNS)
+def test_a_name_may_have_places_for_the_languages_of_context_and_question(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "dev-context-en-question-de.json", "{}")
+    files = DataFiles(test=[f"{tmp_path}/dev-context-{{context}}-question-{{question}}.json"])
+    assert files.find("test", "en-de") == [path]
 
 
-def test_a_missing_language_is_reported_with_those_that_exist(tmp_path: Path) -> None:
-    for name in ("xnli/train.zh.jsonl", "xnli/dev.ar.jsonl.gz", "nli_train/train.en.jsonl.gz", "xnli/train.fr.old"):
-        write_lines(tmp_path / name, "{}")
+@pytest.mark.parametrize("entry", ["de=nowhere.de.jsonl", "nowhere.{language}.jsonl"])
+def test_a_file_that_does_not_exist_is_reported(entry: str) -> None:
     message = (
-        f"{tmp_path} has no train examples for de: looked for xnli/train.de.jsonl.gz or nli_train/train.de.jsonl.gz; "
-        "it has en, zh. Choose other --languages, or give --train_file de=FILE"
+        "there is no file nowhere.de.jsonl, which --dev_file names for de: mend the name, or choose other --languages"
     )
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
-        DataFiles(tmp_path).find("train", "de", PATTERNS)
+        DataFiles(dev=[entry]).find("dev", "de")
 
 
-def test_missing_languages_of_context_and_question_are_reported_as_pairs(tmp_path: Path) -> None:
-    write_lines(tmp_path / "squad" / "mlqa-dev.context-de.question-en.json.gz", "{}")
-    write_lines(tmp_path / "MLQA_V1" / "dev" / "dev-context-zh-question-es.json", "{}")
-    message = (
-        f"{tmp_path} has no test examples for en-de: "
-        "looked for squad/mlqa-dev.context-en.question-de.json.gz or MLQA_V1/dev/dev-context-en-question-de.json; "
-        "it has de-en, zh-es. Choose other --languages, or give --test_file en-de=FILE"
-    )
-    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
-        DataFiles(tmp_path).find("test", "en-de", CROSSED)
-
-
-@pytest.mark.parametrize("folder", [".", "not there"])
-def test_a_folder_without_any_language_is_reported(folder: str, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"looked for xquad\.en\.json; it has no language\. Choose"):
-        DataFiles(tmp_path / folder).find("test", "en", ("xquad.{language}.json",))
-
-
-@pytest.mark.parametrize("entry", ["data/train.jsonl", "=data/train.jsonl", "en="])
-def test_a_named_file_needs_its_language(entry: str) -> None:
-    with pytest.raises(ValueError, match=f"^--train_file {entry}: say which language the file is in, as in en="):
-        parse_named_files("train", [entry])
+@pytest.mark.parametrize("entry", ["data/train.jsonl", "=data/train.jsonl", "en=", "data/train.{lang}.jsonl"])
+def test_a_file_needs_its_language(entry: str) -> None:
+    message = f"^--train_file {entry}: say which language the file is in, as in en={entry}, or write {{language}} where"
+    with pytest.raises(ValueError, match=message):
+        DataFiles(train=[entry])
 
 
 # Lines

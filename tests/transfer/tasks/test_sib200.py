@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 
 from weam.transfer.jobs import choose_languages
-from weam.transfer.tasks.files import DataFiles
+from weam.transfer.tasks.files import SPLITS, DataFiles
 from weam.transfer.tasks.sib200 import SIB200, TopicSentence
 
 HEADER = "index_id\tcategory\ttext\n"
@@ -15,10 +15,9 @@ HEADER = "index_id\tcategory\ttext\n"
 
 def task_of(folder, text, language="en"):
     """Write the test file of a language, and return the task that reads it."""
-    (folder / "sib200").mkdir()
-    with gzip.open(folder / "sib200" / f"test.{language}.tsv.gz", "wt", encoding="utf-8") as file:
+    with gzip.open(folder / f"test.{language}.tsv.gz", "wt", encoding="utf-8") as file:
         file.write(text)
-    return SIB200(DataFiles(folder))
+    return SIB200(DataFiles(test=[f"{folder}/test.{{language}}.tsv.gz"]))
 
 
 def test_a_file_holds_an_index_a_topic_and_a_sentence_in_each_line(tmp_path):
@@ -65,6 +64,6 @@ def test_the_share_of_right_topics_is_the_accuracy(tokenizer):
 
 
 def test_the_real_files_are_read(research_data):
-    task = SIB200(DataFiles(research_data))
-    assert [len(task.read(split, "en")) for split in ("train", "dev", "test")] == [701, 99, 204]
+    task = SIB200(DataFiles(*([f"{research_data}/sib200/{split}.{{language}}.tsv.gz"] for split in SPLITS)))
+    assert [len(task.read(split, "en")) for split in SPLITS] == [701, 99, 204]
     assert [x.label for x in task.read("test", "zh")] == [x.label for x in task.read("test", "en")]

@@ -92,15 +92,8 @@ READ = [
 
 @pytest.mark.parametrize("end", [(), ("",), ("# the end",)], ids=["no blank line", "blank line", "comment"])
 def test_udpos_reads_the_words_and_passes_over_the_rest(end: tuple[str, ...], tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "udpos" / "pud.de.conllu.gz", *CONLLU, *end)
-    assert UDPOS(DataFiles(tmp_path)).read("test", "de") == READ
-
-
-def test_udpos_trains_on_lines(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "udpos" / "lines.en.train.conllu", *CONLLU)
-    write_lines(tmp_path / "xtreme_r" / "udpos" / "lines.en.dev.conllu.gz", *CONLLU[9:])
-    task = UDPOS(DataFiles(tmp_path))
-    assert (task.read("train", "en"), task.read("dev", "en")) == (READ, READ[1:])
+    path = write_lines(tmp_path / "pud.de.conllu.gz", *CONLLU, *end)
+    assert UDPOS(DataFiles(test=[f"de={path}"])).read("test", "de") == READ
 
 
 def test_a_byte_order_mark_loses_no_word(tmp_path: Path) -> None:
@@ -125,9 +118,9 @@ def test_a_faulty_line_of_a_treebank_is_named(line: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("lines", [(), ("", "# text = Im Haus", "")], ids=["empty", "comments"])
 def test_a_treebank_without_sentences_is_named(lines: tuple[str, ...], tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "udpos" / "pud.de.conllu.gz", *lines)
+    path = write_lines(tmp_path / "pud.de.conllu.gz", *lines)
     with pytest.raises(ValueError, match=r"pud\.de\.conllu\.gz: holds no examples"):
-        UDPOS(DataFiles(tmp_path)).read("test", "de")
+        UDPOS(DataFiles(test=[f"de={path}"])).read("test", "de")
 
 
 def test_a_data_set_has_numbers_as_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,8 +141,8 @@ def test_a_row_of_a_data_set_with_too_few_tags_is_named(tmp_path: Path, monkeypa
 
 def test_panx_is_read_by_name_or_number_of_the_tags(tmp_path: Path) -> None:
     lines = panx_line(["Anna", "Weiß", "lacht"], ["B-PER", "I-PER", "O"]), panx_line(["Rom"], [5])
-    write_lines(tmp_path / "xtreme_r" / "wikiann" / "dev.de.jsonl.gz", *lines)
-    assert PANX(DataFiles(tmp_path)).read("dev", "de") == [
+    path = write_lines(tmp_path / "dev.de.jsonl.gz", *lines)
+    assert PANX(DataFiles(dev=[f"de={path}"])).read("dev", "de") == [
         TaggedSentence(("Anna", "Weiß", "lacht"), ("B-PER", "I-PER", "O")),
         TaggedSentence(("Rom",), ("B-LOC",)),
     ]
@@ -269,13 +262,13 @@ def test_f1_of_panx_equals_seqeval(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def test_a_parallel_treebank_is_read(research_data: Path) -> None:
-    sentences = UDPOS(DataFiles(research_data)).read("test", "de")
+    sentences = UDPOS(DataFiles(test=[f"{research_data}/xtreme_r/udpos/pud.{{language}}.conllu.gz"])).read("test", "de")
     assert len(sentences) == 1000
     assert sum(len(sentence.words) for sentence in sentences) == 21332  # lines that begin with a whole number
     assert max(len(sentence.words) for sentence in sentences) < 100
 
 
 def test_names_in_hindi_are_read(research_data: Path) -> None:
-    sentences = PANX(DataFiles(research_data)).read("dev", "hi")
+    sentences = PANX(DataFiles(dev=[f"{research_data}/xtreme_r/wikiann/dev.{{language}}.jsonl.gz"])).read("dev", "hi")
     assert len(sentences) == 1000
     assert {tag for sentence in sentences for tag in sentence.tags} == set(PANX.labels)

@@ -14,7 +14,7 @@ from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import plant_translations, small_config, small_tokenizer
 from tests.support.evaluation_data import write_lines
 from weam.sentence_vectors import layer_vectors
-from weam.transfer.tasks.files import DataFiles, parse_named_files
+from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.tatoeba import CODES, Translation, choose_layer, read_translations, score_retrieval
 
 SENTENCES = ["the cat sees a red house .", "hund", "die katze isst ein rotes haus , nicht", "a dog", "the cats eats a"]
@@ -61,9 +61,9 @@ def encoder() -> BertModel:
 # Pairs
 
 
-def test_pairs_are_read_from_a_folder(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "tatoeba" / "tatoeba.en-de.tsv.gz", "Yes.\tJa.", "A cat \tEine Katze")
-    assert read_translations(DataFiles(tmp_path), "test", "de") == [
+def test_pairs_are_read_from_a_file(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "tatoeba.en-de.tsv.gz", "Yes.\tJa.", "A cat \tEine Katze")
+    assert read_translations(DataFiles(test=[f"de={path}"]), "test", "de") == [
         Translation("Yes.", "Ja."),
         Translation("A cat ", "Eine Katze"),
     ]
@@ -71,29 +71,28 @@ def test_pairs_are_read_from_a_folder(tmp_path: Path) -> None:
 
 def test_named_dev_pairs_are_joined(tmp_path: Path) -> None:
     paths = write_lines(tmp_path / "b.tsv", "one\teins"), write_lines(tmp_path / "a.tsv", "two\tzwei")
-    files = DataFiles(tmp_path, parse_named_files("dev", [f"de={path}" for path in paths]))
+    files = DataFiles(dev=[f"de={path}" for path in paths])
     assert read_translations(files, "dev", "de") == [Translation("one", "eins"), Translation("two", "zwei")]
 
 
 @pytest.mark.parametrize("line", ["Yes.", "Yes.\tJa.\tOui.", "\tJa.", "Yes.\t ", ""])
 def test_a_malformed_line_is_named(line: str, tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "tatoeba" / "tatoeba.en-de.tsv.gz", "Yes.\tJa.", line)
+    path = write_lines(tmp_path / "tatoeba.en-de.tsv.gz", "Yes.\tJa.", line)
     message = r"tatoeba\.en-de\.tsv\.gz:2: has not two texts with a tab between them; write English<TAB>other$"
     with pytest.raises(ValueError, match=message):
-        read_translations(DataFiles(tmp_path), "test", "de")
+        read_translations(DataFiles(test=[f"de={path}"]), "test", "de")
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "tatoeba" / "tatoeba.en-de.tsv.gz")
+    path = write_lines(tmp_path / "tatoeba.en-de.tsv.gz")
     with pytest.raises(ValueError, match=r"tatoeba\.en-de\.tsv\.gz: holds no examples"):
-        read_translations(DataFiles(tmp_path), "test", "de")
+        read_translations(DataFiles(test=[f"de={path}"]), "test", "de")
 
 
-def test_dev_pairs_must_be_named(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "tatoeba" / "tatoeba.en-de.tsv.gz", "Yes.\tJa.")
+def test_dev_pairs_must_be_named() -> None:
     message = r"no dev pairs to choose the layer on: name some, as in --dev_file de=FILE .*, or choose .* with --layer$"
     with pytest.raises(ValueError, match=message):
-        read_translations(DataFiles(tmp_path), "dev", "de")
+        read_translations(DataFiles(), "dev", "de")
 
 
 # Sentence vectors
@@ -190,7 +189,7 @@ def test_retrieval_is_scored_in_both_directions_at_the_layer(tokenizer: PreTrain
 
 
 def test_tatoeba_s_pairs_are_read(research_data: Path) -> None:
-    files = DataFiles(research_data)
+    files = DataFiles(test=[f"{research_data}/xtreme_r/tatoeba/tatoeba.en-{{language}}.tsv.gz"])
     counts = {language: len(read_translations(files, "test", language)) for language in ("de", "zh", "sw")}
     assert counts == {"de": 1000, "zh": 1000, "sw": 390}
     assert counts.keys() <= CODES.keys()

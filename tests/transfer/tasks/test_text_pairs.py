@@ -10,7 +10,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from tests.support.evaluation_data import write_lines
-from weam.transfer.tasks.files import DataFiles, parse_named_files
+from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.pawsx import PAWSX
 from weam.transfer.tasks.text_pairs import TextPair
 from weam.transfer.tasks.xnli import XNLI
@@ -33,9 +33,9 @@ def pawsx_line(label: object) -> str:
 # Reading
 
 
-def test_xnli_is_read_from_a_folder(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xnli" / "test.de.jsonl.gz", xnli_line("neutral", more=1), xnli_line("contradiction"))
-    assert XNLI(DataFiles(tmp_path)).read("test", "de") == [
+def test_xnli_is_read_from_files(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "test.de.jsonl.gz", xnli_line("neutral", more=1), xnli_line("contradiction"))
+    assert XNLI(DataFiles(test=[f"de={path}"])).read("test", "de") == [
         TextPair("Die Katze ißt.", " Nichts", "neutral"),
         TextPair("Die Katze ißt.", " Nichts", "contradiction"),
     ]
@@ -43,15 +43,15 @@ def test_xnli_is_read_from_a_folder(tmp_path: Path) -> None:
 
 def test_named_files_of_a_language_are_joined(tmp_path: Path) -> None:
     paths = [write_lines(tmp_path / f"{label}.jsonl", xnli_line(label)) for label in ("neutral", "entailment")]
-    files = DataFiles(None, parse_named_files("train", [f"de={path}" for path in paths]))
+    files = DataFiles(train=[f"de={path}" for path in paths])
     assert [pair.label for pair in XNLI(files).read("train", "de")] == ["neutral", "entailment"]
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "xnli" / "dev.de.jsonl.gz")
-    with pytest.raises(ValueError, match=r"xnli/dev\.de\.jsonl\.gz: holds no examples"):
-        XNLI(DataFiles(tmp_path)).read("dev", "de")
-    with pytest.raises(ValueError, match=r"xnli/dev\.de\.jsonl\.gz: holds no examples"):
+    path = write_lines(tmp_path / "dev.de.jsonl.gz")
+    with pytest.raises(ValueError, match=r"dev\.de\.jsonl\.gz: holds no examples"):
+        XNLI(DataFiles(dev=[f"de={path}"])).read("dev", "de")
+    with pytest.raises(ValueError, match=r"dev\.de\.jsonl\.gz: holds no examples"):
         XNLI(DataFiles()).read_custom(str(path))
 
 
@@ -94,8 +94,8 @@ def test_a_faulty_row_of_a_data_set_is_named(tmp_path: Path, monkeypatch: pytest
     [(0, "different"), ("0", "different"), ("different", "different"), (1, "paraphrase"), ("1", "paraphrase")],
 )
 def test_pawsx_labels_are_digits_as_numbers_or_text(label: object, name: str, tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "pawsx" / "test.ko.jsonl.gz", pawsx_line(label))
-    assert PAWSX(DataFiles(tmp_path)).read("test", "ko") == [TextPair("eins", "zwei", name)]
+    path = write_lines(tmp_path / "test.ko.jsonl.gz", pawsx_line(label))
+    assert PAWSX(DataFiles(test=[f"ko={path}"])).read("test", "ko") == [TextPair("eins", "zwei", name)]
 
 
 @pytest.mark.parametrize("label", ["2", 2, "01", True, None, ["1"]])
@@ -142,12 +142,12 @@ def test_accuracy_is_the_share_of_right_classes() -> None:
 
 
 def test_xnli_s_test_set_is_read(research_data: Path) -> None:
-    pairs = XNLI(DataFiles(research_data)).read("test", "sw")
+    pairs = XNLI(DataFiles(test=[f"{research_data}/xnli/test.{{language}}.jsonl.gz"])).read("test", "sw")
     assert Counter(pair.label for pair in pairs) == {"entailment": 1670, "neutral": 1670, "contradiction": 1670}
 
 
 def test_pawsx_s_test_set_is_read(research_data: Path) -> None:
-    pairs = PAWSX(DataFiles(research_data)).read("test", "de")
+    pairs = PAWSX(DataFiles(test=[f"{research_data}/xtreme_r/pawsx/test.{{language}}.jsonl.gz"])).read("test", "de")
     assert len(pairs) == 1968
     assert pairs[1] == TextPair(
         "Der Tabaci River ist ein Nebenfluss des Flusses Leurda in Rumänien.",

@@ -35,21 +35,11 @@ def padded(values: list[int]) -> list[int]:
 
 
 def test_xcopa_asks_its_question_in_english(tmp_path: Path) -> None:
-    write_lines(tmp_path / "xtreme_r" / "xcopa" / "test.et.jsonl.gz", line(idx=7), line(question="effect", label=0))
-    assert XCOPA(DataFiles(tmp_path)).read("test", "et") == [
+    path = write_lines(tmp_path / "test.et.jsonl.gz", line(idx=7), line(question="effect", label=0))
+    assert XCOPA(DataFiles(test=[f"et={path}"])).read("test", "et") == [
         Choice("Es regnet. What was the cause?", ("eins", "zwei"), "choice2"),
         Choice("Es regnet. What happened as a result?", ("eins", "zwei"), "choice1"),
     ]
-
-
-def test_english_is_trained_and_selected_on_copa(tmp_path: Path) -> None:
-    folder = tmp_path / "xtreme_r" / "xcopa"
-    write_lines(folder / "copa-train.en.jsonl.gz", line(premise="Train"))
-    write_lines(folder / "copa-val.en.jsonl.gz", line(premise="Dev"))
-    write_lines(folder / "val.et.jsonl.gz", line(premise="Eesti"))
-    task = XCOPA(DataFiles(tmp_path))
-    read = [task.read(*part)[0].premise for part in (("train", "en"), ("dev", "en"), ("dev", "et"))]
-    assert read == [f"{name} What was the cause?" for name in ("Train", "Dev", "Eesti")]
 
 
 FAULTS = {
@@ -139,7 +129,7 @@ def test_accuracy_is_the_share_of_right_choices() -> None:
 
 
 def test_xcopa_s_test_set_is_read(research_data: Path) -> None:
-    choices = XCOPA(DataFiles(research_data)).read("test", "et")
+    choices = XCOPA(DataFiles(test=[f"{research_data}/xtreme_r/xcopa/test.{{language}}.jsonl.gz"])).read("test", "et")
     assert len(choices) == 500
     assert choices[1] == Choice(
         "Ma tühjendasin oma taskud. What happened as a result?",

@@ -1,11 +1,12 @@
-"""Where a benchmark's examples come from: files that the user names, a folder of them, or the Hub.
+"""Where a benchmark's examples come from: files that the user names, or the Hub.
 
 Finds files and reads lines; what a line means is the tasks' business.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,84 +15,87 @@ from datasets import Dataset, load_dataset
 from weam.storage import numbered_json
 
 SPLITS = ("train", "dev", "test")
+NAMED = re.compile(r"([\w-]+)=(.+)")  # LANGUAGE=FILE
+PLACES = ("{language}", "{context}", "{question}")  # in a name that stands for the files of every language
+EVERY = ""
 Example = TypeVar("Example")
 
 
 @dataclass(frozen=True)
 class DataFiles:
-    """What the user said about local files.
+    """The local files of a benchmark; what no entry stands for is read from the Hub.
+
+    An entry is `en=FILE`, a file of that language, or a file name with `{language}` in it: those of every language
+    that has no entry of its own. MLQA's tests, which have two languages, fill `{context}` and `{question}`. Several
+    entries for a language are read one after another.
+
+    >>> DataFiles(test=["en=mine.jsonl", "test.{language}.jsonl"])._named("test", "de")
+    [PosixPath('test.de.jsonl')]
 
     Attributes:
-        data_dir: a folder with the benchmarks, in the layout that each task names; None: the Hub.
-        named: (split, language) -> files that the user named; they go before both.
+        train: what is trained on.
+        dev: what selects.
+        test: what is scored.
     """
 
-    data_dir: Path | None = None
-    named: Mapping[tuple[str, str], list[Path]] = field(default_factory=dict)
+    train: Sequence[str] = ()
+    dev: Sequence[str] = ()
+    test: Sequence[str] = ()
 
-    def find(self, split: str, language: str, patterns: tuple[str, ...]) -> list[Path] | None:
-        """Return the files of a split in a language, None if they are to come from the Hub.
+    def __post_init__(self) -> None:
+        """Read the entries once.
+
+        Raises:
+            ValueError: one has no language.
+        """
+        for split in SPLITS:
+            self._entries(split)
+
+    def languages(self, split: str, every: Sequence[str]) -> list[str]:
+        """Return the languages that have entries; `every` is put in for `{language}`."""
+        found = (every if language == EVERY else [language] for language, _ in self._entries(split))
+        return list(dict.fromkeys(chain.from_iterable(found)))
+
+    def find(self, split: str, language: str) -> list[Path]:
+        """Return the files of a split in a language, none if they are to come from the Hub.
 
         Args:
             split: train, dev or test.
-            language: as in the file names; `context-question` where a pattern has these two.
-            patterns: names below `data_dir`, the first that exists counts; `.gz` may be missing.
+            language: as in the entries; `context-question` where a test has these two.
 
         Raises:
-            FileNotFoundError: a named file does not exist, or the folder has none for this language; names those
-                languages that it has.
+            FileNotFoundError: a file does not exist.
         """
-        named = self.named.get((split, language))
-        if named is not None:
-            for path in named:
-                if not path.is_file():
-                    raise FileNotFoundError(f"there is no file {path}, which --{split}_file names for {language}")
-            return named
-        if self.data_dir is None:
-            return None
-        for pattern in patterns:
-            for name in (_filled(pattern, language), _filled(pattern, language).removesuffix(".gz")):
-                if (self.data_dir / name).is_file():
-                    return [self.data_dir / name]
-        looked_for = " or ".join(_filled(pattern, language) for pattern in patterns)
-        has = sorted(set().union(*(self._languages(pattern) for pattern in patterns)))
-        raise FileNotFoundError(
-            f"{self.data_dir} has no {split} examples for {language}: looked for {looked_for}; it has "
-            f"{', '.join(has) or 'no language'}. Choose other --languages, or give --{split}_file {language}=FILE"
-        )
+        paths = self._named(split, language)
+        for path in paths:
+            if not path.is_file():
+                raise FileNotFoundError(
+                    f"there is no file {path}, which --{split}_file names for {language}: "
+                    "mend the name, or choose other --languages"
+                )
+        return paths
 
-    def _languages(self, pattern: str) -> set[str]:
-        """List the languages for which the pattern has a file."""
-        folder, _, name = pattern.removesuffix(".gz").rpartition("/")
-        parts = re.split(r"\{\w+\}", name)
-        wanted = re.compile("([^.-]+)".join(map(re.escape, parts)) + r"(\.gz)?")
-        matches = [
-            wanted.fullmatch(path.name) for path in (self.data_dir or Path()).glob(f"{folder}/*" if folder else "*")
-        ]
-        return {"-".join(match.groups()[: len(parts) - 1]) for match in matches if match}
+    def _named(self, split: str, language: str) -> list[Path]:
+        context, _, question = language.partition("-")
+        entries = self._entries(split)
+        own = [Path(name) for of, name in entries if of == language]
+        shared = [name for of, name in entries if of == EVERY]
+        for place, value in zip(PLACES, (language, context, question), strict=True):
+            shared = [name.replace(place, value) for name in shared]
+        return own or [Path(name) for name in shared]
 
-
-def _filled(pattern: str, language: str) -> str:
-    context, _, question = language.partition("-")
-    return pattern.format(language=language, context=context, question=question)
-
-
-def parse_named_files(split: str, entries: list[str]) -> dict[tuple[str, str], list[Path]]:
-    """Read `--train_file en=FILE en=OTHER de=FILE`; several files of one language are read one after another.
-
-    >>> parse_named_files("dev", ["de=dev.de.jsonl"])
-    {('dev', 'de'): [PosixPath('dev.de.jsonl')]}
-
-    Raises:
-        ValueError: an entry has no language.
-    """
-    named: dict[tuple[str, str], list[Path]] = {}
-    for entry in entries:
-        language, equals, path = entry.partition("=")
-        if not (language and equals and path):
-            raise ValueError(f"--{split}_file {entry}: say which language the file is in, as in en={entry}")
-        named.setdefault((split, language), []).append(Path(path))
-    return named
+    def _entries(self, split: str) -> list[tuple[str, str]]:
+        """Return (language or EVERY, file name)."""
+        found = []
+        for entry in getattr(self, split):
+            named = NAMED.fullmatch(entry)
+            if not named and not any(place in entry for place in PLACES):
+                raise ValueError(
+                    f"--{split}_file {entry}: say which language the file is in, as in en={entry}, or write "
+                    "{language} where the names of the files have it"
+                )
+            found.append((named[1], named[2]) if named else (EVERY, entry))
+        return found
 
 
 def read_files(paths: Iterable[Path], read: Callable[[Path], Iterable[Example]]) -> list[Example]:

@@ -99,8 +99,7 @@ class QuestionTask(Task):
 class MLQA(QuestionTask):
     """MLQA's test set, scored by its own rules for the language of the context.
 
-    Local layout: `squad/mlqa-test.context-LL.question-LL.json.gz` or the official
-    `MLQA_V1/test/test-context-LL-question-LL.json`; training files are named with --train_file. On the Hub
+    Local files are SQuAD's JSON, such as `MLQA_V1/test/test-context-{context}-question-{question}.json`. On the Hub
     `facebook/mlqa`.
     """
 
@@ -108,17 +107,7 @@ class MLQA(QuestionTask):
     title = "MLQA"
     licence = "CC BY-SA 3.0"
     crossed = True
-    part: ClassVar = "test"  # as file names call it
     languages = ("en", "ar", "de", "es", "hi", "vi", "zh")
-
-    @property
-    def patterns(self) -> dict[str, tuple[str, ...]]:  # type: ignore[override]
-        """Names of local files."""
-        crossed = (
-            f"squad/mlqa-{self.part}.context-{{context}}.question-{{question}}.json.gz",
-            f"MLQA_V1/{self.part}/{self.part}-context-{{context}}-question-{{question}}.json",
-        )
-        return {"train": ("squad/train.{language}.json.gz",), "dev": ("squad/dev.{language}.json.gz",), "test": crossed}
 
     def tests(self, languages: Sequence[str]) -> list[str]:
         """Return every combination, as context-question."""
@@ -142,7 +131,6 @@ class MLQADev(MLQA):
 
     benchmark = "mlqa-dev"
     title = "MLQA-dev"
-    part: ClassVar = "dev"
     tests_the_test_set = False
     hub_splits: ClassVar = {**Task.hub_splits, "test": "validation"}
 
@@ -150,18 +138,13 @@ class MLQADev(MLQA):
 class XQuAD(QuestionTask):
     """XQuAD, scored by SQuAD's rules in every language, as its authors do.
 
-    Local layout: `squad/xquad.LL.json.gz` or `xquad.LL.json`. On the Hub `google/xquad`.
+    Local files are SQuAD's JSON, such as `xquad.{language}.json`. On the Hub `google/xquad`.
     """
 
     benchmark = "xquad"
     title = "XQuAD"
     licence = "CC BY-SA 4.0"
     languages = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
-    patterns: ClassVar = {
-        "train": ("squad/train.{language}.json.gz",),
-        "dev": ("squad/dev.{language}.json.gz",),
-        "test": ("squad/xquad.{language}.json.gz", "xquad.{language}.json"),
-    }
     hub_splits: ClassVar = {**Task.hub_splits, "test": "validation"}
 
     @classmethod

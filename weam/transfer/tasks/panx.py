@@ -5,22 +5,20 @@ F1 over whole entities, as seqeval counts them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from datasets import Dataset
 from seqeval.metrics.sequence_labeling import get_entities
 
 from weam.scores import ExampleScores, Scored
-from weam.transfer.tasks.files import SPLITS
 from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
 
 
 class PANX(TaggingTask):
     """Named-entity recognition.
 
-    Local layout: `xtreme_r/wikiann/{train,dev,test}.LL.jsonl.gz`, JSON lines with `tokens` and `ner_tags` (B-PER to O).
-    On the Hub `google/xtreme`, `PAN-X.en` and so on.
+    Local files are JSON lines with `tokens` and `ner_tags` (B-PER to O). On the Hub `google/xtreme`, `PAN-X.en` and so
+    on.
     """
 
     benchmark = "panx"
@@ -34,7 +32,6 @@ class PANX(TaggingTask):
     )  # fmt: skip
     labels = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
     untagged = "O"
-    patterns: ClassVar = {split: (f"xtreme_r/wikiann/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
     columns = ("tokens", "ner_tags")
 
     @classmethod

@@ -3,9 +3,6 @@
 Part of XTREME; XTREME-R drops it. Kept here as XTREME's.
 """
 
-from typing import ClassVar
-
-from weam.transfer.tasks.files import SPLITS
 from weam.transfer.tasks.task import check_label
 from weam.transfer.tasks.text_pairs import TextPairTask
 
@@ -13,8 +10,8 @@ from weam.transfer.tasks.text_pairs import TextPairTask
 class PAWSX(TextPairTask):
     """Paraphrase identification.
 
-    Local layout: `xtreme_r/pawsx/{train,dev,test}.LL.jsonl.gz`, JSON lines with `sentence1`, `sentence2` and `label`,
-    1 for paraphrases. On the Hub `google/xtreme`, whose training sets in other languages are machine translations.
+    Local files are JSON lines with `sentence1`, `sentence2` and `label`, 1 for paraphrases. On the Hub `google/xtreme`,
+    whose training sets in other languages are machine translations.
     """
 
     benchmark = "pawsx"
@@ -23,7 +20,6 @@ class PAWSX(TextPairTask):
     languages = ("en", "de", "es", "fr", "ja", "ko", "zh")
     labels = ("different", "paraphrase")
     columns = ("sentence1", "sentence2", "label")
-    patterns: ClassVar = {split: (f"xtreme_r/pawsx/{split}.{{language}}.jsonl.gz",) for split in SPLITS}
 
     @classmethod
     def hub_source(cls, split: str, language: str) -> str:

@@ -6,10 +6,9 @@ The sentences are those of FLORES-200, in every language the same.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from weam.storage import numbered_lines
-from weam.transfer.tasks.files import SPLITS
 from weam.transfer.tasks.task import ClassificationTask, check_label, check_text
 
 SHORT_CODES = {
@@ -58,9 +57,9 @@ class TopicSentence:
 class SIB200(ClassificationTask):
     """Topic classification.
 
-    Local layout: `sib200/{train,dev,test}.LL.tsv.gz`, with a header and the columns `index_id`, `category`, `text`. On
-    the Hub `Davlan/sib200`, whose configurations are FLORES codes. A language is named by its short code where it has
-    one, else by its FLORES code; the FLORES code is understood for all. English train has 701 rows: several seeds.
+    Local files have a header and the columns `index_id`, `category`, `text` between tabs. On the Hub `Davlan/sib200`,
+    whose configurations are FLORES codes. A language is named by its short code where it has one, else by its FLORES
+    code; the FLORES code is understood for all. English train has 701 rows: several seeds.
     """
 
     benchmark = "sib200"
@@ -69,7 +68,6 @@ class SIB200(ClassificationTask):
     languages = (*SHORT_CODES, *OTHER_CODES)
     labels = ("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography")
     columns = ("index_id", "category", "text")
-    patterns: ClassVar = {split: (f"sib200/{split}.{{language}}.tsv.gz",) for split in SPLITS}
     seeds = (42, 43, 44, 45, 46)
 
     @classmethod

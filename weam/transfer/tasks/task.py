@@ -85,14 +85,12 @@ class Task(Benchmark):
     Attributes:
         auto_class: the stock Auto class with the head that it needs.
         labels: the names of the classes, None where the head has no classes.
-        patterns: split -> names of local files.
         seeds: of the fine-tunings, unless the user gives some.
     """
 
     seeds: tuple[int, ...] = (42,)
     auto_class: Any
     labels: tuple[str, ...] | None = None
-    patterns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, files: DataFiles | None = None, max_length: int = 128) -> None:
         """Remember where examples come from (None: the Hub) and how many subword tokens an input may have."""
@@ -106,8 +104,8 @@ class Task(Benchmark):
             ValueError: an example is broken; names it.
             FileNotFoundError: there are none in this language.
         """
-        paths = self.files.find(split, language, self.patterns[split])
-        if paths is not None:
+        paths = self.files.find(split, language)
+        if paths:
             return read_files(paths, self.from_file)
         return self.from_hub(self.hub_source(split, language), self.hub_splits[split])
 

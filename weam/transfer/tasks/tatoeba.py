@@ -26,7 +26,6 @@ CODES = {  # of XTREME
     "nl": "nld", "pt": "por", "ru": "rus", "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "tl": "tgl",
     "tr": "tur", "ur": "urd", "vi": "vie", "zh": "cmn",
 }  # fmt: skip
-PATTERNS = ("xtreme_r/tatoeba/tatoeba.en-{language}.tsv.gz",)
 
 
 class Tatoeba(Benchmark):
@@ -61,13 +60,13 @@ def read_translations(files: DataFiles, split: str, language: str) -> list[Trans
         ValueError: a line has not two texts; or dev pairs were not named: the benchmark has none.
         FileNotFoundError: there are none in this language.
     """
-    if split == "dev" and (split, language) not in files.named:
+    paths = files.find(split, language)
+    if split == "dev" and not paths:
         raise ValueError(
             "Tatoeba has no dev pairs to choose the layer on: name some, as in --dev_file "
             f"{language}=FILE (English<TAB>{language}), or choose the layer yourself with --layer"
         )
-    paths = files.find(split, language, PATTERNS)
-    if paths is not None:
+    if paths:
         return read_files(paths, _translations)
     source = Tatoeba.hub_source(split, language)
     columns = ("source_sentence", "target_sentence")

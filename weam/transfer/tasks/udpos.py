@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -27,9 +27,9 @@ TREEBANKS = {  # of XTREME
 class UDPOS(TaggingTask):
     """Part-of-speech tagging.
 
-    Local layout: `xtreme_r/udpos/lines.LL.train.conllu.gz` and `.dev.`, `xtreme_r/udpos/pud.LL.conllu.gz` for the test,
-    CoNLL-U. On the Hub `google/xtreme`, `udpos.English` and so on. Words are those of the treebank: multiword tokens
-    are read as their parts. The share of right tags equals micro-averaged F1, as each word gets one tag.
+    Local files are CoNLL-U. On the Hub `google/xtreme`, `udpos.English` and so on. Words are those of the treebank:
+    multiword tokens are read as their parts. The share of right tags equals micro-averaged F1, as each word gets one
+    tag.
     """
 
     benchmark = "udpos"
@@ -42,11 +42,6 @@ class UDPOS(TaggingTask):
         "SYM", "VERB", "X",
     )  # fmt: skip
     untagged = "X"
-    patterns: ClassVar = {
-        "train": ("xtreme_r/udpos/lines.{language}.train.conllu.gz",),
-        "dev": ("xtreme_r/udpos/lines.{language}.dev.conllu.gz",),
-        "test": ("xtreme_r/udpos/pud.{language}.conllu.gz",),
-    }
     columns = ("tokens", "pos_tags")
 
     @classmethod

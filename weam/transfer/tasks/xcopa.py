@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,9 +41,9 @@ class ChoiceBatch(PaddedBatch):
 class XCOPA(RowTask):
     """Choice of plausible alternatives; trained on English COPA.
 
-    Local layout: `xtreme_r/xcopa/copa-train.en.jsonl.gz`, `copa-val.en.jsonl.gz`, `test.LL.jsonl.gz`, JSON lines with
-    `premise`, `choice1`, `choice2`, `question` (cause or effect), `label` (0 or 1). On the Hub `aps/super_glue:copa`
-    for English and `cambridgeltl/xcopa`. The question is asked in English in every language, as XCOPA's data have it.
+    Local files are JSON lines with `premise`, `choice1`, `choice2`, `question` (cause or effect), `label` (0 or 1). On
+    the Hub `aps/super_glue:copa` for English and `cambridgeltl/xcopa`. The question is asked in English in every
+    language, as XCOPA's data have it.
     """
 
     benchmark = "xcopa"
@@ -54,11 +54,6 @@ class XCOPA(RowTask):
     languages = ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh")
     auto_class = AutoModelForMultipleChoice
     columns = ("premise", "choice1", "choice2", "question", "label")
-    patterns: ClassVar = {
-        "train": ("xtreme_r/xcopa/copa-train.{language}.jsonl.gz",),
-        "dev": ("xtreme_r/xcopa/copa-val.{language}.jsonl.gz", "xtreme_r/xcopa/val.{language}.jsonl.gz"),
-        "test": ("xtreme_r/xcopa/test.{language}.jsonl.gz",),
-    }
 
     @classmethod
     def hub_source(cls, split: str, language: str) -> str:
