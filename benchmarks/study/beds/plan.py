@@ -140,7 +140,7 @@ REAL = (
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
-HEAD = Arm("none", {"objective": "tlm", "head_warmup_steps": "1000", "max_steps": "1"})
+HEAD = Arm("none", {"objective": "tlm", "head_warmup_steps": "300", "max_steps": "1"})
 DISTANT = (
     HEAD,
     *(
