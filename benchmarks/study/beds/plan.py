@@ -164,7 +164,7 @@ BEDS = {
     "distant": Plan(
         None,
         DISTANT,
-        Alignment(learning_rate=5e-5, links_unit="subword"),
+        Alignment(learning_rate=5e-5, held_out_pairs=50, links_unit="subword"),
         FineTuning(learning_rate=5e-5),
         unaligned=("de", "es", "sw", "vi"),
     ),
