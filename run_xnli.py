@@ -13,7 +13,7 @@ from weam.arguments import option, parse_settings
 from weam.cards.publish import prepare_output, publish
 from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.text_pairs import XNLI
 from weam.transfer.zero_shot import evaluate_transfer
 
 

@@ -15,11 +15,10 @@ from weam.cards.publish import prepare_output, publish
 from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
-from weam.transfer.tasks.panx import PANX
-from weam.transfer.tasks.pawsx import PAWSX
 from weam.transfer.tasks.sib200 import SIB200
+from weam.transfer.tasks.tagging import PANX, UDPOS
 from weam.transfer.tasks.tatoeba import Tatoeba
-from weam.transfer.tasks.udpos import UDPOS
+from weam.transfer.tasks.text_pairs import PAWSX
 from weam.transfer.tasks.xcopa import XCOPA
 from weam.transfer.zero_shot import evaluate_transfer
 

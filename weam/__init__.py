@@ -26,12 +26,12 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from weam.transfer.tasks.files import DataFiles as DataFiles
     from weam.transfer.tasks.mlqa import MLQA as MLQA
     from weam.transfer.tasks.mlqa import XQuAD as XQuAD
-    from weam.transfer.tasks.panx import PANX as PANX
-    from weam.transfer.tasks.pawsx import PAWSX as PAWSX
     from weam.transfer.tasks.sib200 import SIB200 as SIB200
-    from weam.transfer.tasks.udpos import UDPOS as UDPOS
+    from weam.transfer.tasks.tagging import PANX as PANX
+    from weam.transfer.tasks.tagging import UDPOS as UDPOS
+    from weam.transfer.tasks.text_pairs import PAWSX as PAWSX
+    from weam.transfer.tasks.text_pairs import XNLI as XNLI
     from weam.transfer.tasks.xcopa import XCOPA as XCOPA
-    from weam.transfer.tasks.xnli import XNLI as XNLI
 
 MODULE_OF = {
     "DataCollatorForWordExchange": "data_collator_weam",
@@ -53,12 +53,12 @@ MODULE_OF = {
     "DataFiles": "weam.transfer.tasks.files",
     "MLQA": "weam.transfer.tasks.mlqa",
     "XQuAD": "weam.transfer.tasks.mlqa",
-    "PANX": "weam.transfer.tasks.panx",
-    "PAWSX": "weam.transfer.tasks.pawsx",
+    "PANX": "weam.transfer.tasks.tagging",
+    "PAWSX": "weam.transfer.tasks.text_pairs",
     "SIB200": "weam.transfer.tasks.sib200",
-    "UDPOS": "weam.transfer.tasks.udpos",
+    "UDPOS": "weam.transfer.tasks.tagging",
     "XCOPA": "weam.transfer.tasks.xcopa",
-    "XNLI": "weam.transfer.tasks.xnli",
+    "XNLI": "weam.transfer.tasks.text_pairs",
 }
 __all__ = list(MODULE_OF)
 

@@ -20,7 +20,7 @@ PROGRAMS = {
     "mlqa": ("run_mlqa", "fine-tune and score on MLQA or XQuAD"),
     "xtreme-r": ("run_xtreme_r", "fine-tune and score on other tasks"),
     "align": ("weam.alignment.__main__", "align the words of bitext"),
-    "card": ("weam.cards.__main__", "write a model card from results"),
+    "card": ("weam.cards.card", "write a model card from results"),
 }
 
 

@@ -28,7 +28,7 @@ from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrain
 from weam.transfer.arguments import TransferArguments
 from weam.transfer.jobs import choose_languages
 from weam.transfer.tasks.tatoeba import Tatoeba
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.text_pairs import XNLI
 
 FIXED = {name: Path(name) for name in ("backbone", "wide", "data", "cache")}
 TEXT = Step("text", "benchmarks.study.data", {"data_dir": "{data}", "part": "bitext"}, 1.0)

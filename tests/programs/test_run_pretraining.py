@@ -123,7 +123,7 @@ def test_a_training_does_not_go_on_as_another_one(workspace: Workspace) -> None:
 def test_a_folder_that_is_overwritten_leaves_nothing_to_go_on_from(workspace: Workspace) -> None:
     folder = workspace.here("twice", "--max_steps", "4", "--save_steps", "2")
     before = held_out(folder, 0)
-    (folder / ".eval_results").mkdir()  # what `python -m weam.cards` wrote of evaluations of the earlier model
+    (folder / ".eval_results").mkdir()  # what `weam card` wrote of evaluations of the earlier model
     smaller = ["--max_eval_pairs", "10", "--seed", "7", "--overwrite_output_dir"]
     workspace.here("twice", "--max_steps", "2", "--save_steps", "2", *smaller)
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-2"]

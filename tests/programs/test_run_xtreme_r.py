@@ -22,7 +22,7 @@ from tests.support.evaluation_data import (
     xcopa_rows,
 )
 from weam.results import read_results
-from weam.transfer.tasks.panx import entity_counts
+from weam.transfer.tasks.tagging import entity_counts
 
 TRAINING = "--num_train_epochs 3 --per_device_train_batch_size 8 --learning_rate 2e-3".split()
 EXACT = "--max_steps 6 --optim sgd --learning_rate 0.1 --lr_scheduler_type constant --logging_steps 1".split()

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from tests.support.command_line import sentence_pairs
+from weam.transfer.tasks.answer_spans import Question, Windows
 
 Rows = Callable[[str, str, int], list[dict[str, Any]]]  # split, language, count -> rows
 SIDES = {"en": 0, "de": 1, "zh": 0, "it": 1, "tr": 0}  # which side of a sentence pair stands for a language
@@ -27,6 +29,9 @@ TAGS = {
     "PUNCT": ". , ?",
 }
 TAG_OF = {word: tag for tag, words in TAGS.items() for word in words.split()}
+SHORT_WORDS = "the cat sees a dog . die katze sieht ein hund , not the red house ? nicht das rotes haus".split()
+LONG_CONTEXT = " ".join(np.random.default_rng(0).choice(SHORT_WORDS, 60))
+NARROW = Windows(max_length=20, stride=5, max_answer_length=4)
 INNER = {"cat": "cats", "dog": "dogs", "katze": "katzen", "hund": "hunde"}  # words of two tokens
 
 
@@ -104,6 +109,27 @@ def write_mlqa(folder: Path) -> Path:
             write_squad(path, squad_paragraphs("test", context, question, 12))
         write_squad(folder / f"xquad/test.{context}.json.gz", squad_paragraphs("test", context, context, 10))
     return folder
+
+
+def ask(context: str, answer: str, number: int = 0, question: str = "the cat ?") -> Question:
+    """Ask for an answer by its only or first place in the context."""
+    return Question(f"q{number}", question, context, (answer,), (context.index(answer),))
+
+
+def ask_words(first: int, last: int, number: int = 0) -> Question:
+    """Ask for words first..last of the long context, each of which is one token."""
+    words = LONG_CONTEXT.split()
+    start = len(" ".join(words[:first])) + (first > 0)
+    return Question(f"q{number}", "the cat ?", LONG_CONTEXT, (" ".join(words[first : last + 1]),), (start,))
+
+
+def label_logits(encoded: Dataset) -> list[np.ndarray]:
+    """Return logits for starts and ends: 10 at the labels, 0 elsewhere, and 5 columns of padding."""
+    labels = np.array(encoded["labels"][:])
+    logits = np.zeros((2, len(encoded), max(encoded["length"][:]) + 5))
+    for side in (0, 1):
+        logits[side, np.arange(len(encoded)), labels[:, side]] = 10
+    return list(logits)
 
 
 def tagged_sentences(split: str, language: str, count: int) -> list[list[tuple[str, str]]]:

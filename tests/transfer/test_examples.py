@@ -3,7 +3,7 @@
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from tests.support.questions import ask
+from tests.support.evaluation_data import ask
 from weam.transfer.examples import encode_examples
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.files import DataFiles

@@ -1,9 +1,9 @@
 """The command for alignment: files of sentence pairs, or a bitext in shards, or a checkpoint to be prepared.
 
-python -m weam.alignment text --help
-python -m weam.alignment prepare --help
-python -m weam.alignment train --help
-python -m weam.alignment apply --help
+weam align text --help
+weam align prepare --help
+weam align train --help
+weam align apply --help
 """
 
 import argparse
@@ -22,7 +22,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command; None is the program's own command line."""
-    parser = argparse.ArgumentParser(prog="python -m weam.alignment", description="Align words.")
+    parser = argparse.ArgumentParser(prog="weam align", description="Align words.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (description, add_arguments, run) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)

@@ -1,8 +1,8 @@
 """Stage 2 by itself: aligns a bitext in shards, with an aligner trained on the bitext or on a sample of it.
 
-    python -m weam.alignment train --bitext en-de=corpus.tsv.gz --tokenizer BASE --aligner_dir ALIGNER
+    weam align train --bitext en-de=corpus.tsv.gz --tokenizer BASE --aligner_dir ALIGNER
     for n in 0 1 2 3; do  # each may run on another machine
-        python -m weam.alignment apply --bitext en-de=corpus.tsv.gz --tokenizer BASE --aligner_dir ALIGNER \
+        weam align apply --bitext en-de=corpus.tsv.gz --tokenizer BASE --aligner_dir ALIGNER \
             --shard $n/4 --output links.$n-of-4.txt
     done
     cat links.?-of-4.txt > links.txt  # in the order of the shards
@@ -143,7 +143,7 @@ def check_trained_for(folder: Path, bitext: Bitext) -> None:
     for name, value in trained_for(bitext).items():
         if known.get(name) != value:
             raise ValueError(
-                f"{folder} was not trained by `python -m weam.alignment train` for this {name.replace('_', ' ')}; "
+                f"{folder} was not trained by `weam align train` for this {name.replace('_', ' ')}; "
                 f"train an aligner for this bitext ({name}: {known.get(name)}, not {value})"
             )
 

@@ -1,8 +1,8 @@
 r"""Text in files -> links in files: one line of links for each sentence pair, whatever is in it.
 
-    python -m weam.alignment text --model MODEL --input pairs.tsv --output links.txt --scores scores.txt
-    python -m weam.alignment text --model MODEL --source a.en --target a.de --output links.txt --html report.html
-    python -m weam.alignment text --model MODEL < pairs.txt > links.txt
+    weam align text --model MODEL --input pairs.tsv --output links.txt --scores scores.txt
+    weam align text --model MODEL --source a.en --target a.de --output links.txt --html report.html
+    weam align text --model MODEL < pairs.txt > links.txt
 
 Without files it reads and writes as fast_align does: lines `source words ||| target words` in, Pharaoh lines out. Words
 are what stands between spaces. A run that was interrupted goes on where it stopped when it is started again.

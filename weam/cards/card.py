@@ -1,6 +1,6 @@
 r"""Stage 7: `results.json` -> README.md of the Hub repository, and `.eval_results/` beside it.
 
-    python -m weam.cards --results PRETRAINED/results.json XNLI/results.json --baseline BASE/results.json \
+    weam card --results PRETRAINED/results.json XNLI/results.json --baseline BASE/results.json \
       --repository you/name --output README.md
 
 Writes the card of an encoder (its pre-training, and evaluations of it), or of a fine-tuned model (one evaluation).
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         FileExistsError: there is a card already, or there are files for leaderboards.
         ValueError: the results do not belong together, or a baseline was measured in another way.
     """
-    parser = argparse.ArgumentParser(prog="python -m weam.cards", description="Write a model card.")
+    parser = argparse.ArgumentParser(prog="weam card", description="Write a model card.")
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="results.json files of one model.")
     parser.add_argument("--baseline", type=Path, nargs="+", default=[], help="Those of another checkpoint, beside it.")
     parser.add_argument("--repository", help="Its name on the Hub; without: the name of the card's folder.")

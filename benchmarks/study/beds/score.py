@@ -25,10 +25,9 @@ from weam.transfer.arguments import CheckpointArguments, FineTuningArguments
 from weam.transfer.examples import encode_examples
 from weam.transfer.fine_tuning import fine_tune, load_base, predict
 from weam.transfer.tasks.files import SPLITS, DataFiles
-from weam.transfer.tasks.panx import PANX
+from weam.transfer.tasks.tagging import PANX, UDPOS
 from weam.transfer.tasks.task import Task
-from weam.transfer.tasks.udpos import UDPOS
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.text_pairs import XNLI
 
 WORD_SENTENCES = 200  # of each language pair, whose words are the candidates of word retrieval
 TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI}

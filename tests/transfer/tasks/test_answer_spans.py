@@ -11,7 +11,7 @@ import pytest
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from tests.support.questions import LONG_CONTEXT, NARROW, ask, ask_words, label_logits
+from tests.support.evaluation_data import LONG_CONTEXT, NARROW, ask, ask_words, label_logits
 from tests.support.tokenizers import mbert_tokenizer, unigram_tokenizer
 from weam.transfer.tasks import answer_spans
 from weam.transfer.tasks.answer_spans import (

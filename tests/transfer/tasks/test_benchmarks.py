@@ -16,7 +16,7 @@ from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.mlqa import QuestionTask
 from weam.transfer.tasks.sib200 import SIB200
 from weam.transfer.tasks.tatoeba import Tatoeba, read_translations
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.text_pairs import XNLI
 
 XNLI_LANGUAGES = "ar bg de el en es fr hi ru sw th tr ur vi zh".split()
 MLQA_LANGUAGES = "ar de en es hi vi zh".split()

@@ -18,8 +18,8 @@ from dataclasses import asdict
 from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.mlqa import MLQA, XQuAD
-from weam.transfer.tasks.udpos import UDPOS
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.tagging import UDPOS
+from weam.transfer.tasks.text_pairs import XNLI
 
 tasks = {"mlqa": MLQA(DataFiles(), Windows()), "xquad": XQuAD(DataFiles(), Windows()),
          "xnli": XNLI(DataFiles()), "udpos": UDPOS(DataFiles())}

@@ -11,8 +11,7 @@ from transformers import BertForQuestionAnswering, PreTrainedTokenizerBase
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from tests.conftest import small_config
-from tests.support.evaluation_data import write_lines
-from tests.support.questions import NARROW, ask, ask_words, label_logits
+from tests.support.evaluation_data import NARROW, ask, ask_words, label_logits, write_lines
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.metrics import squad_score
 from weam.transfer.examples import encode_examples

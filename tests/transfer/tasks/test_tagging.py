@@ -8,6 +8,8 @@ import datasets
 import numpy as np
 import pytest
 from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 from transformers import PreTrainedTokenizerBase
 
@@ -15,9 +17,7 @@ from tests.support.evaluation_data import write_lines
 from tests.support.tokenizers import byte_level_tokenizer
 from weam.scores import Scored
 from weam.transfer.tasks.files import DataFiles
-from weam.transfer.tasks.panx import PANX
-from weam.transfer.tasks.tagging import TaggedSentence, TaggingTask
-from weam.transfer.tasks.udpos import UDPOS
+from weam.transfer.tasks.tagging import PANX, UDPOS, EntityCounts, TaggedSentence, TaggingTask, entity_counts
 
 MARK = "\u200f"  # the tokenizer drops it
 LONG_WORDS = "the dogs sees nicht cats ? houses dogs a redes katzen".split() * 3
@@ -256,6 +256,38 @@ def test_f1_of_panx_equals_seqeval(tokenizer: PreTrainedTokenizerBase) -> None:
     value = score_tags(task, predicted, gold, tokenizer).metrics["f1"].value
     assert value == pytest.approx(f1_score([list(sentence.tags) for sentence in gold], predicted))
     assert 0.05 < value < 0.95
+
+
+# Entities
+
+
+def test_an_entity_is_right_with_its_type_and_both_ends() -> None:
+    gold = ["B-PER", "I-PER", "O", "B-LOC", "B-LOC", "O"]
+    predicted = ["B-PER", "O", "O", "B-LOC", "B-ORG", "B-ORG"]  # too short, right, wrong type, not there
+    assert entity_counts(predicted, gold) == EntityCounts(right=1, predicted=4, gold=3)
+
+
+def test_an_entity_may_begin_with_an_inside_tag() -> None:
+    assert entity_counts(["I-PER", "I-LOC"], ["B-PER", "B-LOC"]) == EntityCounts(right=2, predicted=2, gold=2)
+
+
+def test_unequal_numbers_of_tags_are_refused() -> None:
+    with pytest.raises(ValueError, match="not 1 for 2"):
+        entity_counts(["O"], ["O", "O"])
+
+
+NAMES = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(st.tuples(NAMES, NAMES), max_size=8), min_size=1, max_size=5))
+def test_f1_over_all_sentences_equals_seqeval(sentences: list[list[tuple[str, str]]]) -> None:
+    predicted = [[tag for tag, _ in sentence] for sentence in sentences]
+    gold = [[tag for _, tag in sentence] for sentence in sentences]
+    counts = [entity_counts(*pair) for pair in zip(predicted, gold, strict=True)]
+    entities = sum(sentence.predicted + sentence.gold for sentence in counts)
+    f1 = 2 * sum(sentence.right for sentence in counts) / max(entities, 1)
+    assert f1 == pytest.approx(f1_score(gold, predicted, zero_division=0))
 
 
 # Research data

@@ -11,9 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tests.support.evaluation_data import write_lines
 from weam.transfer.tasks.files import DataFiles
-from weam.transfer.tasks.pawsx import PAWSX
-from weam.transfer.tasks.text_pairs import TextPair
-from weam.transfer.tasks.xnli import XNLI
+from weam.transfer.tasks.text_pairs import PAWSX, XNLI, TextPair
 
 PAIRS = [
     TextPair("the cat sees a dog .", "a dog .", "entailment"),

@@ -1,1 +1,1 @@
-"""The benchmarks: one file for each, all behind the call of `weam.transfer.tasks.task.Task`."""
+"""The benchmarks, all behind the call of `weam.transfer.tasks.task.Task`."""

@@ -206,9 +206,14 @@ class ClassificationTask(RowTask):
         self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[Any], language: str
     ) -> Scored:
         """Count right classes; `outputs` holds (N, C) logits."""
-        predicted = [self.labels[number] for number in outputs[0].argmax(axis=-1)]
-        right = [label == example.label for label, example in zip(predicted, examples, strict=True)]
-        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
+        return score_classes(outputs[0], self.labels, examples)
+
+
+def score_classes(logits: np.ndarray, names: Sequence[str], examples: Sequence[Any]) -> Scored:
+    """Count the examples whose `label` is the name of the class with the largest of (N, C) logits."""
+    predicted = [names[number] for number in logits.argmax(axis=-1)]
+    right = [label == example.label for label, example in zip(predicted, examples, strict=True)]
+    return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
 
 
 class PaddedBatch:

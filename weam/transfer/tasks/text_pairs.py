@@ -1,4 +1,8 @@
-"""Two texts -> a class: what XNLI and PAWS-X share."""
+"""XNLI and PAWS-X: two texts -> a class.
+
+XNLI (Conneau et al. 2018) asks whether the premise entails the hypothesis, in fifteen languages. PAWS-X (Yang et al.
+2019) asks whether two sentences are paraphrases, in seven; it is part of XTREME, and XTREME-R drops it.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,3 +42,47 @@ class TextPairTask(ClassificationTask):
     def texts(self, examples: Sequence[TextPair]) -> list[list[str]]:
         """Return the first texts and the second ones."""
         return [[pair.first for pair in examples], [pair.second for pair in examples]]
+
+
+class XNLI(TextPairTask):
+    """Natural language inference.
+
+    Local files are JSON lines with `premise`, `hypothesis`, `label`. On the Hub `facebook/xnli`, whose training sets in
+    other languages than English are machine translations: those of translate-train.
+    """
+
+    benchmark = "xnli"
+    title = "XNLI"
+    licence = "CC BY-NC 4.0"
+    languages = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
+    labels = ("entailment", "neutral", "contradiction")
+    columns = ("premise", "hypothesis", "label")
+
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return the configuration of a language."""
+        return f"facebook/xnli:{language}"
+
+
+class PAWSX(TextPairTask):
+    """Paraphrase identification.
+
+    Local files are JSON lines with `sentence1`, `sentence2` and `label`, 1 for paraphrases. On the Hub `google/xtreme`,
+    whose training sets in other languages are machine translations.
+    """
+
+    benchmark = "pawsx"
+    title = "PAWS-X"
+    licence = "free for any use"
+    languages = ("en", "de", "es", "fr", "ja", "ko", "zh")
+    labels = ("different", "paraphrase")
+    columns = ("sentence1", "sentence2", "label")
+
+    @classmethod
+    def hub_source(cls, split: str, language: str) -> str:
+        """Return XTREME's configuration of a language."""
+        return f"google/xtreme:PAWS-X.{language}"
+
+    def label_name(self, label: object, place: str) -> str:
+        """Return the name of a row's label; the Hub has digits as text."""
+        return check_label(int(label) if label in ("0", "1") else label, self.labels, place)

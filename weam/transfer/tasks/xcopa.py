@@ -9,8 +9,8 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMultipleChoice, PreTrainedTokenizerBase
 
-from weam.scores import ExampleScores, Scored
-from weam.transfer.tasks.task import ENGLISH, PaddedBatch, RowTask, check_label, check_text
+from weam.scores import Scored
+from weam.transfer.tasks.task import ENGLISH, PaddedBatch, RowTask, check_label, check_text, score_classes
 
 QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a result?"}  # COPA's own wording
 CHOICES = ("choice1", "choice2")
@@ -93,6 +93,4 @@ class XCOPA(RowTask):
         self, outputs: tuple[np.ndarray, ...], encoded: Dataset, examples: Sequence[Choice], language: str
     ) -> Scored:
         """Count right choices; `outputs` holds (N, 2) logits."""
-        predicted = [CHOICES[number] for number in outputs[0].argmax(axis=-1)]
-        right = [label == example.label for label, example in zip(predicted, examples, strict=True)]
-        return Scored({"accuracy": ExampleScores.mean(right)}, predicted)
+        return score_classes(outputs[0], CHOICES, examples)

@@ -1,1 +1,0 @@
-"""Tests of laws through the command line."""

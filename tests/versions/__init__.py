@@ -1,1 +1,0 @@
-"""A checkpoint saved with the installed versions, used with others."""
