@@ -910,9 +910,17 @@ class _LookUp(torch.autograd.Function):
         (rows,) = ctx.saved_tensors
         if ctx.padding is not None:
             of_vectors = of_vectors.masked_fill((rows == ctx.padding)[..., None], 0.0)
-        if of_matrix.device.type == "cpu":  # there only this one adds in the same order every time, on CUDA the other
-            return of_matrix.index_add_(0, rows.flatten(), of_vectors.flatten(0, 1)), None, None
-        return of_matrix.index_put_((rows,), of_vectors, accumulate=True), None, None
+        return _add_in_one_order(of_matrix, rows.flatten(), of_vectors.flatten(0, 1)), None, None
+
+
+def _add_in_one_order(sums: torch.Tensor, places: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Add (K, ...) values to places (K,) of (N, ...) sums, in place; a place may occur often.
+
+    On a processor with several threads only `index_add_` gives the same sums every time, on CUDA only `index_put_`.
+    """
+    if sums.device.type == "cpu":
+        return sums.index_add_(0, places, values)
+    return sums.index_put_((places,), values, accumulate=True)
 
 
 @torch.compiler.disable  # how often its loop runs depends on how many tokens are masked
@@ -965,12 +973,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             inputs, matrix, offsets = (values.to(dtype) for values in parameters)
             for start, end, own in _chunks(vector_of_target, len(vectors), max(1, LOGITS_AT_ONCE // len(weight))):
-                cells = (vector_of_target[own] - start, targets[own])
+                rows = vector_of_target[own] - start
+                cells = rows * len(weight) + targets[own]  # of the chunk's logits, one row after the other
                 scores = torch.addmm(offsets, inputs[start:end], matrix.T).to(precise).log_softmax(dim=1)  # (C, V)
-                losses[own] = -scores[cells]
+                losses[own] = -scores.flatten()[cells]
                 if any(ctx.needs_input_grad):
-                    counts = scores.new_zeros(end - start).index_add_(0, cells[0], target_weights[own])  # (C,)
-                    scores.exp_().mul_(counts[:, None]).index_put_(cells, -target_weights[own], accumulate=True)
+                    counts = scores.new_zeros(end - start).index_add_(0, rows, target_weights[own])  # (C,)
+                    _add_in_one_order(scores.exp_().mul_(counts[:, None]).view(-1), cells, -target_weights[own])
                     _add_gradients(gradients, scores.to(dtype), (inputs, matrix), slice(start, end))
                 del scores  # else it would stay until those of the next chunk are complete
         ctx.mark_non_differentiable(losses)

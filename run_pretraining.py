@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         logger.info("prepared: a training with these settings finds the text in %s", bitext_args.cache_dir)
         return
     key = unchanging(arguments, loaded, language_pairs)
-    check_settings(key, Path(args.output_dir) / SETTINGS_FILE, is_main=args.process_index == 0)
+    check_settings(key, Path(args.output_dir) / SETTINGS_FILE, args)
     collator = DataCollatorForWordExchange(
         tokenizer,
         bitext_args.mlm_probability,

@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -103,6 +104,14 @@ def processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever processor the tests run on, figures are those of float32."""
     for module in ("weam.arguments", "weam.processor"):
         monkeypatch.setattr(f"{module}.has_bfloat16", lambda: False)
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Return what sets the number of threads, and leave it as it was."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,13 @@ from transformers import (
 )
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import BertForWEAMPreTraining, ModernBertForWEAMPreTraining, WEAMBertModel, _look_up
+from modeling_weam import (
+    BertForWEAMPreTraining,
+    ModernBertForWEAMPreTraining,
+    WEAMBertModel,
+    _chunked_cross_entropy,
+    _look_up,
+)
 from tests.conftest import FAMILIES, NO_DROPOUT, ROOT, config_of, plant_translations, small_config, stock_model
 
 AUTOCAST = [torch.bfloat16, torch.float16]
@@ -264,19 +270,28 @@ class MatricesMade(TorchDispatchMode):
         return result
 
 
-def test_gradients_of_looked_up_rows_are_added_in_one_order_by_two_threads():
+def test_gradients_of_looked_up_rows_are_added_in_one_order_by_two_threads(set_threads):
     torch.manual_seed(0)
     matrix = torch.randn(600, 128, requires_grad=True)
     rows, of_vectors = torch.randint(600, (40, 32)), torch.randn(40, 32, 128)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        gradients = [
-            torch.autograd.grad(_look_up(matrix, rows, None), matrix, (of_vectors, torch.zeros(600, 128)))[0]
-            for _ in range(20)
-        ]
-    finally:
-        torch.set_num_threads(threads)
+    set_threads(2)
+    gradients = [
+        torch.autograd.grad(_look_up(matrix, rows, None), matrix, (of_vectors, torch.zeros(600, 128)))[0]
+        for _ in range(20)
+    ]
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
+
+
+def test_losses_of_one_vector_and_token_are_added_in_one_order_by_two_threads(set_threads):
+    torch.manual_seed(0)
+    vectors, weights = torch.randn(32, 8, requires_grad=True), torch.rand(60_000)
+    vector_of_target, targets = torch.randint(32, (60_000,)), torch.randint(50, (60_000,))
+    set_threads(2)
+    gradients = []
+    for _ in range(20):
+        head = torch.linspace(-1, 1, 50 * 8).view(50, 8), torch.zeros(50)
+        loss, _ = _chunked_cross_entropy(vectors, *head, vector_of_target, targets, weights)
+        gradients += torch.autograd.grad(loss, vectors)
     assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
 
 

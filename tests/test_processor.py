@@ -18,14 +18,6 @@ LAUNCHERS = {
 }
 
 
-@pytest.fixture
-def threads():
-    """Leave the number of threads as it was."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def chosen_under(launch, tmp_path, **variables):
     """Start a script that says whether its threads were chosen, through a launcher; the user set these variables."""
     script = tmp_path / "script.py"
@@ -58,7 +50,7 @@ def test_without_a_launcher_the_variable_alone_decides(monkeypatch):
     assert not processor.threads_are_chosen()
 
 
-def test_cores_are_shared_out_over_the_processes_of_the_machine(monkeypatch, threads, caplog):
+def test_cores_are_shared_out_over_the_processes_of_the_machine(monkeypatch, set_threads, caplog):
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(processor, "physical_cores", lambda: 6)
     monkeypatch.setattr(processor.psutil, "cpu_percent", lambda interval, percpu: [0.0] * os.cpu_count())
@@ -70,7 +62,7 @@ def test_cores_are_shared_out_over_the_processes_of_the_machine(monkeypatch, thr
     assert caplog.messages[0] == "computing with 6 threads; OMP_NUM_THREADS sets another number"
 
 
-def test_a_chosen_number_of_threads_stays(monkeypatch, threads):
+def test_a_chosen_number_of_threads_stays(monkeypatch, set_threads):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = torch.get_num_threads()
     processor.use_free_cores()

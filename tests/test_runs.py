@@ -1,8 +1,10 @@
 """Interrupted checkpoints are passed over, and output directories guarded."""
 
 import pytest
+import torch
+from transformers import TrainingArguments
 
-from weam.runs import check_output_dir, find_checkpoint, last_complete_checkpoint
+from weam.runs import check_output_dir, check_settings, find_checkpoint, last_complete_checkpoint
 
 
 def write_checkpoint(folder, step, state='{"global_step": 1}'):
@@ -87,3 +89,25 @@ def test_an_output_directory_with_something_in_it_is_taken_when_told_to(tmp_path
     (tmp_path / "model.safetensors").touch()
     assert check_output_dir(tmp_path, resuming, overwrite) is None
     assert (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("chosen", "threads"), [(None, 3), ("1", 1)])
+def test_a_continued_run_computes_with_the_threads_it_began_with_unless_the_user_chose(
+    chosen, threads, tmp_path, monkeypatch, set_threads
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    args = TrainingArguments(str(tmp_path), use_cpu=True)
+    set_threads(3)
+    check_settings({"checkpoint": "a1"}, tmp_path / "settings.json", args)
+    set_threads(1)  # fewer cores are free
+    if chosen is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+    check_settings({"checkpoint": "a1"}, tmp_path / "settings.json", args)
+    assert torch.get_num_threads() == threads
+
+
+def test_runs_that_began_before_threads_were_noted_go_on(tmp_path, set_threads):
+    (tmp_path / "settings.json").write_text('{"checkpoint": "a1"}', encoding="utf-8")
+    set_threads(1)
+    check_settings({"checkpoint": "a1"}, tmp_path / "settings.json", TrainingArguments(str(tmp_path), use_cpu=True))
+    assert torch.get_num_threads() == 1

@@ -178,6 +178,7 @@ KNOWN_FAULTS = [
     ("tokenizer_config.json", lambda kind: {**kind.record, "pad_token": None}, "has no padding token"),
     ("settings.json", lambda kind: [], "Input should be an object"),
     ("settings.json", lambda kind: {**kind.record, "checkpoint": "b2"}, "was started with another checkpoint"),
+    ("settings.json", lambda kind: {**kind.record, "threads": 0}, "threads: Input should be greater"),
     (
         "trainer_state.json",
         lambda kind: {**kind.record, "global_step": "10"},

@@ -34,6 +34,13 @@ def use_free_cores() -> None:
     logger.info("computing with %d threads; OMP_NUM_THREADS sets another number", torch.get_num_threads())
 
 
+def use_threads(threads: int) -> None:
+    """Compute with so many threads, as a run that goes on here began, unless the user chose a number."""
+    if not threads_are_chosen() and threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+        logger.info("computing with %d threads, as this run began; OMP_NUM_THREADS sets another number", threads)
+
+
 def free_cores() -> int:
     """Look for half a second how many physical cores other programs leave free; return that number, at least 1."""
     busy = psutil.cpu_percent(interval=0.5, percpu=True)  # of each hardware thread

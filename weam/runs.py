@@ -20,7 +20,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.checkpoint_files import naming
-from weam.processor import use_free_cores
+from weam.processor import use_free_cores, use_threads
 from weam.storage import read_json, write_json
 
 
@@ -39,6 +39,13 @@ class StateFile:
     best_model_checkpoint: str | None = None
     log_history: list[dict[str, float]] = field(default_factory=list)  # a gradient norm may be infinite
     stateful_callbacks: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ThreadsFile:
+    """What of a run's settings a continued one takes over: with another number of threads sums come out differently."""
+
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
 
 
 STARTED = time.monotonic()
@@ -139,13 +146,15 @@ def clear_output_dir(output_dir: Path, others: Sequence[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def check_settings(key: dict[str, Any], path: Path, is_main: bool) -> None:
+def check_settings(key: dict[str, Any], path: Path, args: TrainingArguments) -> None:
     """See that a continued run is the one that was interrupted; a new one leaves its settings for that.
+
+    On a processor a continued run computes with as many threads as the other did, unless the user chose a number.
 
     Args:
         key: all that may not change, by concern; JSON-serialisable.
         path: where a new run leaves it.
-        is_main: whether this process writes.
+        args: of the training.
 
     Raises:
         ValueError: it was started with other settings, data or checkpoint, and says which; or the file is damaged.
@@ -155,9 +164,13 @@ def check_settings(key: dict[str, Any], path: Path, is_main: bool) -> None:
         changes = changed(before, json.loads(json.dumps(key)))
         if changes:
             raise ValueError(f"{path}: this run was started with {' and '.join(changes)}; choose another --output_dir")
-    elif is_main:
+        threads = read_json(path, ThreadsFile, "choose another --output_dir").threads
+        if threads is not None and args.device.type == "cpu":
+            use_threads(threads)
+    elif args.process_index == 0:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(key, path)
+        threads = torch.get_num_threads() if args.device.type == "cpu" else None
+        write_json({**key, "threads": threads}, path)
 
 
 def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import torch
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.pretraining.conftest import CLS, SEP, masked_tokens, new_model, of, stock_encoder
-from weam.pretraining.objectives.words import WORD_TEMPERATURE, dictionary_of_links, word_contrast
+from weam.pretraining.objectives.words import WORD_TEMPERATURE, Pointer, dictionary_of_links, word_contrast
 from weam.trainer import freeze_layers
 
 BertForMonolingualMLM, *_ = of("mlm")
@@ -178,6 +178,16 @@ def test_weam_with_pointer_is_the_sum_of_both(batch):  # noqa: F811
         outputs, *parts = (model(**batch, num_items_in_batch=items) for model in (both, weam, pointer))
         torch.testing.assert_close(outputs.loss, parts[0].loss + parts[1].loss)
         torch.testing.assert_close(outputs.loss_parts, torch.cat([part.loss_parts for part in parts], dim=1))
+
+
+def test_gradients_of_the_pointer_are_added_in_one_order_by_two_threads(set_threads):
+    torch.manual_seed(0)
+    pointer, hidden = Pointer(256), torch.randn(8, 40, 256, requires_grad=True)
+    rows, i = torch.randint(8, (600,)), torch.randint(20, (600,))
+    sides = (torch.arange(40) >= 20).long().repeat(8, 1)
+    set_threads(2)
+    gradients = [torch.autograd.grad(pointer(hidden, sides, (rows, i, i + 20)).sum(), hidden)[0] for _ in range(10)]
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
 
 
 # Embedding alignment

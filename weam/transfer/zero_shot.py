@@ -69,7 +69,7 @@ def run_jobs(
         "training": {name: value for name, value in training_recipe(args).items() if name != "seed"},
         "data": examples.summary(),
     }
-    check_settings(key, Path(args.output_dir) / "runs" / SETTINGS_FILE, is_main=args.process_index == 0)
+    check_settings(key, Path(args.output_dir) / "runs" / SETTINGS_FILE, args)
     job_results = []
     for number, job in enumerate(jobs, start=1):
         finished = Path(args.output_dir) / "runs" / job.name / FINISHED_FILE

@@ -150,8 +150,7 @@ class Pointer(nn.Module):
             places: rows, positions and their linked positions, (K,) int64 each.
         """
         rows, i, j = places
-        keys = self.key(hidden)[rows]  # (K, L, H)
-        scores = (keys @ self.query(hidden[rows, i])[..., None])[..., 0].float() / hidden.shape[-1] ** 0.5  # (K, L)
+        scores = (self.query(hidden) @ self.key(hidden).mT)[rows, i].float() / hidden.shape[-1] ** 0.5  # (K, L)
         other_side = sequence_ids[rows] == 1 - sequence_ids[rows, i][:, None]  # (K, L)
         return functional.cross_entropy(scores.masked_fill(~other_side, float("-inf")), j, reduction="none")
 
@@ -230,7 +229,8 @@ class EmbeddingAlignment(MonolingualMLM):
         """Score the masked tokens and measure the dictionary; (B, 6) those of MLM, then its mean distance and 1."""
         loss, parts = super().losses(batch)
         embeddings = self.get_input_embeddings().weight  # (V, H)
-        source, target = embeddings[self.dictionary].unbind(dim=1)  # (D, H), (D, H)
+        words = functional.embedding(self.dictionary, embeddings)  # (D, 2, H); its gradient is repeatable
+        source, target = words.unbind(dim=1)  # (D, H), (D, H)
         distances = 1 - functional.cosine_similarity(source.float(), target.float(), dim=-1)  # (D,)
         distance = distances.sum() / max(1, len(distances))
         share = (batch.labels != IGNORED).sum() / batch.items()  # over accumulation and processes they add up to 1
