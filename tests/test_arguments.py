@@ -18,7 +18,6 @@ import run_xnli
 import run_xtreme_r
 from tests.conftest import ROOT
 from weam import arguments
-from weam.arguments import parse_settings
 from weam.pretraining.arguments import PreTrainingArguments, parse_arguments, pretraining_settings
 from weam.transfer.arguments import FineTuningArguments
 
@@ -31,13 +30,7 @@ LAUNCHES = {  # kind, machines, processes
     "fsdp2": (DistributedType.FSDP, 1, 8),
     "deepspeed_zero2": (DistributedType.DEEPSPEED, 1, 8),
 }
-PROGRAMS = {  # recipes of other programs than run_pretraining.py
-    "evidence_xnli.yaml": run_xnli,
-    "evidence_mlqa.yaml": run_mlqa,
-    "evidence_udpos.yaml": run_xtreme_r,
-    "evidence_tatoeba.yaml": run_xtreme_r,
-}
-RECIPES = sorted({path.name for path in (ROOT / "recipes").glob("*.yaml")} - set(PROGRAMS))
+RECIPES = sorted(path.name for path in (ROOT / "recipes").glob("*.yaml"))
 
 
 def parse_yaml(tmp_path, text, *options):
@@ -275,17 +268,6 @@ def test_every_recipe_is_read_as_its_comment_says(name):
     settings = yaml.safe_load(text.replace("$here", str(ROOT / "recipes")))
     read = {}
     for concern in parse_arguments([str(ROOT / "recipes" / name), *documented_options(name)]):
-        read |= vars(concern)
-    assert {key: type(read[key])(value) for key, value in settings.items()} == {key: read[key] for key in settings}
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_every_recipe_of_an_evaluation_is_read(name):
-    path, program = ROOT / "recipes" / name, PROGRAMS[name]
-    assert f"{program.__name__}.py recipes/{name}" in path.read_text(encoding="utf-8")
-    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    read = {}
-    for concern in parse_settings(program.CONCERNS, "", [str(path), "--model_name_or_path", "a", "--output_dir", "b"]):
         read |= vars(concern)
     assert {key: type(read[key])(value) for key, value in settings.items()} == {key: read[key] for key in settings}
 

@@ -15,13 +15,13 @@ HELD_OUT = ("held-out pairs", "multilingual loss", "cross-lingual loss", "retrie
 
 def training(name: str) -> str:
     """Lay out the held-out scores of a training of the joint model."""
-    return held_out(parse_results(read("evidence")[name], f"{name} in evidence.json"))
+    return held_out(parse_results(read("before_after")[name], f"{name} in before_after.json"))
 
 
 def transfer(benchmark: str) -> str:
     """Lay out the scores of each language before and after, and their differences."""
-    record = read("transfer")[benchmark]
-    runs = [parse_results(record[when], f"{benchmark} {when} in transfer.json") for when in ("before", "after")]
+    record = read("before_after")[benchmark]
+    runs = [parse_results(record[when], f"{benchmark} {when} in before_after.json") for when in ("before", "after")]
     before, after = ({(s.language, s.metric): 100 * s.mean for s in summarise(run.measurements)} for run in runs)
     rows: dict[str, list[str]] = {}
     metrics: dict[str, None] = {}
@@ -57,7 +57,7 @@ def held_out_rows(results: Results) -> list[list[str]]:
 
 def error_rates() -> str:
     """Lay out AER before and after, at the layer that aligns and at the last, beside the statistical aligners."""
-    record = read("evidence")
+    record = read("before_after")
     found = {(row["gold_set"], row["layer"], row["step"]): row["alignment_error_rate"] for row in record["alignment"]}
     last_layer, last = (max(row[name] for row in record["alignment"]) for name in ("layer", "step"))
     rows = []
@@ -78,7 +78,7 @@ def error_rates() -> str:
 
 def retrieval() -> str:
     """Lay out Tatoeba retrieval before and after, at the layer that aligns and at the last one."""
-    record = read("evidence")
+    record = read("before_after")
     last_step, last_layer = (max(row[name] for row in record["retrieval"]) for name in ("step", "layer"))
     languages = sorted({row["language"] for row in record["retrieval"]})
     found = {

@@ -1,1 +1,0 @@
-"""The small backbone before and after WEAM."""
