@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from transformers.utils import SAFE_WEIGHTS_NAME
 
-from benchmarks.study.packed_backbone import WEIGHTS_FILE, unpacked
 from benchmarks.study.places import (
     BACKBONES,
     BACKBONES_FILE,
@@ -78,7 +78,7 @@ def note_backbones(steps: Sequence[Step], fixed: Mapping[str, Path], output_dir:
         ValueError: earlier steps, or those on record, began with others.
     """
     used = {name for step in steps for name in references(step.settings) if name in BACKBONES}
-    now = {name: file_fingerprint(fixed[name] / WEIGHTS_FILE) for name in sorted(used)}
+    now = {name: file_fingerprint(fixed[name] / SAFE_WEIGHTS_NAME) for name in sorted(used)}
     noted = output_dir / BACKBONES_FILE
     before = read_record(noted)
     for option, place, known in (
@@ -196,8 +196,8 @@ def main() -> None:
     names = arguments.only or [step.name for step in plan(scale, arguments.questions)]
     steps = needed(plan(scale, list(QUESTIONS)), names)
     fixed = {
-        "backbone": unpacked(arguments.backbone, arguments.output_dir),
-        "wide": unpacked(arguments.wide, arguments.output_dir),
+        "backbone": arguments.backbone,
+        "wide": arguments.wide,
         "data": arguments.data_dir,
         "cache": arguments.cache_dir,
     }
