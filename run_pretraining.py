@@ -209,8 +209,10 @@ def score_after(
     with encoder_precision(args):
         note_alignment(model.base_model.eval(), collator.tokenizer, samples(language_pairs))
         scores = score(model, collator, language_pairs)
-    if model_args.system.auto_class is None:
-        write_settings(model.config, Path(args.output_dir))
+    noted = model.config.weam
+    if model_args.system.auto_class is not None:  # a stock checkpoint: its other settings are of the training alone
+        noted = {name: noted[name] for name in ("align_layer", "align_statistics")}
+    write_settings(noted, Path(args.output_dir))
     return scores
 
 

@@ -31,18 +31,19 @@ from benchmarks.aligners.__main__ import GOLD_SETS, GoldSet, Task, make_corpus, 
 from benchmarks.processes import in_a_fresh_process, process_status
 from benchmarks.records import described, measuring_parser, write
 from weam.alignment.aligner import ALIGNERS
-from weam.alignment.encoder import load_encoder
+from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, error_rate, expected_links, load_encoder
 from weam.alignment.gold import read_gold, score_links
 from weam.storage import write_json
 
 PROGRAM = "python -m benchmarks.aligners.encoders"
-PARTS = ("gold", "speed")
+PARTS = ("gold", "layers", "speed")
 THEIR_LAYER = 7  # that simalign and awesome-align read: of this encoder it is better than 8, their default
 THEIR_BATCH = 32  # awesome-align's default
 OLD_COMMIT, OLD_LAYER = "ea8f247", 8  # the commit whose `align_words` speed is compared with, and its default here
 SPEED_BITEXT, SPEED_PAIRS = "en-de.tatoeba", 2_000
 STATISTICAL_PAIRS = 20_000  # that the statistical aligners have beside the gold sentences, where there are so many
 GOLD_SENTENCES = 600  # at most, of a set: evenly from en-cs, which has 2,501, and all others whole
+LAYER_SENTENCES = 150  # of a set, to see which layer is best
 BINS = 10  # of scores
 
 T = TypeVar("T")
@@ -209,6 +210,22 @@ def reliability(judged: Sequence[tuple[float, bool]]) -> list[tuple[float, float
     return [(round(sum(p for p, _ in own), 2), sum(right for _, right in own), len(own)) for own in bins]
 
 
+def measure_layers(cell: Cell, data_dir: Path) -> dict[str, Any]:
+    """Score every layer as `choose_layer` does without hand-made alignments, on bitext, and with them."""
+    (gold_set,) = [known for known in GOLD_SETS if known.name == cell.data]
+    gold = evenly(read_gold(data_dir / "gold_alignments" / cell.data), LAYER_SENTENCES)
+    sources, targets = zip(*evenly(all_bitext(gold_set, data_dir), PAIRS_OF_SAMPLE), strict=True)
+    loaded = load_encoder(cell.folder)
+    encoder, tokenizer = loaded.model.to(torch.bfloat16), loaded.tokenizer
+    rows = []
+    for layer in range(1, encoder.config.num_hidden_layers + 1):
+        encoder.fit_alignment(tokenizer, [*sources, *targets], layer)
+        expected = expected_links(encoder, tokenizer, [Sample(sources, targets)])
+        rate = error_rate(encoder, tokenizer, gold)
+        rows.append({"layer": layer, "expected_links": round(expected, 1), "alignment_error_rate": round(rate, 4)})
+    return {"rows": rows, "load_average": os.getloadavg()}
+
+
 def measure_statistical(cell: Cell, data_dir: Path) -> dict[str, Any]:
     """Train a statistical aligner on bitext and the gold sentences, over the encoder's tokens, and score it."""
     (gold_set,) = [known for known in GOLD_SETS if known.name == cell.data]
@@ -267,7 +284,7 @@ def measure_cell(cell: Cell, data_dir: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     if cell.system in ALIGNERS:
         return measure_statistical(cell, data_dir)
-    return {"gold": measure_gold, "speed": measure_speed}[cell.part](cell, data_dir)
+    return {"gold": measure_gold, "layers": measure_layers, "speed": measure_speed}[cell.part](cell, data_dir)
 
 
 # The run
@@ -281,11 +298,16 @@ def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
         for number in range(arguments.rounds):
             for system in SPEED_SYSTEMS:
                 yield Cell("speed", system, first, models[first], str(number))
-    if "gold" in arguments.parts:
-        for system in arguments.systems:
-            for name in models if system == "align_words" else [first]:
-                for gold_set in GOLD_SETS:
-                    yield Cell("gold", system, name, models[name], gold_set.name)
+    read = [("layers", "align_words", name) for name in models]
+    read += [("gold", system, name) for system in arguments.systems for name in models if scored(system, name, first)]
+    for part, system, name in read:
+        for gold_set in GOLD_SETS if part in arguments.parts else ():
+            yield Cell(part, system, name, models[name], gold_set.name)
+
+
+def scored(system: str, model: str, first: str) -> bool:
+    """Whether an aligner is scored with a model: ours with every one, others with the first."""
+    return system == "align_words" or model == first
 
 
 def with_links_compared(speeds: list[dict[str, Any]]) -> list[dict[str, Any]]:

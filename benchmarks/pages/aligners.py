@@ -80,4 +80,27 @@ def calibration() -> str:
     return table(columns, rows)
 
 
-TABLES = {"errors": errors, "speed": speed, "calibration": calibration}
+def layers() -> str:
+    """Lay out which layer is surest of its links, which is best by hand-made alignments, and the errors of both."""
+    rows = []
+    models: dict[str, dict[str, list[Record]]] = {}
+    for cell in read("aligners")["layers"]:
+        models.setdefault(cell["model"], {})[cell["data"]] = cell["rows"]
+    for model, of_sets in models.items():
+        together = [
+            {
+                "layer": parts[0]["layer"],
+                "expected_links": sum(part["expected_links"] for part in parts),
+                RATE: mean(part[RATE] for part in parts),
+            }
+            for parts in zip(*of_sets.values(), strict=True)
+        ]
+        for name, by_layer in {**of_sets, "all six": together}.items():
+            surest = max(by_layer, key=lambda row: row["expected_links"])
+            best = min(by_layer, key=lambda row: row[RATE])
+            cells = [str(surest["layer"]), percent(surest[RATE]), str(best["layer"]), percent(best[RATE])]
+            rows.append([model, name, *cells])
+    return table(["encoder", "set", "surest layer", "its AER, %", "best layer", "its AER, %"], rows)
+
+
+TABLES = {"errors": errors, "layers": layers, "speed": speed, "calibration": calibration}

@@ -5,6 +5,7 @@ What needs one process only runs in that of the tests, which saves its start.
 
 import json
 import math
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.command_line import (
     training,
     weights,
 )
+from weam.alignment.encoder import load_encoder
 from weam.pretraining.objectives import OBJECTIVES
 
 STOCK = {None: None, AutoModelForMaskedLM: BertForMaskedLM, AutoModel: BertModel}  # what a BERT is left as
@@ -131,8 +133,18 @@ def test_weam_leaves_its_code_and_all_others_a_stock_checkpoint(trained: tuple[s
         assert code == ["modeling_weam.py"]
     else:
         assert read["architectures"] == [stock.__name__] and stock in (BertForMaskedLM, BertModel)
-        assert not {"auto_map", "weam"} & set(read)
+        assert "auto_map" not in read
+        assert set(read["weam"]) == {"align_layer", "align_statistics"}
         assert code == []
+
+
+def test_the_encoder_that_is_left_aligns_words_as_was_noted(trained: tuple[str, Path]) -> None:
+    _, folder = trained
+    encoder = load_encoder(str(folder)).model
+    noted = config(folder)["weam"]
+    assert encoder.align_layer() == noted["align_layer"]
+    assert 1 <= noted["align_layer"] <= encoder.config.num_hidden_layers
+    assert len(b64decode(noted["align_statistics"])) == 2 * 4 * encoder.config.hidden_size
 
 
 def test_the_stock_auto_classes_load_what_is_left(workspace: Workspace, trained: tuple[str, Path]) -> None:
@@ -167,7 +179,7 @@ def test_a_baseline_goes_on_from_ours_without_its_code(workspace: Workspace) -> 
     ours = workspace.here("ours", "--max_steps", "1")
     from_ours = ["--model_name_or_path", str(ours)]
     folder = workspace.here("mlm from ours", "--objective", "mlm", "--max_steps", "1", *from_ours)
-    assert "auto_map" in config(ours) and not {"auto_map", "weam"} & set(config(folder))
+    assert "auto_map" in config(ours) and "auto_map" not in config(folder)
     assert list(folder.glob("*.py")) == []
     ours_again = workspace.here("ours from mlm", "--max_steps", "1", "--model_name_or_path", str(folder))
     assert "auto_map" in config(ours_again) and (ours_again / "modeling_weam.py").exists()

@@ -1,6 +1,6 @@
 """A checkpoint -> an encoder that aligns words, and what has to be noted in the checkpoint for that.
 
-    python -m weam.alignment prepare --model BASE --bitext en-de=de.tsv.gz en-zh=zh.tsv.gz --output PREPARED
+    weam align prepare --model BASE --bitext en-de=de.tsv.gz en-zh=zh.tsv.gz --output PREPARED
 
 How links are found is in `modeling_weam.py`, which is published with every checkpoint.
 """
@@ -90,7 +90,7 @@ def choose_layer(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase
     costs = {}
     for layer in range(1, encoder.config.num_hidden_layers + 1):
         encoder.fit_alignment(tokenizer, _sentences(samples), layer)
-        costs[layer] = _error_rate(encoder, tokenizer, gold) if gold else -expected_links(encoder, tokenizer, samples)
+        costs[layer] = error_rate(encoder, tokenizer, gold) if gold else -expected_links(encoder, tokenizer, samples)
     encoder.config.weam = settings
     return min(costs, key=lambda layer: costs[layer])
 
@@ -104,7 +104,8 @@ def expected_links(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBa
     return total
 
 
-def _error_rate(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: Sequence[GoldSentence]) -> float:
+def error_rate(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: Sequence[GoldSentence]) -> float:
+    """Return the alignment error rate of an encoder, which knows its layer and the statistics there."""
     links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold))
     return score_links(list(links), gold).alignment_error_rate
 

@@ -61,14 +61,14 @@ def _has_dropout(config: PretrainedConfig) -> bool:
     return any(value for name, value in settings if "dropout" in name and "classifier" not in name)
 
 
-def write_settings(config: PretrainedConfig, folder: Path) -> None:
-    """Bring `config.weam` of a saved model up to date."""
+def write_settings(settings: dict[str, Any], folder: Path) -> None:
+    """Write `config.weam` of a saved model."""
     path = folder / CONFIG_NAME
-    write_json({**json.loads(path.read_text(encoding="utf-8")), "weam": config.weam}, path)
+    write_json({**json.loads(path.read_text(encoding="utf-8")), "weam": settings}, path)
 
 
 def save_as_stock(folder: Path, auto_class: Any) -> None:  # noqa: ANN401
-    """Make a saved model a plain checkpoint: no code, no settings of ours, nothing that only training needed.
+    """Make a saved model a plain checkpoint: no code, no settings of training, nothing that only training needed.
 
     Args:
         folder: holds the model, as its training class saved it; it is written over.
