@@ -67,8 +67,9 @@ def _lines(folder: Path, depth: int) -> Iterator[tuple[str, str]]:
     for module in sorted(folder.glob("*.py")):
         if module != package:
             yield "    " * inner + module.name, summary(module)
-    for subpackage in sorted(folder.glob("*/__init__.py")) if folder != ROOT else []:
-        yield from _lines(subpackage.parent, inner)
+    packages = {module.parent for module in folder.glob("*/*.py")} if folder != ROOT else set()
+    for subpackage in sorted(packages):
+        yield from _lines(subpackage, inner)
 
 
 def summary(module: Path) -> str:

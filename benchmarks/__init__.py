@@ -1,1 +1,0 @@
-"""Programs that produce every number in the README, as JSON in `results/`."""

@@ -1,1 +1,0 @@
-"""Error rate, time and memory of the word aligners."""

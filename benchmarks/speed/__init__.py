@@ -1,1 +1,0 @@
-"""Time and memory of training, and how they grow."""

@@ -1,1 +1,0 @@
-"""The study: every system under the same conditions."""
