@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import torch
 import yaml
+from accelerate.utils import parse_flag_from_env
 from transformers import HfArgumentParser, TrainingArguments
 from transformers.hf_argparser import string_to_bool
 
@@ -86,9 +87,16 @@ class ProgramArguments(TrainingArguments):
             smoothing = self.label_smoothing_factor
             raise ValueError(f"--label_smoothing_factor is {smoothing}; no loss here is smoothed, give 0")
         if not torch.accelerator.is_available():
-            self.use_cpu = True
+            self._compute_on_processor()
         self.bf16 = self._wants_bf16()  # type: ignore[assignment]
         super().__post_init__()
+
+    def _compute_on_processor(self) -> None:
+        """Say so to accelerate; but where DeepSpeed is to run, `use_cpu` would leave it out without a word."""
+        if parse_flag_from_env("ACCELERATE_USE_DEEPSPEED"):
+            self.ddp_backend = self.ddp_backend or "gloo"
+        else:
+            self.use_cpu = True
 
     def _wants_bf16(self) -> bool:
         if self.bf16 == "auto":

@@ -1,12 +1,11 @@
 """The launch profiles of recipes/accelerate that run without GPUs: each trains what one process trains."""
 
-import os
-import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from transformers import AutoModelForMaskedLM
@@ -50,14 +49,17 @@ def finish(started: list[subprocess.Popen]) -> None:
 
 
 def kill_after(checkpoint: Path, started: list[subprocess.Popen]) -> None:
-    """Send SIGKILL to all machines once the checkpoint is complete."""
+    """Send SIGKILL to all machines once the checkpoint is complete; torchrun's workers have sessions of their own."""
     deadline = time.monotonic() + 120
     while not (checkpoint / "trainer_state.json").exists():
         assert time.monotonic() < deadline and all(process.poll() is None for process in started)
         time.sleep(0.01)
+    workers = [worker for launched in started for worker in psutil.Process(launched.pid).children(recursive=True)]
+    for process in (*started, *workers):
+        process.kill()
     for process in started:
-        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+    assert not (checkpoint.parent / "model.safetensors").exists(), "it had finished before it was killed"
 
 
 def check_same(alone: Path, shared: Path, start: Path) -> None:
@@ -85,3 +87,16 @@ def test_two_machines_train_what_one_process_trains_and_go_on_when_both_were_kil
     kill_after(workspace.folder / "machines" / "checkpoint-5", start(workspace, "machines", launches()))
     finish(start(workspace, "machines", launches(), "--resume_from_checkpoint", "last"))
     check_same(alone, workspace.folder / "machines", workspace.folder / "checkpoint")
+
+
+def test_deepspeed_trains_what_one_process_trains_and_goes_on_when_it_was_killed(
+    workspace: Workspace, alone: Path
+) -> None:
+    pytest.importorskip("deepspeed", reason="needs the extra [deepspeed]")
+    launch = ["--config_file", str(PROFILES / "deepspeed_zero2.yaml"), "--num_processes", "2"]
+    launch += ["--mixed_precision", "no", "--main_process_port", "0"]
+    options = ["--use_cpu", "no"]  # else accelerate leaves DeepSpeed out
+    kill_after(workspace.folder / "zero" / "checkpoint-5", start(workspace, "zero", [launch], *options))
+    assert list((workspace.folder / "zero" / "checkpoint-5").glob("global_step5/*optim_states.pt"))
+    finish(start(workspace, "zero", [launch], *options, "--resume_from_checkpoint", "last"))
+    check_same(alone, workspace.folder / "zero", workspace.folder / "checkpoint")
