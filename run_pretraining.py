@@ -20,8 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, Trai
 from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, note_alignment
 from weam.alignment.links import ENCODER
-from weam.cards.card import write_model_card
-from weam.cards.publish import create_repository, push_model
+from weam.cards.publish import create_repository, publish
 from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
 from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
@@ -48,7 +47,7 @@ from weam.pretraining.objectives import Objective
 from weam.pretraining.objectives.systems import WordAlignment
 from weam.pretraining.objectives.words import ContrastsWords, EmbeddingAlignment
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
-from weam.results import SETTINGS_FILE, Measurement, Results, command_line, course, write_results
+from weam.results import SETTINGS_FILE, Measurement, Results, command_line, course
 from weam.runs import (
     check_output_dir,
     check_settings,
@@ -115,9 +114,8 @@ def main(argv: list[str] | None = None) -> None:
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
         measured = to_measurements(before, held_out, provenance, steps=0)
         measured += to_measurements(after, held_out, provenance, trainer.state.global_step)
-        report(arguments, trainer, language_pairs, measured)
-        if repository is not None:
-            logger.info("pushed: %s", push_model(Path(args.output_dir), repository, args))
+        results = to_results(arguments, trainer, language_pairs, measured)
+        publish(results, held_out_table(*from_measurements(measured)), args, repository)
 
 
 def prepare_output(output_args: OutputArguments, args: TrainingArguments) -> str | None:
@@ -269,12 +267,12 @@ def score(
     return [score_held_out(model, collator, pair.held_out) for pair in progress]
 
 
-def report(
+def to_results(
     arguments: Arguments, trainer: Trainer, language_pairs: dict[str, LanguagePair], measured: list[Measurement]
-) -> None:
-    """Print the table, write results and card."""
+) -> Results:
+    """Gather what the run leaves in `results.json`."""
     args = arguments[-1]
-    results = Results(
+    return Results(
         program="run_pretraining",
         command=command_line(args.hub_token),
         settings=pretraining_settings(arguments),
@@ -283,10 +281,6 @@ def report(
         measurements=measured,
         total_seconds=seconds_since_start(),
     )
-    folder = Path(args.output_dir)
-    write_results(results, folder)
-    write_model_card(folder)
-    logger.info("\n%s\n\nsaved to %s", held_out_table(*from_measurements(measured)), folder)
 
 
 if __name__ == "__main__":

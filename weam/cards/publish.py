@@ -55,14 +55,18 @@ def prepare_output(
         return create_repository(args) if args.push_to_hub else None
 
 
-def publish(results: Results | None, args: TrainingArguments, repository: str | None) -> None:
-    """Write results and card, print the table, push; processes beside the main one have no results, and do nothing."""
-    if results is None:
-        return
+def publish_evaluation(results: Results | None, args: TrainingArguments, repository: str | None) -> None:
+    """Publish what the main process measured; the others have no results, and do nothing."""
+    if results is not None:
+        publish(results, scores_table(results), args, repository)
+
+
+def publish(results: Results, table: str, args: TrainingArguments, repository: str | None) -> None:
+    """Write results and card, print the table of the scores, and push the folder if there is a repository."""
     output_dir = Path(args.output_dir)
     write_results(results, output_dir)
     write_model_card(output_dir)
-    logger.info("\n%s\n\nsaved to %s", scores_table(results), output_dir)
+    logger.info("\n%s\n\nsaved to %s", table, output_dir)
     if repository is not None:
         logger.info("pushed: %s", push_model(output_dir, repository, args))
 
