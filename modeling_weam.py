@@ -148,6 +148,14 @@ class CheckpointMixin(PreTrainedModel):
         model.base_model.drawn_weights = drawn_encoder_weights(model, report)
         return (model, report) if output_loading_info else model
 
+    def _initialize_weights(self, module: nn.Module, *_: bool) -> None:
+        """Draw what of a module the checkpoint lacked, as the stock class does.
+
+        transformers takes a class with `_auto_class` for code from elsewhere and passes over its modules that have no
+        weights of their own, such as the head of ModernBERT: their parts would stay undrawn, or get another deviation.
+        """
+        super()._initialize_weights(module)
+
     def save_pretrained(self, save_directory: str | PathLike[str], **kwargs: Any) -> None:  # noqa: ANN401
         """Save as the stock class does, which explains the arguments; see above for what is added."""
         if self._auto_class is not None:

@@ -21,7 +21,14 @@ from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, note_alignment
 from weam.alignment.links import ENCODER
 from weam.cards.publish import create_repository, publish
-from weam.checkpoint import LoadedModel, add_adapters, check_vocabulary, load_tokenizer, merge_adapters
+from weam.checkpoint import (
+    LoadedModel,
+    add_adapters,
+    check_length,
+    check_vocabulary,
+    load_tokenizer,
+    merge_adapters,
+)
 from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
     Arguments,
@@ -78,6 +85,7 @@ def main(argv: list[str] | None = None) -> None:
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
     tokenizer, loaded = load(model_args)
+    check_length(loaded.model, tokenizer, bitext_args.max_length)
     model_args.head_warmup_steps = head_warmup_steps(model_args, loaded)  # results say what it came to
     if alignment_args.aligner == ENCODER and alignment_args.aligner_model is None:
         alignment_args.aligner_model = model_args.model_name_or_path

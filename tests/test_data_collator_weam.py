@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
+from transformers import CanineTokenizer
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
 from tests.conftest import small_tokenizer
@@ -172,6 +173,8 @@ def test_what_does_not_fit_is_refused(tokenizer):
     maskless.mask_token = None
     with pytest.raises(ValueError, match="no mask_token"):
         DataCollatorForWordExchange(maskless)
+    with pytest.raises(ValueError, match="CanineTokenizer is a slow tokenizer"):
+        DataCollatorForWordExchange(CanineTokenizer())
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
+from torch._dynamo.exc import Unsupported
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import (
@@ -58,6 +59,17 @@ def of_stock(model, batch):
     """What the stock class is given of a batch."""
     segments = ["token_type_ids"] if model.has_segments else []
     return {key: batch[key] for key in ("input_ids", "attention_mask", *segments)}
+
+
+def called_compiled(model, inputs, **options):
+    """What a compiled model returns; skips where PyTorch cannot compile the stock class either, as 2.6 cannot."""
+    failures = (Unsupported, NameError)
+    try:
+        return torch.compile(model, **options)(**inputs)
+    except failures:
+        with pytest.raises(failures):
+            torch.compile(stock_model(model), **options)(**of_stock(model, inputs))
+        pytest.skip(f"PyTorch {torch.__version__} cannot compile the stock class")
 
 
 def slow_losses(model, batch, exchange):
@@ -203,7 +215,7 @@ def test_without_cross_lingual_weight_it_is_stock_masked_language_modelling(buil
     model.save_pretrained(tmp_path)
     stock = AutoModelForMaskedLM.from_pretrained(tmp_path, trust_remote_code=False).eval()
     loss = stock(**of_stock(model, batch), labels=batch["labels"]).loss
-    torch.testing.assert_close(model(**batch).loss, loss, rtol=0, atol=1e-6)
+    torch.testing.assert_close(model(**batch).loss, loss, rtol=1e-6, atol=0)
     fast, slow = gradients_of(model, model(**batch).loss), gradients_of(stock, loss)
     assert fast.keys() == slow.keys()
     for name, gradient in fast.items():
@@ -418,10 +430,10 @@ def test_adapters_for_feature_extraction_call_it_as_they_call_the_stock_class(bu
 
 def test_inference_compiles_without_a_break(build, batch):
     """As the stock class does."""
-    model = build(num_hidden_layers=1)
+    model = build()
     inputs = of_stock(model, batch)
-    compiled = torch.compile(model, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(**inputs).logits, model(**inputs).logits)
+    outputs = called_compiled(model, inputs, fullgraph=True, backend="eager")
+    torch.testing.assert_close(outputs.logits, model(**inputs).logits)
 
 
 def test_gradients_of_the_logits_are_those_of_the_stock_class(build, batch):
@@ -448,8 +460,8 @@ def test_gradient_checkpointing_changes_nothing(build, batch):
 
 def test_compiled_equals_eager(model, batch):
     model.eval()
-    compiled = torch.compile(model, backend="aot_eager")
-    torch.testing.assert_close(compiled(**batch).loss, model(**batch).loss)
+    outputs = called_compiled(model, batch, backend="aot_eager")
+    torch.testing.assert_close(outputs.loss, model(**batch).loss)
 
 
 def test_sdpa_is_the_attention_and_equals_eager_attention(build, batch, tmp_path):

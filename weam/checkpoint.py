@@ -272,15 +272,18 @@ def longest_input(config: PretrainedConfig) -> int:
     return config.max_position_embeddings - unused
 
 
-def check_length(model: PreTrainedModel, max_length: int) -> None:
-    """Refuse inputs that are longer than the model has positions for.
+def check_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
+    """Refuse inputs that are longer than the model has positions for, or too short for two texts.
 
     Raises:
-        ValueError: they may be longer.
+        ValueError: they may be longer, or have no room for a token of each text; names both ends.
     """
-    positions = longest_input(model.config)
-    if max_length > positions:
-        raise ValueError(f"--max_length is {max_length}, and the model has {positions} positions; give less")
+    least, most = tokenizer.num_special_tokens_to_add(pair=True) + 2, longest_input(model.config)
+    if not least <= max_length <= most:
+        raise ValueError(
+            f"--max_length is {max_length}; give {least}, for a token of each text with the special ones, to {most}, "
+            "the positions of the model"
+        )
 
 
 def add_adapters(model: PreTrainedModel, settings: LoraSettings, trained: Sequence[str] = ()) -> PeftModel:

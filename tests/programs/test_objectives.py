@@ -278,6 +278,11 @@ def test_one_layer_can_be_trained(workspace: Workspace) -> None:
         ),
         ("--objective mlm --cross_lingual_weight 0.5", "mlm has no cross-lingual prediction; leave --cross_lingual"),
         ("--objective word-alignment --use_lora yes", "word-alignment keeps a copy of .* leave --use_lora out"),
+        (
+            "--max_length 4",
+            "--max_length is 4; give 5, for a token of each text .* to [0-9]+, the positions of the model",
+        ),
+        ("--max_length 4096", "--max_length is 4096; give 5, .* to [0-9]+, the positions of the model"),
         ("--num_hidden_layers 3", "--num_hidden_layers is 3, and .* has 2; give 1 to that"),
         ("--objective simcse --num_hidden_layers 0", "--num_hidden_layers is 0, and .* has 2; give 1 to that"),
     ],

@@ -34,5 +34,13 @@ class BitextArguments:
             raise ValueError("give --train_file or --dataset_name: one of them, and not both")
         if self.max_train_pairs is not None and self.max_train_pairs < 1:
             raise ValueError("--max_train_pairs is less than 1; leave it out to train on all pairs")
+        for name in ("max_eval_pairs", "pad_to_multiple_of"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} is {getattr(self, name)}; give 1 or more")
+        for name in ("validation_fraction", "mlm_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"--{name} is {getattr(self, name)}; give a share from 0 to 1")
+        if self.sampling_alpha < 0:
+            raise ValueError(f"--sampling_alpha is {self.sampling_alpha}; give 0 or more")
         if self.dataset_name and not self.dataset_config:
             raise ValueError("--dataset_name needs --dataset_config, the language pairs to read, like de-en")

@@ -43,6 +43,8 @@ class ModelArguments(LoraArguments):
             raise ValueError(
                 "give --model_name_or_path to continue a checkpoint, or --config_name to train from scratch"
             )
+        if self.head_warmup_steps is not None and self.head_warmup_steps < 0:
+            raise ValueError(f"--head_warmup_steps is {self.head_warmup_steps}; give 0 or more")
         if self.head_warmup_steps and not self.system.predicts:
             raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
         if self.use_lora and self.objective == "word-alignment":

@@ -72,5 +72,5 @@ def _base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task
     base = BaseCheckpoint(model.name_or_path, "main", tokenizer, weights_fingerprint(model), (), classes, None, None)
     check_head(task, base)
     check_vocabulary(model, tokenizer)
-    check_length(model, task.max_length)
+    check_length(model, tokenizer, task.max_length)
     return base

@@ -63,7 +63,7 @@ def load_base(task: Task, args: CheckpointArguments) -> BaseCheckpoint:
     tokenizer = load_fast_tokenizer(args.tokenizer_name or name, revision)
     headed = load_with_head(task.auto_class, name, revision, task.labels, args.num_hidden_layers)
     check_vocabulary(headed.model, tokenizer)
-    check_length(headed.model, task.max_length)
+    check_length(headed.model, tokenizer, task.max_length)
     if args.use_lora:
         add_adapters(headed.model, args.lora)  # refuses impossible layers
     lora = args.lora if args.use_lora else None
