@@ -46,7 +46,7 @@ def make_workspace(folder: Path, family: str, **config: object) -> Workspace:
     """Write a small random checkpoint of the family, and text."""
     torch.manual_seed(0)
     tokenizer = TOKENIZERS[family]()
-    sizes = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "max_position_embeddings": 130}
+    sizes = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "max_position_embeddings": 128}
     AutoModelForMaskedLM.from_config(config_of(family, **sizes, **config)).save_pretrained(folder / "checkpoint")
     tokenizer.save_pretrained(folder / "checkpoint")
     write_tsv(folder / "train.tsv", sentence_pairs()[:80])

@@ -60,7 +60,8 @@ def write_checkpoint(folder: Path, kind: str) -> Path:
     makers = {"WordPiece": small_tokenizer, "mBERT": mbert_tokenizer, "Unigram": unigram_tokenizer}
     tokenizer = makers[kind]()
     torch.manual_seed(0)
-    config = small_config(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
+    sizes = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "max_position_embeddings": 128}
+    config = small_config(**sizes)
     BertForMaskedLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -161,6 +161,7 @@ def sentence_pairs() -> list[tuple[str, str]]:
 def make_workspace(folder: Path, **config: object) -> Workspace:
     """Write a small random checkpoint and its text."""
     torch.manual_seed(0)
+    config = {"max_position_embeddings": 128, **config}  # as many as the default --max_length
     BertForMaskedLM(small_config(**config)).save_pretrained(folder / "checkpoint")
     small_tokenizer().save_pretrained(folder / "checkpoint")
     write_tsv(folder / "train.tsv", sentence_pairs())
