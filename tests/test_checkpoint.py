@@ -503,6 +503,11 @@ def test_adapters_without_named_layers_are_on_the_attention_and_merge_exactly(fa
     torch.testing.assert_close(stock(INPUT).logits, before, atol=5e-5, rtol=0)
 
 
+def test_adapters_on_a_model_whose_attention_has_no_known_names_need_names():
+    with pytest.raises(ValueError, match="no layers named like .*; say with --lora_target_modules"):
+        add_adapters(torch.nn.Sequential(torch.nn.Linear(2, 2)), lora())
+
+
 def test_merging_without_adapters_changes_nothing(model):
     assert merge_adapters(model) is model
 

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, BertForMaskedLM
 
 from tests.conftest import FAMILIES, config_of, small_config, small_tokenizer
 from weam.checkpoint import load_fast_tokenizer, load_with_head
-from weam.checkpoint_files import ConfigFile, load_any_tokenizer, load_config
+from weam.checkpoint_files import ConfigFile, load_any_tokenizer, load_config, naming
 from weam.pretraining.checkpoint import load_model
 from weam.storage import parse_json
 
@@ -275,3 +275,8 @@ def test_a_tokenizer_that_cannot_cut_unknown_words_is_refused(checkpoint):
     path.write_text(json.dumps(content), encoding="utf-8")
     change(checkpoint / "tokenizer_config.json", unk_token="[NONE]", tokenizer_class="PreTrainedTokenizerFast")
     assert "cannot be loaded (" in refusal(checkpoint, load_any_tokenizer)
+
+
+def test_errors_of_files_stay_what_they_are():
+    with pytest.raises(PermissionError, match="weights"), naming("checkpoint"):
+        raise PermissionError("weights")

@@ -547,6 +547,10 @@ def test_align_words_refuses_what_it_cannot_do(model, tokenizer):
         encoder.align_words(tokenizer, ["a"], ["a", "b"])
     with pytest.raises(ValueError, match="layer 3 does not exist; choose 1 to 2"):
         encoder.align_words(tokenizer, ["a"], ["a"], layer=3)
+    encoder.config.weam = {"align_layer": 1, "align_statistics": "AAAA"}
+    with pytest.raises(ValueError, match="holds 3 bytes, two vectors of 32 float32 have another number"):
+        encoder.align_words(tokenizer, ["a"], ["a"])
+    encoder.config.weam = {}
 
 
 @pytest.mark.parametrize("kind", [WEAMBertModel, BertForWEAMPreTraining])

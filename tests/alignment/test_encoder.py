@@ -1,12 +1,14 @@
 """The choice of a layer, by gold and without, on an encoder whose best layer is planted."""
 
+from argparse import Namespace
+
 import pytest
 import torch
-from transformers import AutoConfig, GPT2Config
+from transformers import DistilBertConfig, GPT2Config
 
 from modeling_weam import WEAMBertModel
 from tests.conftest import small_config
-from weam.alignment.encoder import Sample, choose_layer, expected_links, load_encoder, note_alignment
+from weam.alignment.encoder import Sample, choose_layer, expected_links, load_encoder, note_alignment, run
 from weam.alignment.gold import GoldSentence
 
 WORDS = {"cat": "katze", "dog": "hund", "sees": "sieht", "red": "rotes", "house": "haus", "a": "ein"}
@@ -63,6 +65,13 @@ def test_what_is_noted_is_read(encoder, tokenizer):
 
 def test_a_family_that_is_not_known_is_named(tmp_path):
     GPT2Config(n_layer=1, n_embd=8, n_head=1).save_pretrained(tmp_path)
-    assert AutoConfig.from_pretrained(tmp_path).model_type == "gpt2"
-    with pytest.raises(ValueError, match="gpt2"):
+    with pytest.raises(ValueError, match="'gpt2'.* is a decoder"):
         load_encoder(str(tmp_path))
+    DistilBertConfig(n_layers=1, dim=8, n_heads=1, hidden_dim=8).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is of no family whose encoder aligns words; those are bert, modernbert, xlm"):
+        load_encoder(str(tmp_path))
+
+
+def test_an_encoder_is_not_written_over_another(tmp_path):
+    with pytest.raises(FileExistsError, match=f"{tmp_path} exists; remove it or give another name"):
+        run(Namespace(output=tmp_path))

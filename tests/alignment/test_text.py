@@ -205,6 +205,18 @@ def test_unequal_files_and_malformed_lines_are_named(checkpoint, tmp_path, monke
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the cat ||| die katze\na dog\n")))
     with pytest.raises(ValueError, match="line 2: 1 sides instead of 2"):
         align(checkpoint)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the cat ||| die katze\nein H\xfcnd ||| a dog\n")))
+    with pytest.raises(ValueError, match="standard input, line 2: .*convert it to UTF-8"):
+        align(checkpoint)
+
+
+def test_gold_of_other_pairs_is_refused(checkpoint, tmp_path):
+    (tmp_path / "pairs.tsv").write_text("the cat\tdie katze\na dog\tein hund\n")
+    (tmp_path / "gold.src-tgt").write_text("the cat ||| die katze\n")
+    (tmp_path / "gold.gold").write_text("1-2 2-1\n")
+    options = ("--html", tmp_path / "page.html", "--gold", tmp_path / "gold")
+    with pytest.raises(ValueError, match="gold has 1 sentence pairs, the input 2; give the gold of its pairs"):
+        align(checkpoint, "--input", tmp_path / "pairs.tsv", "--output", tmp_path / "links", *options)
 
 
 def test_an_existing_output_is_not_written_over(checkpoint, pairs_file, tmp_path):

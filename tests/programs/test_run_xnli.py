@@ -397,6 +397,11 @@ def test_a_checkpoint_without_a_head_is_not_tested(workspace: Evaluation) -> Non
         (["--model_name_or_path", ""], ValueError, "give --model_name_or_path"),
         (["--num_hidden_layers", "3"], ValueError, "--num_hidden_layers is 3, and .* has 2; give 1 to that"),
         (["--max_length", "65"], ValueError, "--max_length is 65; give 5, .* to 64, the positions"),
+        (
+            ["--setting", "test-only", "--push_to_hub"],
+            ValueError,
+            "test-only trains nothing, so there is nothing to push",
+        ),
         (["--resume_from_checkpoint", "runs/seed-1"], ValueError, "goes on with --resume_from_checkpoint last"),
     ],
 )
