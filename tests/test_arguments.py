@@ -19,7 +19,7 @@ import run_xtreme_r
 from tests.conftest import ROOT
 from weam import arguments
 from weam.pretraining.arguments import PreTrainingArguments, parse_arguments, pretraining_settings
-from weam.transfer.arguments import FineTuningArguments
+from weam.transfer.arguments import FineTuningArguments, TransferArguments
 
 MODEL, BITEXT, OUTPUT = ["--config_name", "folder"], ["--train_file", "en-de=a.tsv"], ["--output_dir", "out"]
 NEEDED = [*MODEL, *BITEXT, *OUTPUT]
@@ -236,6 +236,13 @@ def test_a_number_among_the_settings_of_another_that_is_not_finite_is_refused(nu
 def test_what_is_missing_or_contradictory_is_refused(argv, message):
     with pytest.raises(ValueError, match=message):
         parse_arguments(argv)
+
+
+def test_samples_and_seeds_of_a_fine_tuning_that_cannot_be_meant_are_refused():
+    with pytest.raises(ValueError, match="--max_dev_samples is 0; give 1 or more, or leave it out"):
+        TransferArguments(max_dev_samples=0)
+    with pytest.raises(ValueError, match=r"--seeds \[1, 2, 1\]: give each seed once"):
+        TransferArguments(seeds=[1, 2, 1])
 
 
 def test_a_recipe_that_comes_with_the_code_is_found_by_its_name_from_any_folder(tmp_path, monkeypatch):

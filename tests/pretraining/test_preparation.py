@@ -147,6 +147,11 @@ def test_an_option_for_a_language_pair_without_data_is_refused(prepare, two_file
         prepare(alignment, train_file=two_files, **bitext)
 
 
+def test_two_files_of_links_for_a_language_pair_are_refused(prepare, two_files):
+    with pytest.raises(ValueError, match="--alignments names two files for en-de, a and b; give one"):
+        prepare({"alignments": ["en-de=a", "en-de=b"]}, train_file=two_files)
+
+
 # The split
 
 

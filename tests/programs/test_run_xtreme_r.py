@@ -193,5 +193,7 @@ def test_without_dev_pairs_the_layer_must_be_given(tatoeba: Evaluation) -> None:
 
 
 def test_retrieval_takes_no_settings_of_a_training(tatoeba: Evaluation) -> None:
-    with pytest.raises(ValueError, match="tatoeba trains nothing"):
+    with pytest.raises(ValueError, match="tatoeba trains nothing: leave --setting"):
         tatoeba.here("refused", *TATOEBA, "--setting", "translate-train")
+    with pytest.raises(ValueError, match="tatoeba trains nothing, so there is nothing to push"):
+        tatoeba.here("refused", *TATOEBA, "--push_to_hub")

@@ -6,7 +6,7 @@ import pytest
 
 from weam.results import Measurement, Results, Training, write_results
 from weam.scores import ExampleScores, Scored, predictions_file, write_predictions
-from weam.transfer.comparison import compare, unlike_settings
+from weam.transfer.comparison import check_comparable, compare, unlike_settings
 
 
 def run(folder: Path, right: dict[str, list[float]], **training: object) -> Results:
@@ -52,3 +52,14 @@ def test_unlike_settings_are_named_but_not_another_checkpoint(tmp_path: Path) ->
         "training.bf16 None, there True",
     ]
     assert unlike_settings(ours, ours) == []
+
+
+def test_a_baseline_without_these_tests_or_without_its_predictions_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, {"en": ENGLISH})
+    baseline = tmp_path / "results.json"
+    assert check_comparable(baseline, {("xnli", "en"): "d1"}) is None
+    with pytest.raises(ValueError, match="results.json has no test set of this run; it has xnli en"):
+        check_comparable(baseline, {("xnli", "de"): "d1"})
+    predictions_file(tmp_path, "seed-1", "xnli", "en").unlink()
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path} has no predictions for xnli en; keep them"):
+        check_comparable(baseline, {("xnli", "en"): "d1"})
