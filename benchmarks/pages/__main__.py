@@ -99,12 +99,28 @@ def collator() -> str:
     return table(["collator", "batch", "pairs/s", "times stock"], rows)
 
 
+def fine_tuning() -> str:
+    """Lay out how fast fine-tuning and prediction go beside a plain script."""
+    rows = [
+        [row["task"], row["contender"], f"{row['trained_per_second']:.1f}", f"{row['times_trained']:.2f}"]
+        + [f"{row['predicted_per_second']:.1f}", f"{row['times_predicted']:.2f}"]
+        for row in read("fine_tuning")["rows"]
+    ]
+    return table(["task", "script", "trained rows/s", "times plain", "predicted rows/s", "times plain"], rows)
+
+
 DOCS = ROOT / "docs"
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
     DOCS / "pretraining.md": {"families": families},
-    DOCS / "speed.md": {"step": step, "step of families": step_families, "real text": real_text, "collator": collator},
+    DOCS / "speed.md": {
+        "step": step,
+        "step of families": step_families,
+        "real text": real_text,
+        "fine-tuning": fine_tuning,
+        "collator": collator,
+    },
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,
     DOCS / "word_alignment.md": aligners_page.TABLES,

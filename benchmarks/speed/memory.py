@@ -25,7 +25,7 @@ from weam.trainer import WEAMTrainer
 
 PROGRAM = "python -m benchmarks.speed.memory"
 VOCABULARY = 9_000
-BATCH_SIZE = 16
+BATCH_SIZE = 4
 
 
 @dataclass(frozen=True)

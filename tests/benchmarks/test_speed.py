@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import BertForMaskedLM, BertTokenizer
 
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed.__main__ import conditions, take_turns
+from benchmarks.speed.fine_tuning import stock_rows
 from benchmarks.speed.step import CONTENDERS, STOCK, Measured, Shape, full_rows, make_batch, make_model, measure_step
 from benchmarks.speed.training import RECIPES, joined, measure_training
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import SPECIAL, WORDS
+from weam.transfer.tasks.answer_spans import Windows
+from weam.transfer.tasks.mlqa import XQuAD
 
 SHAPE = Shape(layers=1, vocabulary=len(SPECIAL + WORDS), batch_size=4, length=32, mask_rate=0.3)
 
@@ -95,3 +99,13 @@ def test_conditions_vary_one_thing_at_a_time_and_keep_the_tokens_of_a_batch():
     assert {shape.batch_size * shape.length for shape in found} == {8 * 128}
     fields = ("vocabulary", "length", "mask_rate")
     assert all(sum(getattr(shape, name) != getattr(base, name) for name in fields) <= 1 for shape in found)
+
+
+@pytest.mark.parametrize(("pads", "length"), [(True, 8), (False, 3)])
+def test_the_plain_script_reads_the_rows_that_we_read_under_the_names_of_the_stock_head(pads, length, tokenizer):
+    ours = {"input_ids": [2, 5, 3], "attention_mask": [1, 1, 1], "token_type_ids": [0, 0, 0], "labels": [1, 1]}
+    (row,) = stock_rows(Dataset.from_list([ours]), XQuAD(windows=Windows(8, 2, 4)), tokenizer, pads)
+    assert row["input_ids"] == [2, 5, 3] + [0] * (length - 3)
+    assert sum(row["attention_mask"]) == 3
+    assert (row["start_positions"], row["end_positions"]) == (1, 1)
+    assert "labels" not in row
