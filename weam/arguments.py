@@ -94,7 +94,7 @@ class ProgramArguments(TrainingArguments):
     def _compute_on_processor(self) -> None:
         """Say so to accelerate; but where DeepSpeed is to run, `use_cpu` would leave it out without a word."""
         if parse_flag_from_env("ACCELERATE_USE_DEEPSPEED"):
-            self.ddp_backend = self.ddp_backend or "gloo"
+            self.ddp_backend = self.ddp_backend or "gloo"  # type: ignore[has-type]
         else:
             self.use_cpu = True
 

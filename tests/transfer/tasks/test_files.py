@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from tests.support.evaluation_data import write_lines
 from weam.storage import numbered_lines
-from weam.transfer.tasks.files import DataFiles, hub_rows, read_files, read_json_lines
+from weam.transfer.tasks.files import DataFiles, hub_rows, load_from_hub, read_files, read_json_lines
 
 
 def lines_of(path: Path) -> list[str]:
@@ -158,3 +158,13 @@ def test_a_data_set_without_a_column_is_named() -> None:
 def test_a_data_set_without_rows_is_named() -> None:
     with pytest.raises(ValueError, match="^me/set train holds no examples; choose a split that has some$"):
         list(hub_rows(Dataset.from_dict({"text": []}), "me/set train", ("text",)))
+
+
+def test_a_configuration_that_the_hub_lacks_is_named_with_its_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ValueError("BuilderConfig 'xx' not found")
+
+    monkeypatch.setattr("weam.transfer.tasks.files.load_dataset", lacking)
+    with pytest.raises(ValueError, match="BuilderConfig 'xx'") as refused:
+        load_from_hub("facebook/xnli:xx", "test")
+    assert refused.value.__notes__[0].startswith("while the test split of facebook/xnli:xx was read from the Hub")
