@@ -136,7 +136,7 @@ SECOND_ROUND = tuple(
 ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, POINTER[0], POINTER[2],
+    RANKING, WORD_ALIGNED, POINTER[0], POINTER[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
