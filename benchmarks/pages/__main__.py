@@ -109,6 +109,14 @@ def fine_tuning() -> str:
     return table(["task", "script", "trained rows/s", "times plain", "predicted rows/s", "times plain"], rows)
 
 
+def memory() -> str:
+    """Lay out the peak of memory after few steps and after many."""
+    rows = [
+        [f"{row['steps']:,}", f"{row['megabytes']:,}", f"{row['times_first']:.2f}"] for row in read("memory")["rows"]
+    ]
+    return table(["steps", "memory at the peak, MB", "times the first"], rows)
+
+
 DOCS = ROOT / "docs"
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
@@ -120,6 +128,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "real text": real_text,
         "fine-tuning": fine_tuning,
         "collator": collator,
+        "memory": memory,
     },
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,
