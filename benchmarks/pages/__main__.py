@@ -21,7 +21,7 @@ BED_COLUMNS = ("tags", "retrieval", "AER")
 BED_ROWS = (  # of the README: the method, its placebo, and what it is compared with
     "none",
     "TLM",
-    "WEAM, target",
+    "word-aligned (Cao)",
     "WEAM, representation",
     "WEAM, representation, links shuffled",
     "word-contrastive",
