@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
@@ -370,3 +371,10 @@ def test_bfloat16_is_switched_on_as_in_training_arguments(option):
 def test_another_value_for_bfloat16_is_refused():
     with pytest.raises(ValueError, match="--bf16 is 'maybe'; give auto, yes or no"):
         parse_arguments([*NEEDED, "--bf16", "maybe"])
+
+
+@pytest.mark.parametrize(("found", "taken"), [("cpu:0", "cpu"), ("cpu:1", "cpu"), ("meta", "meta")])
+def test_the_device_of_a_process_on_a_processor_has_no_number(monkeypatch, tmp_path, found, taken):
+    args = PreTrainingArguments(str(tmp_path))
+    monkeypatch.setattr(TrainingArguments, "device", property(lambda self: torch.device(found)))
+    assert args.device == torch.device(taken)

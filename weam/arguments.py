@@ -91,6 +91,12 @@ class ProgramArguments(TrainingArguments):
         self.bf16 = self._wants_bf16()  # type: ignore[assignment]
         super().__post_init__()
 
+    @property
+    def device(self) -> torch.device:
+        """The device of this process: on a processor always "cpu", for transformers 5.6 cannot resume on "cpu:0"."""
+        device = super().device
+        return torch.device("cpu") if device.type == "cpu" else device
+
     def _compute_on_processor(self) -> None:
         """Say so to accelerate; but where DeepSpeed is to run, `use_cpu` would leave it out without a word."""
         if parse_flag_from_env("ACCELERATE_USE_DEEPSPEED"):
