@@ -27,10 +27,10 @@ from benchmarks.study.places import Place
 from benchmarks.study.plan import BACKBONE, DATA, ENGLISH_QUESTIONS, JOINT, PAIRS, Settings, Step, bitext
 from modeling_weam import WEAMBertModel
 from weam.alignment.aligner import ALIGNERS, WordAligner
+from weam.alignment.encoder import aligner_error_rate
 from weam.alignment.gold import read_gold, score_links
 from weam.alignment.symmetrization import symmetrize, word_links
 from weam.metrics import retrieval_accuracy
-from weam.pretraining.held_out import aligner_error_rate
 from weam.results import RESULTS_FILE, Results, read_results
 from weam.sentence_vectors import layer_vectors
 from weam.transfer.tasks.files import DataFiles
@@ -190,7 +190,7 @@ def score_aligners(name: str, tokenizer: PreTrainedTokenizerBase, data_dir: Path
     """Train the statistical aligners on the gold sentences and all bitext, and score them on the former."""
     gold = read_gold(data_dir / "gold_alignments" / name)
     files = [data_dir / "bitext" / f"{file}.tsv.gz" for file in GOLD_SETS[name]]
-    bitext = [pair for file in files for pair in read_bitext(file, swapped=True, limit=10**9)]
+    bitext = [pair for file in files for pair in read_bitext(file, swapped=True)]
     corpus = make_corpus(gold, bitext, "token", tokenizer)
     for aligner in ALIGNERS:
         trained = WordAligner.train(corpus.pairs, aligner=aligner)

@@ -20,9 +20,9 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from modeling_weam import WEAMBertModel
+from weam.alignment.encoder import aligner_error_rate
 from weam.alignment.gold import GoldSentence, read_gold
 from weam.metrics import retrieval_accuracy
-from weam.pretraining.held_out import aligner_error_rate
 from weam.results import Measurement, Results, command_line, write_results
 
 GOLD_SETS = {"en-de": "de-en", "en-zh": "zh-en"}  # the gold sets have English second

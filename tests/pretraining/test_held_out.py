@@ -11,6 +11,7 @@ from datasets import Dataset
 from data_collator_weam import DataCollatorForWordExchange
 from tests.conftest import TEXTS, config_of, plant_translations, small_config
 from tests.support.evaluation_data import pairs
+from weam.alignment.encoder import aligner_error_rate
 from weam.alignment.gold import GoldSentence
 from weam.families import FAMILIES
 from weam.pretraining.held_out import (
@@ -18,7 +19,6 @@ from weam.pretraining.held_out import (
     HeldOut,
     HeldOutScores,
     Provenance,
-    aligner_error_rate,
     from_measurements,
     held_out_losses,
     held_out_table,

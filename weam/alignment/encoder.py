@@ -90,7 +90,10 @@ def choose_layer(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase
     costs = {}
     for layer in range(1, encoder.config.num_hidden_layers + 1):
         encoder.fit_alignment(tokenizer, _sentences(samples), layer)
-        costs[layer] = error_rate(encoder, tokenizer, gold) if gold else -expected_links(encoder, tokenizer, samples)
+        if gold:
+            costs[layer] = aligner_error_rate(encoder, tokenizer, gold)
+        else:
+            costs[layer] = -expected_links(encoder, tokenizer, samples)
     encoder.config.weam = settings
     return min(costs, key=lambda layer: costs[layer])
 
@@ -104,9 +107,14 @@ def expected_links(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBa
     return total
 
 
-def error_rate(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: Sequence[GoldSentence]) -> float:
-    """Return the alignment error rate of an encoder, which knows its layer and the statistics there."""
-    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold))
+def aligner_error_rate(
+    encoder: WordAlignmentMixin,
+    tokenizer: PreTrainedTokenizerBase,
+    gold: Sequence[GoldSentence],
+    layer: int | None = None,
+) -> float:
+    """Return the alignment error rate of an encoder, at the layer that it notes unless one is given."""
+    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold), layer=layer)
     return score_links(list(links), gold).alignment_error_rate
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from data_collator_weam import DataCollatorForWordExchange
-from modeling_weam import WEAMPreTrainingMixin, WordAlignmentMixin
-from weam.alignment.gold import GoldSentence, score_links
+from modeling_weam import WEAMPreTrainingMixin
+from weam.alignment.encoder import aligner_error_rate
+from weam.alignment.gold import GoldSentence
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement
 from weam.sentence_vectors import layer_vectors
@@ -133,15 +134,6 @@ def held_out_losses(
         outputs = model(**{key: values.to(model.device) for key, values in batch.items()})
         sums += outputs.loss_parts.sum(dim=0).cpu()
     return mean_losses(sums.tolist(), model.loss_names)
-
-
-def aligner_error_rate(
-    encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: list[GoldSentence], layer: int | None = None
-) -> float:
-    """Return the alignment error rate of the encoder as a word aligner."""
-    sources, targets = [list(sentence.source) for sentence in gold], [list(sentence.target) for sentence in gold]
-    links = encoder.align_corpus(tokenizer, zip(sources, targets, strict=True), layer=layer)
-    return score_links(list(links), gold).alignment_error_rate
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,15 @@ The encoder is given, multilingual E5 in our records, so there is no text to pre
 the encoder's tokens. Languages without bitext are tested too: what they lose is a price of the others' gain.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from benchmarks.aligners.__main__ import read_bitext
 from benchmarks.study.beds.files import (
-    Pair,
     held_out_pairs,
-    in_random_order,
     make_folders,
+    pair_share,
     write_bitext,
     write_links,
     write_retrieval,
@@ -22,7 +21,6 @@ from benchmarks.study.beds.plan import BEDS
 from benchmarks.study.beds.real import write_tests
 from benchmarks.study.beds.sources import tatoeba
 from benchmarks.study.data import align_texts
-from weam.storage import read_lines
 
 BITEXTS = {
     "ar": ("en-ar.tatoeba",),
@@ -36,28 +34,16 @@ TAGGED = ("en", "ar", "hi", "tr", "zh", "de", "es")
 GOLD = ("en-hi", "ja-en", "zh-en")
 
 
-def pairs_of(path: Path) -> Iterator[Pair]:
-    """Yield the pairs of a file of bitext as they are."""
-    yield from (split_pair(line.rstrip("\n")) for line in read_lines(path))
-
-
-def split_pair(line: str) -> Pair:
-    """Return both sides of a line."""
-    english, foreign = line.split("\t")
-    return english, foreign
-
-
 def write_bed(data_dir: Path, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     """Write all files of the bed; the links join tokens of the tokenizer."""
     make_folders(folder)
     for language, names in BITEXTS.items():
-        found = {pair: None for name in names for pair in pairs_of(data_dir / "bitext" / f"{name}.tsv.gz")}
-        order = in_random_order("\t".join(pair) for pair in found)
-        pairs = [split_pair(text) for text in order[:MOST_PAIRS]]
+        found = dict.fromkeys(pair for name in names for pair in read_bitext(data_dir / "bitext" / f"{name}.tsv.gz"))
+        pairs = sorted(found, key=pair_share)[:MOST_PAIRS]
         write_bitext(folder, language, pairs)
         tokens = [tuple(" ".join(tokenizer.tokenize(side)) for side in pair) for pair in pairs]
         write_links(folder, language, list(align_texts(tokens)))
         write_retrieval(folder, "dev", language, held_out_pairs(pairs))
     for language in (*BITEXTS, *BEDS["distant"].unaligned):
-        write_retrieval(folder, "test", language, pairs_of(tatoeba(data_dir, language)))
+        write_retrieval(folder, "test", language, read_bitext(tatoeba(data_dir, language)))
     write_tests(data_dir, folder, TAGGED, GOLD)

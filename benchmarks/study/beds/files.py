@@ -37,6 +37,11 @@ def hash_share(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
 
 
+def pair_share(pair: Pair) -> float:
+    """Hash a sentence pair to [0, 1), to order pairs by."""
+    return hash_share("\t".join(pair))
+
+
 def in_random_order(texts: Iterable[str]) -> list[str]:
     """Order texts by hash, so that no source comes last."""
     return sorted(texts, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from tokenizers import normalizers, pre_tokenizers
 
+from benchmarks.aligners.__main__ import read_bitext
 from benchmarks.study.beds.files import (
     Pair,
     hash_share,
     held_out_pairs,
     in_random_order,
     make_folders,
+    pair_share,
     write_bitext,
     write_gold,
     write_links,
@@ -27,7 +29,6 @@ from benchmarks.study.beds.files import (
 from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, tatoeba, treebank
 from benchmarks.study.data import align_texts, write_lines
 from weam.alignment.gold import read_gold
-from weam.storage import read_lines
 
 BITEXTS = {
     "de": ("en-de.tatoeba", "en-de.multi30k", "en-de.wmt-sample"),
@@ -59,8 +60,7 @@ def words_of(text: str) -> str:
 
 def pairs_of(path: Path) -> Iterator[Pair]:
     """Yield the pairs of a file of bitext."""
-    for line in read_lines(path):
-        english, foreign = line.rstrip("\n").split("\t")
+    for english, foreign in read_bitext(path):
         yield words_of(english), words_of(foreign)
 
 
@@ -86,8 +86,7 @@ def part_language(data_dir: Path, language: str) -> tuple[list[str], list[Pair]]
     if language == "zh":
         texts |= dict.fromkeys(words_of(text) for _, text in paragraphs(data_dir, CHINESE_ARTICLES))
     unread = [pair for pair in pairs if pair[1] not in texts]
-    unread.sort(key=lambda pair: hash_share("\t".join(pair)))
-    return in_random_order(texts)[:MOST_TEXTS], unread[:MOST_PAIRS]
+    return in_random_order(texts)[:MOST_TEXTS], sorted(unread, key=pair_share)[:MOST_PAIRS]
 
 
 def write_texts(data_dir: Path, folder: Path) -> None:
