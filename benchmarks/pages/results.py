@@ -5,7 +5,7 @@ from functools import partial
 
 from benchmarks.markdown import MISSING, percent, table
 from benchmarks.records import read
-from benchmarks.study.cells import points
+from benchmarks.study.tables import points
 from weam.pretraining.held_out import from_measurements
 from weam.results import Results, parse_results, summarise
 

@@ -1,22 +1,26 @@
 """Lay out what the study measured as Markdown tables, which `benchmarks/study/report.py` puts into the pages.
 
-A table of which nothing was measured is empty.
+Scores are in percent, differences in points with their 95 % intervals; – is what was not measured. A table of which
+nothing was measured is empty.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
+from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.markdown import MISSING, percent, table
-from benchmarks.study import cells, plan, record
-from benchmarks.study.cells import BEST, LAST, encoder_table, gap_column, layer_column, points, score_column
+from benchmarks.study import plan, record
 from benchmarks.study.claims import NOT_MEASURED
 from benchmarks.study.collect import TRANSFER_GAP
 from benchmarks.study.plan import E5, ENGLISH, SHUFFLED, Growth, baseline, encoders
-from benchmarks.study.record import ERROR_RATE, HIGH, OF_ENCODERS, WORD_RETRIEVAL, Benchmark, Gap, Study
+from benchmarks.study.record import ERROR_RATE, HIGH, OF_ENCODERS, SPACE_PAIRS, WORD_RETRIEVAL, Benchmark, Gap, Study
 from weam.results import MEAN
+from weam.scores import Difference
 
+LAST, BEST = "last", "best"  # layers
+Column = tuple[str, Callable[[str], str]]  # its head, and what it says of an encoder
 POINT = 0.01
 DEEP = f"{max(plan.LAYERS)} layers"
 TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
@@ -30,6 +34,117 @@ TRIOS = {  # WEAM, TLM and the placebo, by what they have in common
 }
 TASKS = (Benchmark.PANX, Benchmark.XQUAD, Benchmark.MLQA, Benchmark.MLQA_TRANSLATED)
 OF_CLAIMS = (Benchmark.XNLI_FROM_NLI, Benchmark.PANX, Benchmark.TATOEBA)
+
+
+# Cells and columns
+
+
+def score(values: Sequence[float] | None) -> str:
+    """Write the mean of a score over seeds, with the standard deviation where there are several.
+
+    >>> score([0.5, 0.52]), score([0.5]), score(None)
+    ('51.0 ± 1.4', '50.0', '–')
+    """
+    if not values:
+        return MISSING
+    return percent(fmean(values)) + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
+
+
+def points(gap: Difference | None) -> str:
+    """Write a difference.
+
+    >>> points(Gap(0.0123, -0.001, 0.02)), points(None)
+    ('+1.2 [-0.1, +2.0]', '–')
+    """
+    return MISSING if gap is None else f"{100 * gap.difference:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+
+
+def signed(difference: float | None) -> str:
+    """Write a difference that has no interval.
+
+    >>> signed(-0.0123), signed(None)
+    ('-1.2', '–')
+    """
+    return MISSING if difference is None else f"{100 * difference:+.1f}"
+
+
+def seed_note(gap: Gap, evaluation: str) -> str:
+    """Say where an interval knows nothing of the spread over seeds, as one of both systems has a single one.
+
+    >>> seed_note(Gap(0.01, 0.0, 0.02, (1, 3)), "udpos"), seed_note(Gap(0.01, 0.0, 0.02, (1, 1)), "tatoeba")
+    (' (one seed)', '')
+    """
+    return " (one seed)" if min(gap.seeds) == 1 and evaluation != Benchmark.TATOEBA else ""
+
+
+def encoder_table(
+    head: str, encoders: Iterable[str], columns: Sequence[Column], labels: Mapping[str, str] | None = None
+) -> str:
+    """Lay out a row for each encoder of which a column says anything; nothing if there is none."""
+    names = {encoder: (labels or {}).get(encoder, encoder) for encoder in encoders}
+    rows = [[name, *(cell(encoder) for _, cell in columns)] for encoder, name in names.items()]
+    kept = [row for row in rows if set(row[1:]) - {MISSING}]
+    return table([head, *(title for title, _ in columns)], kept) if kept else ""
+
+
+def score_column(study: Study, head: str, evaluation: str, language: str = MEAN) -> Column:
+    """Return a column of scores."""
+    return head, lambda encoder: score(study.scores.get((f"{encoder}/{evaluation}", language)))
+
+
+def gap_column(
+    study: Study,
+    head: str,
+    evaluation: str,
+    theirs: str | Callable[[str], str],
+    language: str | Callable[[str], str] = MEAN,
+) -> Column:
+    """Return a column of differences to an encoder, in a language; each may depend on the encoder of the row."""
+
+    def cell(encoder: str) -> str:
+        other, where = (of if isinstance(of, str) else of(encoder) for of in (theirs, language))
+        return points(study.gap(f"{encoder}/{evaluation}", f"{other}/{evaluation}", where))
+
+    return head, cell
+
+
+def pair_columns(
+    study: Study, evaluation: Benchmark, theirs: str | Callable[[str], str], words: str = "", language: str = MEAN
+) -> list[Column]:
+    """Return a column of scores, with words behind the benchmark's title, and one of differences."""
+    less = f"less {theirs}" if isinstance(theirs, str) else "difference"
+    return [
+        score_column(study, evaluation.heading + words, evaluation, language),
+        gap_column(study, less, evaluation, theirs, language),
+    ]
+
+
+def compared(study: Study, evaluations: Iterable[Benchmark], theirs: str | Callable[[str], str]) -> list[Column]:
+    """Return both columns for each of several benchmarks."""
+    return [column for evaluation in evaluations for column in pair_columns(study, evaluation, theirs)]
+
+
+def layer_cell(study: Study, encoder: str, metric: str, layer: str) -> str:
+    """Write a figure of the space for both language pairs, at the last layer or at the best one, which is named."""
+    cells = []
+    for pair in SPACE_PAIRS:
+        values = study.layers.get((encoder, pair, metric))
+        if values is None:
+            cells.append(MISSING)
+        elif layer == LAST:
+            cells.append(percent(values[-1]))
+        else:
+            best = (min if metric == ERROR_RATE else max)(values)
+            cells.append(f"{percent(best)} ({values.index(best) + 1})")
+    return MISSING if set(cells) == {MISSING} else " / ".join(cells)
+
+
+def layer_column(study: Study, head: str, metric: str, layer: str) -> Column:
+    """Return a column of the space, German / Chinese."""
+    return head, lambda encoder: layer_cell(study, encoder, metric, layer)
+
+
+# Tables
 
 
 def seeds_needed(deviation: float, of_differences: float | None) -> int:
@@ -118,13 +233,13 @@ SUMMARISED = ("weam", "tlm", "mlm", "word-alignment", "weam-representation", f"w
 def summary_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, on as many pairs as most encoders, in few columns."""
     names = [f"{system}, {DEEP}" for system in (E5, *SUMMARISED)]
-    return encoder_table("mean, %", study.measured(names), cells.compared(study, OF_CLAIMS, baseline))
+    return encoder_table("mean, %", study.measured(names), compared(study, OF_CLAIMS, baseline))
 
 
 def deep_table(study: Study) -> str:
     """Lay out the systems of the claims with all layers, fine-tuned on a large English training set."""
     columns = [
-        *cells.compared(study, OF_CLAIMS, baseline),
+        *compared(study, OF_CLAIMS, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval de / zh, last layer", WORD_RETRIEVAL, LAST),
     ]
@@ -161,7 +276,7 @@ def transfer_table(study: Study, evaluation: Benchmark, names: Sequence[str]) ->
 
 def refined_table(study: Study) -> str:
     """Lay out the systems of the claims that went on from English NLI, in English or in each language."""
-    columns = cells.compared(study, (Benchmark.XNLI, Benchmark.XNLI_TRANSLATED), baseline)
+    columns = compared(study, (Benchmark.XNLI, Benchmark.XNLI_TRANSLATED), baseline)
     return encoder_table("mean, %", study.encoders("all-layers"), columns)
 
 
@@ -184,7 +299,7 @@ def language_table(study: Study, evaluation: Benchmark, names: Sequence[str]) ->
     languages = study.languages(theirs)
     if not languages:
         return ""
-    rows = [[f"{backbones[-1]}, %", *(cells.score(study.scores[theirs, language]) for language in languages)]]
+    rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
     for encoder in names:
         gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
         rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
@@ -221,7 +336,7 @@ def origin(encoder: str) -> str:
 def ablation_table(study: Study) -> str:
     """Lay out the ablations, each less the system that it is named after, systems less WEAM."""
     columns = [
-        *cells.compared(study, record.OF_SYSTEMS, origin),
+        *compared(study, record.OF_SYSTEMS, origin),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
         layer_column(study, "word retrieval", WORD_RETRIEVAL, LAST),
     ]
@@ -250,11 +365,11 @@ def placebo_table(study: Study) -> str:
     rows = []
     for title, (evaluation, gaps) in placebo_tests(study).items():
         fewest = min((gap for gap in gaps if gap is not None), key=lambda gap: min(gap.seeds))
-        reading = placebo_reading(gaps[0], gaps[2]) + cells.seed_note(fewest, evaluation)
+        reading = placebo_reading(gaps[0], gaps[2]) + seed_note(fewest, evaluation)
         rows.append([title, *map(points, gaps), reading])
     weam, tlm, shuffled = (study.last(encoder, ERROR_RATE) for encoder in TRIOS["6 layers"])
     if weam is not None and tlm is not None and shuffled is not None:
-        rates = [cells.signed(weam - tlm), cells.signed(shuffled - tlm), cells.signed(shuffled - weam)]
+        rates = [signed(weam - tlm), signed(shuffled - tlm), signed(shuffled - weam)]
         rows.append(["AER, last layer (low is good)", *rates, "no interval"])
     return table(["mean", "weam less tlm", "shuffled less tlm", "shuffled less weam", "reading"], rows)
 
@@ -283,7 +398,7 @@ def ratio_table(study: Study, low: str) -> str:
         column
         for evaluation in OF_ENCODERS
         for language in (HIGH, low)
-        for column in cells.pair_columns(study, evaluation, wide_backbone(study), f" {language}", language)
+        for column in pair_columns(study, evaluation, wide_backbone(study), f" {language}", language)
     ]
     return encoder_table("%", names, columns)
 
@@ -314,7 +429,7 @@ def growth_table(study: Study) -> str:
     wide = wide_backbone(study)
     columns = []
     for evaluation in OF_ENCODERS:
-        columns += cells.pair_columns(study, evaluation, wide, " mean")
+        columns += pair_columns(study, evaluation, wide, " mean")
         columns.append(gap_column(study, HIGH, evaluation, wide, HIGH))
         columns.append(("aligned", _part_cell(study, evaluation, True)))
         columns.append(("not aligned", _part_cell(study, evaluation, False)))
@@ -322,13 +437,13 @@ def growth_table(study: Study) -> str:
 
 
 def _part_cell(study: Study, evaluation: str, aligned: bool) -> Callable[[str], str]:
-    return lambda encoder: cells.signed(part_gap(study, encoder, evaluation, aligned))
+    return lambda encoder: signed(part_gap(study, encoder, evaluation, aligned))
 
 
 def size_table(study: Study) -> str:
     """Lay out the encoders of each number of layers, each less the backbone of its depth."""
     columns = [
-        *cells.compared(study, OF_ENCODERS, baseline),
+        *compared(study, OF_ENCODERS, baseline),
         layer_column(study, "AER de / zh, last layer", ERROR_RATE, LAST),
     ]
     return encoder_table("mean, %", [encoder.name for encoder in record.depths(study)], columns)
@@ -355,7 +470,7 @@ def orders_table(study: Study) -> str:
     languages = study.languages(*known.values())
     rows = []
     for order, system in known.items():
-        texts = [cells.score(study.scores.get((system, language))) for language in languages]
+        texts = [score(study.scores.get((system, language))) for language in languages]
         gap = study.gap(system, f"{study.backbone}/{system.partition('/')[2]}")
         rows += [] if set(texts) == {MISSING} else [[order, *texts, points(gap)]]
     return table(["trained on, in this order", *languages, "less the backbone"], rows) if rows else ""
@@ -370,7 +485,7 @@ def tested_on(study: Study, task: str) -> list[str]:
 def tasks_table(study: Study) -> str:
     """Lay out the tasks other than XNLI, each less the backbone of its depth."""
     tasks = [task for task in TASKS if tested_on(study, task)]
-    columns = [column for name in tasks for column in cells.pair_columns(study, name, baseline, ", F1")]
+    columns = [column for name in tasks for column in pair_columns(study, name, baseline, ", F1")]
     return encoder_table("mean, %", study.encoders("beyond"), columns)
 
 

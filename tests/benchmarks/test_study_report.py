@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records import RESULTS
-from benchmarks.study.curves import FORESTS, forest_rows, smooth
 from benchmarks.study.plan import E5
-from benchmarks.study.plots import write_plots
+from benchmarks.study.plots import FORESTS, forest_rows, smooth, write_plots
 from benchmarks.study.record import Gap, Study, depths, growths, mixtures, parse_study, read_study
 from benchmarks.study.report import FIGURES, PAGES, TABLES, filled, main
 from benchmarks.study.tables import placebo_reading, seeds_needed
