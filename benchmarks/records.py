@@ -58,6 +58,12 @@ def described(program: str, rows: Iterable[Any], **figures: object) -> Record:
     return {**provenance(program), **figures, "rows": [asdict(row) for row in rows]}
 
 
+def write_part(part: Record, name: str, path: Path) -> None:
+    """Write what one program measured into a record that it shares with others; their parts stay."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    write({**known, name: part}, path)
+
+
 def write(record: Record, path: Path) -> None:
     """Write a record, whole or not at all."""
     from weam.storage import write_json  # loads torch

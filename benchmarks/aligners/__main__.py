@@ -21,7 +21,7 @@ from pathlib import Path
 import transformers  # its classes load when they are used; the process that is measured uses none
 
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from weam.alignment.aligner import ALIGNERS, SentencePair, WordAligner
 from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
@@ -212,7 +212,7 @@ def main() -> None:
                 runs.append(run)
                 rows += score(run, directions, corpus, gold)
     figures = {"extra_pairs": arguments.extra_pairs, "note": NOTE, "runs": [asdict(run) for run in runs]}
-    write(described(PROGRAM, rows, **figures), arguments.output)
+    write_part(described(PROGRAM, rows, **figures), "heuristics", arguments.output)
     print(*rows, sep="\n")
 
 

@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from benchmarks.aligners.__main__ import read_bitext
 from benchmarks.processes import Peak, children_peak_megabytes, in_a_fresh_process
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from weam.alignment.aligner import SentencePair, WordAligner
 from weam.alignment.formats import format_pharaoh
 
@@ -59,7 +59,7 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "alignment_growth")
+    parser = measuring_parser(PROGRAM, __doc__, "alignment")
     parser.add_argument("--fast_align", type=Path, required=True, help="The original program.")
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     return parser.parse_args()
@@ -166,7 +166,7 @@ def main() -> None:
     for pairs in arguments.pairs:
         rows.append(compare(pairs, arguments.fast_align.resolve(), arguments.data_dir))
         command = f"{PROGRAM} --fast_align {arguments.fast_align.name}"  # not where it is
-        write(described(PROGRAM, rows, command=command), arguments.output)
+        write_part(described(PROGRAM, rows, command=command), "growth", arguments.output)
         print(rows[-1])
 
 

@@ -63,7 +63,7 @@ def step() -> str:
     rows = [
         [row["contender"], f"{row['seconds']:.1f}", f"{row['times_stock_seconds']:.2f}"]
         + [f"{row['megabytes']:,}", f"{row['times_stock_megabytes']:.2f}"]
-        for row in read("speed")["parts"]["step"]["rows"]
+        for row in read("speed")["step"]["rows"]
     ]
     return table(["one step", "seconds", "times stock", "memory, MB", "times stock"], rows)
 
@@ -73,14 +73,14 @@ def step_families() -> str:
     rows = [
         [row["shape"]["family"], row["contender"], f"{row['seconds']:.1f}", f"{row['times_stock_seconds']:.2f}"]
         + [f"{row['megabytes']:,}", f"{row['times_stock_megabytes']:.2f}"]
-        for row in read("speed")["parts"]["families"]["rows"]
+        for row in read("speed")["families"]["rows"]
     ]
     return table(["family", "one step", "seconds", "times stock", "memory, MB", "times stock"], rows)
 
 
 def real_text() -> str:
     """Lay out how fast real text goes through a training."""
-    rows = read("speed")["parts"]["bitext"]["rows"]
+    rows = read("speed")["bitext"]["rows"]
     grouped = rows[1]["pieces_per_second"]
     cells = [
         [row["contender"], f"{row['pieces_per_second']:.0f}", f"{row['times_stock_pieces_per_second']:.2f}"]
@@ -94,7 +94,7 @@ def collator() -> str:
     """Lay out how fast batches are made."""
     rows = [
         [row["collator"], str(row["batch_size"]), f"{row['pairs_per_second']:,}", f"{row['times_stock']:.2f}"]
-        for row in read("collator")["rows"]
+        for row in read("speed")["collator"]["rows"]
     ]
     return table(["collator", "batch", "pairs/s", "times stock"], rows)
 
@@ -104,7 +104,7 @@ def fine_tuning() -> str:
     rows = [
         [row["task"], row["contender"], f"{row['trained_per_second']:.1f}", f"{row['times_trained']:.2f}"]
         + [f"{row['predicted_per_second']:.1f}", f"{row['times_predicted']:.2f}"]
-        for row in read("fine_tuning")["rows"]
+        for row in read("speed")["fine-tuning"]["rows"]
     ]
     return table(["task", "script", "trained rows/s", "times plain", "predicted rows/s", "times plain"], rows)
 
@@ -112,7 +112,8 @@ def fine_tuning() -> str:
 def memory() -> str:
     """Lay out the peak of memory after few steps and after many."""
     rows = [
-        [f"{row['steps']:,}", f"{row['megabytes']:,}", f"{row['times_first']:.2f}"] for row in read("memory")["rows"]
+        [f"{row['steps']:,}", f"{row['megabytes']:,}", f"{row['times_first']:.2f}"]
+        for row in read("speed")["memory"]["rows"]
     ]
     return table(["steps", "memory at the peak, MB", "times the first"], rows)
 

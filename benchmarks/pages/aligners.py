@@ -16,7 +16,7 @@ def errors() -> str:
     methods = dict.fromkeys((cell["system"], cell["model"], row["method"]) for cell in cells for row in cell["rows"])
     found = {name: aligner_row(cells, sets, *name) for name in methods}
     rows = [row for name, row in found.items() if name in best_methods(cells)]
-    for published in read("aligners_published")["rows"]:
+    for published in read("alignment")["published"]["rows"]:
         rates = [percent(published[RATE].get(name)) for name in sets]
         rows.append([f"{published['aligner']} (published)", *rates, *[MISSING] * 5])
     return table(["aligner", *sets, "mean", "precision", "recall", "pairs/s", "memory, MB"], rows)

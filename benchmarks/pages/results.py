@@ -103,7 +103,11 @@ def change(before: float | None, after: float | None, digits: int) -> str:
 
 def aligners() -> str:
     """Lay out how good the statistical aligners are over tokens, joined by intersection."""
-    wanted = [row for row in read("alignment")["rows"] if (row["unit"], row["heuristic"]) == ("token", "intersect")]
+    wanted = [
+        row
+        for row in read("alignment")["heuristics"]["rows"]
+        if (row["unit"], row["heuristic"]) == ("token", "intersect")
+    ]
     rates = {(row["gold_set"], row["aligner"]): row["alignment_error_rate"] for row in wanted}
     names = sorted({name for name, _ in rates})
     rows = [[name, percent(rates[name, "fast_align"]), percent(rates[name, "eflomal"])] for name in names]

@@ -26,7 +26,7 @@ MASKED = 0.3  # of the tokens; each goes through the head once
 
 def growth() -> str:
     """Lay out what one step costs under other lengths, vocabularies and mask rates."""
-    rows = read("speed")["parts"]["growth"]["rows"]
+    rows = read("speed")["growth"]["rows"]
     found = {(*row["shape"].values(), row["contender"]): row for row in rows}
     lines = []
     for row in rows:
@@ -55,7 +55,7 @@ def processes() -> str:
     """Lay out what sharing a batch out over processes brings."""
     rows = [
         [str(row["processes"]), f"{row['seconds']:.2f}", f"{100 * row['efficiency']:.0f}"]
-        for row in read("scaling")["rows"]
+        for row in read("speed")["processes"]["rows"]
     ]
     return table(["processes", "one step, s", "efficiency, %"], rows)
 
@@ -67,7 +67,7 @@ def alignment() -> str:
         + [f"{row['original']['seconds']:.0f}", f"{row['times_original']:.2f}"]
         + [f"{1e6 * row['ours']['processor_seconds'] / row['cells']:.1f}"]
         + [f"{row['ours']['megabytes']:,}", f"{row['original']['megabytes']:,}"]
-        for row in read("alignment_growth")["rows"]
+        for row in read("alignment")["growth"]["rows"]
     ]
     columns = ["pairs", "tokens a pair", "ours, s", "original, s", "times original", "ours, core s a million cells"]
     return table([*columns, "ours, MB", "original, MB"], rows)
@@ -78,7 +78,7 @@ def start_up() -> str:
     rows = [
         [f"{row['pairs']:,}", f"{row['first_seconds']:.0f}", f"{row['first_megabytes']:,}"]
         + [f"{row['again_seconds']:.1f}", f"{row['again_megabytes']:,}", f"{row['gigabytes_on_disk']:.1f}"]
-        for row in read("start_up")["rows"]
+        for row in read("speed")["start"]["rows"]
     ]
     return table(["pairs", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"], rows)
 
@@ -87,7 +87,7 @@ def preparation() -> str:
     """Lay out how long one core and several take to prepare text, now and in the version before."""
     rows = [
         [row["code"], str(row["cores"]), f"{row['pairs']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:,}"]
-        for row in read("preparation")["rows"]
+        for row in read("speed")["preparation"]["rows"]
     ]
     return table(["version", "cores", "pairs", "seconds", "memory, MB"], rows)
 
@@ -107,8 +107,8 @@ class Unit:
 
 def unit() -> Unit:
     """Return the cost of a pair."""
-    aligned = read("alignment_growth")["rows"][-1]
-    started = read("start_up")["rows"][-1]
+    aligned = read("alignment")["growth"]["rows"][-1]
+    started = read("speed")["start"]["rows"][-1]
     tokens = aligned["pieces"] / aligned["pairs"] + 3  # with special tokens
     training = aligned["ours"]["training_seconds"]
     return Unit(

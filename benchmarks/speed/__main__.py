@@ -15,7 +15,6 @@ keeps would count. On a GPU the precision is bfloat16, on a processor float32.
 """
 
 import argparse
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from tqdm.auto import tqdm
 from transformers import BertTokenizer
 
 from benchmarks.processes import in_a_fresh_process
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from benchmarks.speed.collator import encoded_pairs
 from benchmarks.speed.step import CONTENDERS, STOCK, Data, Measured, Shape, measure_step
 from benchmarks.speed.training import RECIPES, measure_training
@@ -129,10 +128,8 @@ def measure_all(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Row]]
 def main() -> None:
     """Measure, write after each part, print."""
     arguments = parse_arguments()
-    known = json.loads(arguments.output.read_text(encoding="utf-8"))["parts"] if arguments.output.exists() else {}
     for part, rows in measure_all(arguments):
-        known[part] = described(PROGRAM, rows, machine=machine(), steps=arguments.steps)
-        write({"parts": known}, arguments.output)
+        write_part(described(PROGRAM, rows, machine=machine(), steps=arguments.steps), part, arguments.output)
         print(*rows, sep="\n")
 
 

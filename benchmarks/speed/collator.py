@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from transformers import BertTokenizer, DataCollatorForLanguageModeling, PreTrainedTokenizerBase
 
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.links import AlignerSettings, BitextLinks, align_bitext
 from weam.bitext.reading import Bitext, load_bitext_files, parse_bitext_file
@@ -65,7 +65,7 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "collator")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--pairs", type=int, default=20_000, help="Sentence pairs in one pass.")
     parser.add_argument("--repetitions", type=int, default=5, help="Passes of each collator.")
     return parser.parse_args()
@@ -165,7 +165,7 @@ def main() -> None:
             "fastest": round(max(encoding)),
         },
     }
-    write(described(PROGRAM, rows, **figures), arguments.output)
+    write_part(described(PROGRAM, rows, **figures), "collator", arguments.output)
     print(figures["encoding"], *rows, sep="\n")
 
 

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from benchmarks.processes import in_a_fresh_process
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from weam.checkpoint import load_with_head
 from weam.transfer.fine_tuning import FineTuner, by_length
 from weam.transfer.tasks.answer_spans import Windows
@@ -129,7 +129,7 @@ def compare(arguments: argparse.Namespace) -> list[Row]:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "fine_tuning")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--model_name_or_path", default="models/backbone")
     parser.add_argument("--tasks", nargs="+", default=["XNLI", "XQuAD"], choices=["XNLI", "XQuAD"])
     parser.add_argument("--num_hidden_layers", type=int, default=12, help="Of the model, the lowest.")
@@ -141,7 +141,7 @@ def main() -> None:
     arguments = parse_arguments()
     rows = compare(arguments)
     settings = {"model": arguments.model_name_or_path, "layers": arguments.num_hidden_layers, "sizes": SIZES}
-    write(described(PROGRAM, rows, **settings), arguments.output)
+    write_part(described(PROGRAM, rows, **settings), "fine-tuning", arguments.output)
     print(*rows, sep="\n")
 
 

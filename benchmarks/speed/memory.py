@@ -17,7 +17,7 @@ from datasets import Dataset
 from transformers import BertConfig, BertTokenizer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from benchmarks.processes import in_a_fresh_process, process_status
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from benchmarks.speed.collator import encoded_pairs
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
@@ -82,7 +82,7 @@ def train(steps: list[int], vocabulary: Path, data_dir: Path) -> tuple[int, list
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "memory")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 2_000])
     return parser.parse_args()
 
@@ -96,7 +96,7 @@ def main() -> None:
         Row(steps, round(megabytes), round(megabytes / peaks[0], 3))
         for steps, megabytes in zip(arguments.steps, peaks, strict=True)
     ]
-    write(described(PROGRAM, rows, parameters=parameters, batch_size=BATCH_SIZE), arguments.output)
+    write_part(described(PROGRAM, rows, parameters=parameters, batch_size=BATCH_SIZE), "memory", arguments.output)
     print(*rows, sep="\n")
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.records import ROOT, described, measuring_parser, write
+from benchmarks.records import ROOT, described, measuring_parser, write_part
 from benchmarks.speed.start_up import write_bitext
 
 PROGRAM = "python -m benchmarks.speed.preparation"
@@ -37,7 +37,7 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "preparation")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--before", type=Path, help="A checkout of an earlier version.")
     parser.add_argument("--pairs", type=int, default=300_000)
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
@@ -76,7 +76,7 @@ def main() -> None:
     rows = []
     for row in measure(arguments):
         rows.append(row)
-        write(described(PROGRAM, rows), arguments.output)
+        write_part(described(PROGRAM, rows), "preparation", arguments.output)
         print(row)
 
 

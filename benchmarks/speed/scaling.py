@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from benchmarks.speed.__main__ import machine
 from weam.results import read_results
 
@@ -35,7 +35,7 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "scaling")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--model_name_or_path", default="models/backbone")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--steps", type=int, default=40)
@@ -77,7 +77,9 @@ def main() -> None:
     settings = {"batch_size": BATCH_SIZE, "steps": arguments.steps, "rounds": arguments.rounds}
     load = os.getloadavg()  # before the measurements, which are a load themselves
     rows = list(measure(arguments))
-    write(described(PROGRAM, rows, machine=machine(), load_average=load, **settings), arguments.output)
+    write_part(
+        described(PROGRAM, rows, machine=machine(), load_average=load, **settings), "processes", arguments.output
+    )
     print(*rows, sep="\n")
 
 

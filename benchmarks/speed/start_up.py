@@ -20,7 +20,7 @@ from pathlib import Path
 from transformers import BertConfig, BertTokenizer
 
 from benchmarks.processes import Peak, in_a_fresh_process, process_status
-from benchmarks.records import described, measuring_parser, write
+from benchmarks.records import described, measuring_parser, write_part
 from benchmarks.speed.__main__ import machine
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
@@ -50,7 +50,7 @@ class Row:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = measuring_parser(PROGRAM, __doc__, "start_up")
+    parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000])
     return parser.parse_args()
 
@@ -116,7 +116,7 @@ def main() -> None:
     rows = []
     for row in measure(arguments.pairs, arguments.data_dir / "tokenizer" / "mbert-vocab.txt"):
         rows.append(row)
-        write(described(PROGRAM, rows, machine=machine()), arguments.output)
+        write_part(described(PROGRAM, rows, machine=machine()), "start", arguments.output)
         print(row)
 
 
