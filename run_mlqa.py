@@ -4,8 +4,8 @@
     accelerate launch run_mlqa.py --model_name_or_path CHECKPOINT --benchmark xquad --output_dir OUT
     accelerate launch run_mlqa.py --model_name_or_path OUT --setting test-only --benchmark xquad --output_dir OTHER
 
-MLQA is scored for all pairs of context and question language. Reads the Hub, or local files with --data_dir and
---train_file. `--help` lists all settings, a YAML file may hold them. Leaves results.json, the model, its answers and a
+MLQA is scored for all pairs of context and question language. Reads the Hub, or local files with --train_file and
+--test_file. `--help` lists all settings, a YAML file may hold them. Leaves results.json, the model, its answers and a
 model card in OUT.
 """
 

@@ -3,8 +3,8 @@
     accelerate launch run_xnli.py --model_name_or_path CHECKPOINT --output_dir OUT
     accelerate launch run_xnli.py --model_name_or_path CHECKPOINT --setting translate-train --output_dir OUT
 
-Reads `facebook/xnli` from the Hub, or local files with --data_dir. `--help` lists all settings, a YAML file may hold
-them. Leaves results.json, the model, its predictions and a model card in OUT.
+Reads `facebook/xnli` from the Hub, or local files with --train_file and --test_file. `--help` lists all settings, a
+YAML file may hold them. Leaves results.json, the model, its predictions and a model card in OUT.
 """
 
 from dataclasses import dataclass

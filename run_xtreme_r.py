@@ -4,7 +4,7 @@
     accelerate launch run_xtreme_r.py --task tatoeba --layer 8 --model_name_or_path CHECKPOINT --output_dir OUT
 
 Tasks: udpos, panx, pawsx (XTREME's; XTREME-R drops it), xcopa, sib200 (topics in 205 languages, of neither), and
-tatoeba, which trains nothing. Reads the Hub, or local files with --data_dir and --train_file. `--help` lists all
+tatoeba, which trains nothing. Reads the Hub, or local files with --train_file and --test_file. `--help` lists all
 settings, a YAML file may hold them. Leaves results.json, the model, its predictions and a model card in OUT.
 """
 
