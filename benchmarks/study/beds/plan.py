@@ -133,10 +133,13 @@ SECOND_ROUND = tuple(
     Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
     for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND)
+LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
+    Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
+)
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, WORD_ALIGNED, POINTER[0], POINTER[2],
+    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.

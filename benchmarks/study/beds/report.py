@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import BEDS, SECOND_ROUND
+from benchmarks.study.beds.plan import BEDS, LONGER, SECOND_ROUND
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
@@ -76,6 +76,8 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "MLM"),
     ("WEAM + word-contrastive", "pointer"),
     tuple(arm.name for arm in SECOND_ROUND),
+    *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
+    (LONGER[2].name, LONGER[1].name),
     ("WEAM, representation", "none"),
     ("WEAM, target", "none"),
     ("TLM", "none"),
