@@ -10,7 +10,7 @@ test-nightly: ## ten times as many random files as the test command
 	HYPOTHESIS_PROFILE=nightly python -m pytest tests/test_saved_files.py
 
 test-oldest: ## all tests with the lowest versions that pyproject.toml allows
-	.ci/oldest
+	.ci/run oldest
 
 test-versions: ## a checkpoint saved here, used with six versions of transformers
 	.ci/versions

@@ -1,8 +1,7 @@
-"""Load a checkpoint, align with it, train it a step and save it again, with whatever transformers is installed.
+"""A small checkpoint, saved with the installed versions and used with others: `.ci/versions` starts this.
 
-    python use_checkpoint.py FOLDER
-
-Needs torch and transformers only, as a user of a published checkpoint does.
+python -m tests.versions save FOLDER
+python tests/versions.py use FOLDER    # needs torch and transformers only, as users of a checkpoint do
 """
 
 import sys
@@ -13,8 +12,18 @@ import transformers
 from transformers import AutoModel, AutoModelForPreTraining, AutoTokenizer
 
 
-def main(folder: str) -> None:
-    """Do it, and print the version; an assertion fails where a version does it differently."""
+def save(folder: str) -> None:
+    """Save model and tokenizer."""
+    from modeling_weam import BertForWEAMPreTraining
+    from tests.conftest import small_config, small_tokenizer
+
+    torch.manual_seed(0)
+    BertForWEAMPreTraining(small_config()).save_pretrained(folder)
+    small_tokenizer().save_pretrained(folder)
+
+
+def use(folder: str) -> None:
+    """Load, align, train a step, save again and print the version; an assertion fails where one does it differently."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     encoder = AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
     (links,) = encoder.align_words(tokenizer, ["the cat sees a dog"], ["die katze sieht ein hund"])
@@ -44,4 +53,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    {"save": save, "use": use}[sys.argv[1]](sys.argv[2])
