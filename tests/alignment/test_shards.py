@@ -61,7 +61,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTok
     write_tsv(folder / "b.tsv", SECOND_FILE)
     (folder / "b.tsv.gz").write_bytes(gzip.compress((folder / "b.tsv").read_bytes()))
     workspace = Workspace(folder)
-    finish([workspace.start("train")])
+    main(["train", *workspace.options()])
     outputs = {f"{index}/{SHARDS}": str(folder / f"links.{index}-of-{SHARDS}.txt") for index in range(SHARDS)}
     finish([workspace.start("apply", "--shard", shard, "--output", output) for shard, output in outputs.items()])
     return workspace

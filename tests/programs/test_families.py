@@ -14,7 +14,6 @@ from tests.support import hub_server
 from tests.support.command_line import (
     ONE_PROCESS,
     PIPES,
-    TWO_PROCESSES,
     Workspace,
     launcher,
     results,
@@ -57,7 +56,7 @@ def test_killed_and_resumed_equals_uninterrupted(family: str, tmp_path: Path) ->
     """With dropout, bit for bit; what is left loads as the stock model of the family."""
     workspace = make_workspace(tmp_path, family, **DROPOUT[family])
     whole = workspace.here("whole", *LONG, *EIGHT)
-    workspace.kill_after("checkpoint-12", "killed", *LONG, *EIGHT)
+    workspace.kill_fork_after("checkpoint-12", "killed", *LONG, *EIGHT)
     resumed = workspace.here("killed", *LONG, *EIGHT, "--resume_from_checkpoint", "last")
     ours, theirs, start = weights(whole), weights(resumed), weights(workspace.folder / "checkpoint")
     assert ours.keys() == theirs.keys() == start.keys()
@@ -75,7 +74,7 @@ def test_a_batch_is_the_same_however_it_is_shared_out(family: str, tmp_path: Pat
     workspace = make_workspace(tmp_path, family, initializer_range=0.1)
     whole = workspace.here("8", *EXACT, *EIGHT)
     accumulated = "--per_device_train_batch_size 1 --gradient_accumulation_steps 8".split()
-    two = workspace.run("4 + 4", *EXACT, "--per_device_train_batch_size", "4", launch=TWO_PROCESSES)
+    two = workspace.forked("4 + 4", *EXACT, "--per_device_train_batch_size", "4", processes=2)
     assert results(two)["settings"]["training"]["world_size"] == 2
     for shared in (workspace.here("1 x 8", *EXACT, *accumulated), two):
         for first, second in zip(step_losses(whole), step_losses(shared), strict=True):

@@ -1,6 +1,5 @@
 """The launch profiles of recipes/accelerate that run without GPUs: each trains what one process trains."""
 
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from transformers import AutoModelForMaskedLM
 
 from tests.conftest import NO_DROPOUT, ROOT
 from tests.support.command_line import PIPES, Workspace, environment, make_workspace, results, step_losses, weights
+from tests.support.forks import free_port
 
 PROFILES = ROOT / "recipes" / "accelerate"
 STEPS = "--max_steps 10 --save_steps 5 --logging_steps 1 --learning_rate 1e-3 --lr_scheduler_type constant".split()
@@ -27,13 +27,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def alone(workspace: Workspace) -> Path:
     """Ten steps of one process."""
-    return workspace.run("alone", *STEPS, "--per_device_train_batch_size", "8")
-
-
-def free_port() -> str:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return str(listening.getsockname()[1])
+    return workspace.here("alone", *STEPS, "--per_device_train_batch_size", "8")
 
 
 def start(workspace: Workspace, output: str, launches: list[list[str]], *options: str) -> list[subprocess.Popen]:

@@ -15,7 +15,6 @@ from transformers import AutoModel, AutoModelForMaskedLM, BertForMaskedLM, BertM
 
 from tests.conftest import NO_DROPOUT
 from tests.support.command_line import (
-    TWO_PROCESSES,
     Workspace,
     held_out,
     make_workspace,
@@ -242,7 +241,7 @@ def test_two_processes_change_nothing(
 ) -> None:
     """In-batch negatives come from both processes, and one of them scores held-out pairs by itself."""
     options = ["--per_device_train_batch_size", "4", "--objective", objective]
-    shared = exact_workspace.run(f"{objective} 2 processes", *EXACT, *options, launch=TWO_PROCESSES)
+    shared = exact_workspace.forked(f"{objective} 2 processes", *EXACT, *options, processes=2)
     assert results(shared)["settings"]["training"]["world_size"] == 2
     check_same_steps(objective, batch_of_eight[objective], shared, exact_workspace.folder / "checkpoint")
     assert config(shared)["architectures"] == [STOCK[OBJECTIVES[objective].auto_class].__name__]

@@ -69,7 +69,7 @@ def write_checkpoint(folder: Path, kind: str) -> Path:
 
 @pytest.fixture(scope="module", params=["WordPiece", "mBERT", "Unigram", "backbone"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train two steps on two language pairs through the real command line."""
+    """Train two steps on two language pairs, once through `accelerate launch`."""
     folder = tmp_path_factory.mktemp(request.param)
     write_tsv(folder / "train.tsv", sentence_pairs())
     write_tsv(folder / "swapped.tsv", [(target, source) for source, target in sentence_pairs()][:100])
@@ -77,7 +77,8 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     data = [f"{pair}={folder / name}" for pair, name in {"en-de": "train.tsv", "de-en": "swapped.tsv"}.items()]
     options = ["--train_file", *data, "--sampling_ratios", "en-de=1", "de-en=2", "--exchange", "target"]
     options += ["--model_name_or_path", str(checkpoint), "--max_steps", "2", "--per_device_train_batch_size", "4"]
-    return Workspace(folder).run("trained", *options)
+    workspace = Workspace(folder)
+    return (workspace.run if request.param == "WordPiece" else workspace.here)("trained", *options)
 
 
 def test_every_auto_class_loads_it_from_an_empty_folder(trained: Path, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_adapters_are_merged_when_saved(tmp_path: Path) -> None:
     write_tsv(tmp_path / "train.tsv", sentence_pairs())
     checkpoint = weights(write_checkpoint(tmp_path / "checkpoint", "WordPiece"))
     lora = ["--use_lora", "--lora_r", "2", "--learning_rate", "1e-2", "--max_steps", "3"]
-    adapted = weights(workspace.run("adapted", *lora))
+    adapted = weights(workspace.here("adapted", *lora))
     changed = {name for name, tensor in adapted.items() if not torch.equal(tensor, checkpoint[name])}
     assert set(adapted) == set(checkpoint)
     assert changed == {

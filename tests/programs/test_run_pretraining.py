@@ -26,6 +26,7 @@ LOADERS = {
     "2 workers": "--dataloader_num_workers 2 --dataloader_persistent_workers true".split(),
     "random order": "--train_sampling_strategy random".split(),
 }
+LAUNCHED = "no workers"  # through `accelerate launch`, as users do; the others begin as forks
 LONG = "--num_train_epochs 3 --per_device_train_batch_size 8 --save_steps 6 --learning_rate 1e-3 --seed 5".split()
 TEN_STEPS = "--max_steps 10 --optim sgd --learning_rate 0.1 --lr_scheduler_type constant --logging_steps 1".split()
 
@@ -45,15 +46,19 @@ def exact_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module", params=list(LOADERS))
 def uninterrupted(request: pytest.FixtureRequest, workspace: Workspace) -> tuple[str, Path]:
     """Train three epochs without interruption, with each way of loading."""
-    return request.param, workspace.run(f"uninterrupted {request.param}", *LONG, *LOADERS[request.param])
+    loader = request.param
+    train = workspace.run if loader == LAUNCHED else workspace.forked
+    return loader, train(f"uninterrupted {loader}", *LONG, *LOADERS[loader])
 
 
 def test_killed_and_resumed_equals_uninterrupted(workspace: Workspace, uninterrupted: tuple[str, Path]) -> None:
     loader, whole = uninterrupted
-    output = f"killed {loader}"
-    workspace.kill_after("checkpoint-60", output, *LONG, *LOADERS[loader])
+    output, is_launched = f"killed {loader}", loader == LAUNCHED
+    kill_after = workspace.kill_after if is_launched else workspace.kill_fork_after
+    kill_after("checkpoint-60", output, *LONG, *LOADERS[loader])
 
-    resumed = workspace.run(output, *LONG, *LOADERS[loader], "--resume_from_checkpoint", "last")
+    train = workspace.run if is_launched else workspace.forked
+    resumed = train(output, *LONG, *LOADERS[loader], "--resume_from_checkpoint", "last")
 
     assert 1 < 60 / (training(whole)["steps"] / 3) < 2, "the checkpoint is not in the second epoch"
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
@@ -64,8 +69,8 @@ def test_killed_and_resumed_equals_uninterrupted(workspace: Workspace, uninterru
 
 def test_adapters_resume_with_the_head_that_they_were_trained_with(workspace: Workspace) -> None:
     options = "--use_lora --head_warmup_steps 3 --save_steps 3 --max_steps 6 --learning_rate 1e-2".split()
-    whole = workspace.run("adapters", *options)
-    resumed = workspace.run("adapters resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
+    whole = workspace.here("adapters", *options)
+    resumed = workspace.here("adapters resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
 
 
@@ -95,8 +100,8 @@ def test_a_head_that_the_checkpoint_lacks_or_has_for_another_layer_is_trained_fi
 def test_a_finished_training_that_goes_on_takes_no_further_step(workspace: Workspace) -> None:
     """As one that was killed when it scored held-out pairs; the sixth step is within an epoch."""
     options = "--max_steps 6 --save_steps 3 --learning_rate 1e-3 --lr_scheduler_type constant".split()
-    whole = workspace.run("finished", *options)
-    resumed = workspace.run("finished resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-6"))
+    whole = workspace.here("finished", *options)
+    resumed = workspace.here("finished resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-6"))
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
     assert results(resumed)["measurements"] == results(whole)["measurements"]
     for name in ("steps", "tokens"):
@@ -133,8 +138,8 @@ def test_a_folder_that_is_overwritten_leaves_nothing_to_go_on_from(workspace: Wo
 
 def test_one_command_gives_the_same_weights_twice_and_another_seed_others(workspace: Workspace) -> None:
     steps = ["--max_steps", "6"]
-    first, second = (weights(workspace.run(f"run {number}", *steps)) for number in (1, 2))
-    other = weights(workspace.run("other seed", *steps, "--seed", "43"))
+    first, second = weights(workspace.run("launched", *steps)), weights(workspace.here("in this process", *steps))
+    other = weights(workspace.here("other seed", *steps, "--seed", "43"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
@@ -142,7 +147,7 @@ def test_one_command_gives_the_same_weights_twice_and_another_seed_others(worksp
 @pytest.fixture(scope="module")
 def batch_of_eight(exact_workspace: Workspace) -> Path:
     """Ten steps of SGD on batches of eight."""
-    return exact_workspace.run("8", *TEN_STEPS, "--per_device_train_batch_size", "8")
+    return exact_workspace.here("8", *TEN_STEPS, "--per_device_train_batch_size", "8")
 
 
 @pytest.mark.parametrize(
@@ -181,10 +186,8 @@ def test_a_folder_that_holds_something_is_refused_and_left_as_it_is(workspace: W
     folder = workspace.folder / "mine"
     folder.mkdir()
     (folder / "thesis.txt").write_text("ten years of work")
-    process = workspace.start("mine", "--max_steps", "1")
-    output = process.communicate(timeout=120)[0]
-    assert process.returncode != 0
-    assert "mine is not empty; continue it with --resume_from_checkpoint last" in output
+    with pytest.raises(FileExistsError, match="mine is not empty; continue it with --resume_from_checkpoint last"):
+        workspace.here("mine", "--max_steps", "1")
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
     shutil.rmtree(folder)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise, product
@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from transformers import BertForMaskedLM
 
 from tests.conftest import ROOT, small_config, small_tokenizer
+from tests.support import forks
 from weam.pretraining.checkpoint import load_model
 from weam.transfer.tasks.files import SPLITS
 
@@ -55,13 +56,26 @@ class Workspace:
 
     def kill_after(self, checkpoint: str, output: str, *options: str) -> None:
         """Start a training and send SIGKILL once it has saved this checkpoint, before it has finished."""
-        process, deadline = self.start(output, *options), time.monotonic() + 120
-        while not (self.folder / output / checkpoint / "trainer_state.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-            time.sleep(0.002)
+        process = self.start(output, *options)
+        wait_for(self.folder / output / checkpoint / "trainer_state.json", process.poll)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert not (self.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
+
+    def kill_fork_after(self, checkpoint: str, output: str, *options: str) -> None:
+        """Kill likewise, but a training that was not started through the launcher."""
+        log = self.folder / f"{output}.log"
+        (process,) = forks.start("run_pretraining", self.arguments(output, *options), log)
+        wait_for(self.folder / output / checkpoint / "trainer_state.json", lambda: process.exitcode)
+        process.kill()
+        process.join()
+        assert not (self.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
+
+    def forked(self, output: str, *options: str, processes: int = 1) -> Path:
+        """Train in so many processes that were not started through the launcher; return the folder."""
+        log = self.folder / f"{output}.log"
+        forks.finish(forks.start("run_pretraining", self.arguments(output, *options), log, processes), log)
+        return self.folder / output
 
     def run(self, output: str, *options: str, launch: list[str] = ONE_PROCESS) -> Path:
         """Train and return the folder; a failure shows what the program said."""
@@ -117,6 +131,14 @@ class Evaluation:
         """Run in this process, which saves its start; return the output folder."""
         in_this_process(self.program, self.arguments(output, *options))
         return self.folder / output
+
+
+def wait_for(file: Path, ended: Callable[[], int | None]) -> None:
+    """Wait until a program has written a file; it must not end before."""
+    deadline = time.monotonic() + 120
+    while not file.exists():
+        assert ended() is None and time.monotonic() < deadline, f"there is no {file}"
+        time.sleep(0.002)
 
 
 def with_files(options: Sequence[str], data: Path, benchmark: str) -> list[str]:

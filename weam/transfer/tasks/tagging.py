@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from seqeval.metrics.sequence_labeling import get_entities
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerBase
 
 from modeling_weam import spaced_words
@@ -239,6 +238,8 @@ def entity_counts(predicted: Sequence[str], gold: Sequence[str]) -> EntityCounts
     Raises:
         ValueError: the two differ in length.
     """
+    from seqeval.metrics.sequence_labeling import get_entities  # loads scikit-learn, which no other task needs
+
     if len(predicted) != len(gold):
         raise ValueError(f"a sentence has one predicted tag for each gold tag, not {len(predicted)} for {len(gold)}")
     found, wanted = set(get_entities(list(predicted))), set(get_entities(list(gold)))  # (type, first, last)
