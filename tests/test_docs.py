@@ -68,7 +68,7 @@ class Snippet:
 def snippets(*languages: str) -> list[Snippet]:
     """Return the blocks of all pages in some languages.
 
-    The commands of the scaling page are for many machines; `tests/benchmarks/test_scaling.py` looks at them.
+    The commands of the scaling page are for many machines; `tests/benchmarks/test_speed.py` looks at them.
     """
     found = [
         Snippet(str(page.relative_to(ROOT)), *block)

@@ -3,7 +3,8 @@
     python -m benchmarks.pages
 
 What stands between two marks such as `<!-- step -->` in a page is written here, tables only; the sentences around it
-are written by hand. A test sees to it that the pages are what this writes.
+are written by hand. A test sees to it that the pages are what this writes. `quickstart.json` holds the `results.json`
+of the quick start with an encoder of each family.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from benchmarks.markdown import fill, table
 from benchmarks.pages import aligners as aligners_page
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
-from benchmarks.records import RESULTS, ROOT, read
+from benchmarks.records import ROOT, read
 from benchmarks.study.beds.report import figure_over_seeds, read_figures
-from weam.results import read_results
+from weam.results import parse_results
 
 BED_COLUMNS = ("tags", "retrieval", "AER")
 BED_ROWS = (  # of the README: the method, its placebo, and what it is compared with
@@ -44,16 +45,15 @@ def beds() -> str:
 
 def quickstart() -> str:
     """Lay out what the quick start measured."""
-    return results_page.held_out(read_results(RESULTS / "quickstart.json"))
+    return results_page.held_out(parse_results(read("quickstart")["BERT"], "BERT in quickstart.json"))
 
 
 def families() -> str:
     """Lay out what the quick start measured with an encoder of each family, from scratch."""
-    names = {"BERT": "quickstart", "XLM-R": "quickstart_xlm_roberta", "ModernBERT": "quickstart_modernbert"}
     rows = [
         [family, *row]
-        for family, name in names.items()
-        for row in results_page.held_out_rows(read_results(RESULTS / f"{name}.json"))
+        for family, results in read("quickstart").items()
+        for row in results_page.held_out_rows(parse_results(results, f"{family} in quickstart.json"))
     ]
     return table(["family", *results_page.HELD_OUT], rows)
 

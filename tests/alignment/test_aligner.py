@@ -1,5 +1,6 @@
-"""The aligner against the original FastAlign's own output, and against whatever may stand in a line."""
+"""The aligner, and its directions joined, against the output of the original FastAlign and `atools`, and any line."""
 
+import gzip
 import os
 import re
 import resource
@@ -18,16 +19,53 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from tests.alignment.conftest import Reference
 from tests.conftest import ROOT
 from weam.alignment.aligner import ALIGNERS, DIRECTIONS, SentencePair, WordAligner, aligner_version, shard, token_symbol
-from weam.alignment.gold import GoldSentence
-from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, word_links
+from weam.alignment.formats import format_pharaoh, parse_pharaoh
+from weam.alignment.gold import GoldSentence, read_gold
+from weam.alignment.symmetrization import HEURISTICS, Links, symmetrize, token_links, word_links
 from weam.metrics import AlignmentScores, alignment_error_rate
 
 WORDS = {"house": "haus", "book": "buch", "red": "rotes", "small": "kleines", "the": "das", "sees": "sieht"}
 TOY_TEXTS = ("the house", "the book", "the red house", "red book", "small house", "the small book sees", "sees the")
 TOY_PAIRS: list[SentencePair] = [(text.split(), [WORDS[word] for word in text.split()]) for text in TOY_TEXTS * 4]
+REFERENCE_PAIRS = ("en-fr", "zh-en", "de-en")
+links_strategy = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12).map(lambda x: sorted(set(x)))
+
+
+class Reference:
+    """What the original program answers for one set: tokens, and links by direction or heuristic."""
+
+    def __init__(self, path: Path) -> None:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            header, *rows = (line.rstrip("\n").split("\t") for line in file)
+        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+        self.pairs: list[SentencePair] = []
+        for tokens in columns.pop("pieces"):
+            source, target = tokens.split(" ||| ")
+            self.pairs.append((source.split(" "), target.split(" ")))
+        self.links = {name: [parse_pharaoh(line) for line in lines] for name, lines in columns.items()}
+
+
+@pytest.fixture(scope="module", params=REFERENCE_PAIRS)
+def reference_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def reference(reference_name: str, research_data: Path) -> Reference:
+    return Reference(research_data / "fast_align_reference" / f"{reference_name}.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def directions(reference: Reference) -> list[tuple[Links, Links]]:
+    aligner = WordAligner.train(reference.pairs, progress=False)
+    return list(aligner.align_directions(reference.pairs, progress=False))
+
+
+@pytest.fixture(scope="module")
+def gold(reference_name: str, research_data: Path) -> list[GoldSentence]:
+    return read_gold(research_data / "gold_alignments" / reference_name)
 
 
 @pytest.fixture(scope="module")
@@ -324,3 +362,49 @@ def test_the_library_is_required_where_it_has_a_wheel(platform: str, machine: st
 
 def test_the_version_can_stand_in_a_cache_key() -> None:
     assert re.fullmatch(r"\d+\.\d+.*", aligner_version())
+
+
+# Directions joined
+
+
+@pytest.mark.parametrize("heuristic", HEURISTICS)
+def test_symmetrisation_equals_the_program_atools(reference: Reference, heuristic: str) -> None:
+    directions = zip(reference.links["forward"], reference.links["reverse"], strict=True)
+    assert [symmetrize(forward, reverse, heuristic) for forward, reverse in directions] == reference.links[heuristic]
+
+
+@pytest.mark.parametrize(
+    ("heuristic", "expected"),
+    [
+        ("intersect", "0-0 2-2"),
+        ("union", "0-0 1-0 1-1 2-2 2-4 3-2 4-3"),
+        # 1-0 touches 0-0, 1-1 touches 0-0 and 2-2, 3-2 touches 2-2. 2-4 touches none; 4-3 touches 3-2.
+        ("grow-diag", "0-0 1-0 1-1 2-2 3-2 4-3"),
+        # 2-4 is added for target 4, which has no link yet, though source 2 has one ...
+        ("grow-diag-final", "0-0 1-0 1-1 2-2 2-4 3-2 4-3"),
+        # ... but not where both sides must be without.
+        ("grow-diag-final-and", "0-0 1-0 1-1 2-2 3-2 4-3"),
+    ],
+)
+def test_a_worked_example(heuristic: str, expected: str) -> None:
+    forward, reverse = parse_pharaoh("0-0 1-1 2-2 4-3 2-4"), parse_pharaoh("0-0 1-0 2-2 3-2")
+    assert format_pharaoh(symmetrize(forward, reverse, heuristic)) == expected
+
+
+@given(links_strategy, links_strategy, st.sampled_from(HEURISTICS))
+def test_symmetrised_links_lie_between_intersection_and_union(forward: Links, reverse: Links, heuristic: str) -> None:
+    links = symmetrize(forward, reverse, heuristic)
+    assert set(forward) & set(reverse) <= set(links) <= set(forward) | set(reverse)
+    assert links == sorted(set(links))
+
+
+@given(links_strategy)
+def test_word_links_of_one_token_words_are_the_links(links: Links) -> None:
+    positions = list(range(9))
+    assert word_links(links, positions, positions) == links == token_links(links, positions, positions)
+
+
+@given(links_strategy)
+def test_token_links_lead_back_to_the_word_links(links: Links) -> None:
+    words = [n // 2 for n in range(18)]
+    assert word_links(token_links(links, words, words), words, words) == links

@@ -6,7 +6,6 @@ from typing import ClassVar
 from huggingface_hub import EvalResult
 
 from weam.cards.run import CardRun
-from weam.cards.usage import ENCODER, REMOTE_CODE
 from weam.markdown import listed, table
 from weam.pretraining.held_out import ERROR_RATE, RETRIEVAL, HeldOutScores, from_measurements
 from weam.pretraining.objectives import OBJECTIVES
@@ -53,6 +52,18 @@ to point at its aligned word in the other sentence ([XLM-Align, Chi et al. 2021]
 predicted from its own sentence, and the embeddings of words that translate each other were drawn together
 ([ALIGN-MLM, Deshpande et al. 2022](https://arxiv.org/abs/2211.08547)).""",
 }
+# How the encoder is loaded; tests run it.
+SNIPPET = """\
+from transformers import AutoModel, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModel.from_pretrained({place})  # the stock encoder, no remote code needed"""
+REMOTE_CODE = """\
+With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
+`AutoModelForPreTraining` goes on with this training.
+
+A head that you fine-tune on it is a stock model, but its config still names this code, which is not saved with it.
+Say `del model.config.auto_map` before you save or push such a model; the programs of WEAM do."""
 HELD_OUT = """## Held-out pairs, before and after
 
 Losses in nats per token; retrieval is the share of sentences whose translation is the nearest of the held-out ones,
@@ -97,7 +108,7 @@ class PretrainingRun(CardRun):
 
     def snippet(self, repository: str) -> str:
         """Show how the encoder is loaded."""
-        return ENCODER.format(place=f'"{repository}"')
+        return SNIPPET.format(place=f'"{repository}"')
 
     def remarks(self) -> str:
         """Say what the model's own code adds, where it is published with it."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, EvalResultEntry
 
+from weam.cards import encoder
 from weam.cards.run import CardRun
-from weam.cards.usage import SNIPPETS
 from weam.markdown import listed, table
 from weam.results import MEAN, Comparison, Measurement, Summary, summarise
 from weam.transfer.tasks.benchmarks import BENCHMARKS
@@ -18,6 +18,42 @@ TRAINED_ON = {
     "zero-shot": "in English (zero-shot)",
     "translate-train": "in each language by itself (translate-train): a model for each",
     "translate-train-all": "in all its languages together (translate-train-all)",
+}
+# How the model is loaded, by what it is for; tests run every one.
+SNIPPETS = {
+    "text-classification": """\
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModelForSequenceClassification.from_pretrained({place})
+classify = pipeline("text-classification", model=model, tokenizer=tokenizer)
+print(classify({{"text": "She sings in the garden.", "text_pair": "Somebody sings."}}))""",
+    "token-classification": """\
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModelForTokenClassification.from_pretrained({place})
+tag = pipeline("token-classification", model=model, tokenizer=tokenizer)
+print(tag("She sings in the garden ."))  # a word has the tag of its first token""",
+    "question-answering": """\
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModelForQuestionAnswering.from_pretrained({place})
+inputs = tokenizer("Where does she sing?", "She sings in the garden.", return_tensors="pt")
+outputs = model(**inputs)
+start, end = outputs.start_logits.argmax(), outputs.end_logits.argmax()  # long contexts need windows
+print(tokenizer.decode(inputs["input_ids"][0, start : end + 1]))""",
+    "multiple-choice": """\
+from transformers import AutoModelForMultipleChoice, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModelForMultipleChoice.from_pretrained({place})
+choices = ["She put on a coat.", "She took off her coat."]
+inputs = tokenizer(["She was cold. What happened as a result?"] * 2, choices, padding=True, return_tensors="pt")
+logits = model(**{{name: values[None] for name, values in inputs.items()}}).logits
+print(choices[logits.argmax()])""",
+    "sentence-similarity": encoder.SNIPPET,
 }
 
 

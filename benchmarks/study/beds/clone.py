@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.study.beds.files import (
+    ENGLISH_ARTICLES,
+    TAGGED,
     hash_share,
     held_out_pairs,
     in_random_order,
+    inferences,
     make_folders,
+    paragraphs,
+    treebank,
     write_bitext,
     write_gold,
     write_links,
     write_retrieval,
     write_treebank,
 )
-from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, treebank
 from benchmarks.study.data import write_lines
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links

@@ -13,13 +13,13 @@ from benchmarks.study.beds.files import (
     held_out_pairs,
     make_folders,
     pair_share,
+    tatoeba,
     write_bitext,
     write_links,
     write_retrieval,
 )
 from benchmarks.study.beds.plan import BEDS
 from benchmarks.study.beds.real import write_tests
-from benchmarks.study.beds.sources import tatoeba
 from benchmarks.study.data import align_texts
 
 BITEXTS = {

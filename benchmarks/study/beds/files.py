@@ -1,4 +1,4 @@
-"""The files of a bed, whatever its languages are; LL is any of them but English.
+"""The files of a bed, whatever its languages are, and the research data that beds read; LL is any language but English.
 
 text/LL.txt            monolingual text, a sentence or paragraph a line, English too
 bitext/en-LL.tsv       sentence pairs
@@ -9,8 +9,10 @@ gold/PART.PAIR.*       sentence pairs with their links: to choose a layer by (de
 TASK/train.en.*        training sets in English, and test sets in every language, in the layouts of the tasks
 """
 
+import gzip
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from datasets import Dataset
@@ -21,9 +23,17 @@ from weam.alignment.formats import format_pharaoh
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links
 from weam.bitext.selection import choose_held_out
+from weam.storage import read_lines
 
 FOLDERS = ("text", "bitext", "unpaired", "links", "retrieval", "gold", "udpos", "panx", "xnli")
 Pair = tuple[str, str]  # words between spaces
+ENGLISH_ARTICLES = (
+    "squad-v1.1-dev.minus-xquad.en",
+    "squadshifts.new_wiki.en",
+    "squadshifts.reddit.en",
+    "squadshifts.amazon_reviews.en",
+)
+TAGGED = ("lines.en.train", "partut.en.train")  # treebanks to train on
 
 
 def make_folders(folder: Path) -> None:
@@ -95,3 +105,39 @@ def write_treebank(path: Path, sentences: Iterable[Sequence[tuple[str, str]]]) -
             lines.append("\t".join([str(number), word, "_", tag, *["_"] * 6]))
         lines.append("")
     write_lines(path, lines)
+
+
+# The research data
+
+
+def inferences(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """Yield the premise and the hypothesis of each English inference to train on."""
+    for line in read_lines(data_dir / "nli_train" / "train.en.jsonl.gz"):
+        row = json.loads(line)
+        yield row["premise"], row["hypothesis"]
+
+
+def paragraphs(data_dir: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (title, paragraph) of files in the format of SQuAD; a paragraph without a title is its own."""
+    for name in names:
+        with gzip.open(data_dir / "squad" / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+            for article in json.load(file)["data"]:
+                for paragraph in article["paragraphs"]:
+                    yield article.get("title") or paragraph["context"], paragraph["context"]
+
+
+def tatoeba(data_dir: Path, language: str) -> Path:
+    """Return the test set of Tatoeba: sentence pairs of English and a language."""
+    return data_dir / "xtreme_r" / "tatoeba" / f"tatoeba.en-{language}.tsv.gz"
+
+
+def treebank(data_dir: Path, name: str) -> Iterator[list[tuple[str, str]]]:
+    """Yield the sentences of a CoNLL-U file as (word, tag)."""
+    sentence: list[tuple[str, str]] = []
+    for line in [*read_lines(data_dir / "xtreme_r" / "udpos" / f"{name}.conllu.gz"), ""]:
+        cells = line.split("\t")
+        if cells[0].isdigit():
+            sentence.append((cells[1], cells[3]))
+        elif not line.strip() and sentence:
+            yield sentence
+            sentence = []

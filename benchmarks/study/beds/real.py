@@ -14,19 +14,24 @@ from tokenizers import normalizers, pre_tokenizers
 
 from benchmarks.aligners.__main__ import read_bitext
 from benchmarks.study.beds.files import (
+    ENGLISH_ARTICLES,
+    TAGGED,
     Pair,
     hash_share,
     held_out_pairs,
     in_random_order,
+    inferences,
     make_folders,
     pair_share,
+    paragraphs,
+    tatoeba,
+    treebank,
     write_bitext,
     write_gold,
     write_links,
     write_retrieval,
     write_treebank,
 )
-from benchmarks.study.beds.sources import ENGLISH_ARTICLES, TAGGED, inferences, paragraphs, tatoeba, treebank
 from benchmarks.study.data import align_texts, write_lines
 from weam.alignment.gold import read_gold
 
