@@ -49,9 +49,9 @@ class Row:
     """One size of bitext."""
 
     pairs: int
-    pieces: int  # tokens on both sides
+    tokens: int  # tokens on both sides
     cells: int  # source tokens times target tokens, added up: what a round of training looks at
-    ours: Cost
+    weam: Cost
     original: Cost
     times_original: float  # seconds
     times_original_processor: float
@@ -102,12 +102,12 @@ def read_tokens(path: Path) -> Iterator[SentencePair]:
             yield source.split(), target.split()
 
 
-def align_ours(path: Path) -> float:
+def align_weam(path: Path) -> float:
     """Train, align and write the links, as pre-training does; return the seconds of training."""
     start = time.perf_counter()
     aligner = WordAligner.train(read_tokens(path), progress=False)
     seconds = time.perf_counter() - start
-    with path.with_suffix(".ours").open("w", encoding="utf-8") as file:
+    with path.with_suffix(".weam").open("w", encoding="utf-8") as file:
         for links in aligner.align(read_tokens(path), "intersect", progress=False):
             file.write(format_pharaoh(links) + "\n")
     return round(seconds, 1)
@@ -132,7 +132,7 @@ def measure(program: Path | None, path: Path) -> Cost:
     memory = Peak(children_peak_megabytes)
     start, training = time.perf_counter(), None
     if program is None:
-        training = align_ours(path)
+        training = align_weam(path)
     else:
         align_original(program, path)
     seconds = time.perf_counter() - start
@@ -147,15 +147,15 @@ def compare(pairs: int, program: Path, data_dir: Path) -> Row:
         path = Path(folder) / "tokens.txt"
         write_tokens(pairs, data_dir, path)
         lengths = [(len(source), len(target)) for source, target in read_tokens(path)]
-        ours, original = (in_a_fresh_process(measure, contender, path) for contender in (None, program))
+        weam, original = (in_a_fresh_process(measure, contender, path) for contender in (None, program))
     return Row(
         pairs=pairs,
-        pieces=sum(source + target for source, target in lengths),
+        tokens=sum(source + target for source, target in lengths),
         cells=sum(source * target for source, target in lengths),
-        ours=ours,
+        weam=weam,
         original=original,
-        times_original=round(ours.seconds / original.seconds, 2),
-        times_original_processor=round(ours.processor_seconds / original.processor_seconds, 2),
+        times_original=round(weam.seconds / original.seconds, 2),
+        times_original_processor=round(weam.processor_seconds / original.processor_seconds, 2),
     )
 
 

@@ -81,10 +81,10 @@ def step_families() -> str:
 def real_text() -> str:
     """Lay out how fast real text goes through a training."""
     rows = read("speed")["bitext"]["rows"]
-    grouped = rows[1]["pieces_per_second"]
+    grouped = rows[1]["tokens_per_second"]
     cells = [
-        [row["contender"], f"{row['pieces_per_second']:.0f}", f"{row['times_stock_pieces_per_second']:.2f}"]
-        + [f"{row['pieces_per_second'] / grouped:.2f}"]
+        [row["contender"], f"{row['tokens_per_second']:.0f}", f"{row['times_stock_tokens_per_second']:.2f}"]
+        + [f"{row['tokens_per_second'] / grouped:.2f}"]
         for row in rows
     ]
     return table(["real text", "tokens/s", "times padded recipe", "times grouped recipe"], cells)

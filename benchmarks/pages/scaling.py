@@ -63,10 +63,10 @@ def processes() -> str:
 def alignment() -> str:
     """Lay out what aligning costs, beside the original program."""
     rows = [
-        [f"{row['pairs']:,}", f"{row['pieces'] / row['pairs']:.1f}", f"{row['ours']['seconds']:.0f}"]
+        [f"{row['pairs']:,}", f"{row['tokens'] / row['pairs']:.1f}", f"{row['weam']['seconds']:.0f}"]
         + [f"{row['original']['seconds']:.0f}", f"{row['times_original']:.2f}"]
-        + [f"{1e6 * row['ours']['processor_seconds'] / row['cells']:.1f}"]
-        + [f"{row['ours']['megabytes']:,}", f"{row['original']['megabytes']:,}"]
+        + [f"{1e6 * row['weam']['processor_seconds'] / row['cells']:.1f}"]
+        + [f"{row['weam']['megabytes']:,}", f"{row['original']['megabytes']:,}"]
         for row in read("alignment")["growth"]["rows"]
     ]
     columns = ["pairs", "tokens a pair", "ours, s", "original, s", "times original", "ours, core s a million cells"]
@@ -109,16 +109,16 @@ def unit() -> Unit:
     """Return the cost of a pair."""
     aligned = read("alignment")["growth"]["rows"][-1]
     started = read("speed")["start"]["rows"][-1]
-    tokens = aligned["pieces"] / aligned["pairs"] + 3  # with special tokens
-    training = aligned["ours"]["training_seconds"]
+    tokens = aligned["tokens"] / aligned["pairs"] + 3  # with special tokens
+    training = aligned["weam"]["training_seconds"]
     return Unit(
         tokens=tokens,
         flops=6 * tokens * (ENCODER_WEIGHTS + MASKED * HEAD_WEIGHTS),
         prepare_seconds=started["first_seconds"] / started["pairs"],
-        align_seconds=(aligned["ours"]["seconds"] - training) / aligned["pairs"],
+        align_seconds=(aligned["weam"]["seconds"] - training) / aligned["pairs"],
         first_bytes=1e6 * started["first_megabytes"] / started["pairs"],
         aligner_seconds=training / aligned["pairs"],
-        aligner_bytes=1e6 * aligned["ours"]["megabytes"] / aligned["pairs"],
+        aligner_bytes=1e6 * aligned["weam"]["megabytes"] / aligned["pairs"],
     )
 
 

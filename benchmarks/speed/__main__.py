@@ -48,10 +48,10 @@ class Row:
     contender: str
     shape: Shape
     seconds: float  # of one step
-    pieces_per_second: float  # as `Measured` counts them
+    tokens_per_second: float  # as `Measured` counts them
     megabytes: float | None  # at the peak, above parameters, gradients and optimiser state
     times_stock_seconds: float
-    times_stock_pieces_per_second: float
+    times_stock_tokens_per_second: float
     times_stock_megabytes: float | None
     rounds: int
 
@@ -84,15 +84,15 @@ def take_turns(shape: Shape, contenders: list[str], settings: tuple[int, int], d
     stock = contenders[0]
     for name in contenders:
         seconds, stock_seconds = (median(one.seconds for one in found[x]) for x in (name, stock))
-        pieces, stock_pieces = (median(one.pieces_per_second for one in found[x]) for x in (name, stock))
+        tokens, stock_tokens = (median(one.tokens_per_second for one in found[x]) for x in (name, stock))
         yield Row(
             contender=name,
             shape=shape,
             seconds=round(seconds, 2),
-            pieces_per_second=round(pieces, 1),
+            tokens_per_second=round(tokens, 1),
             megabytes=round(peaks[name]) if name in peaks else None,
             times_stock_seconds=round(seconds / stock_seconds, 3),
-            times_stock_pieces_per_second=round(pieces / stock_pieces, 3),
+            times_stock_tokens_per_second=round(tokens / stock_tokens, 3),
             times_stock_megabytes=round(peaks[name] / peaks[stock], 3) if name in peaks else None,
             rounds=rounds,
         )

@@ -156,7 +156,7 @@ def main() -> None:
     figures = {
         "note": NOTE,
         "pairs": len(features),
-        "pieces_per_pair": round(mean(feature["length"] for feature in features), 1),  # tokens, with the special ones
+        "tokens_per_pair": round(mean(feature["length"] for feature in features), 1),  # tokens, with the special ones
         "links_per_pair": round(mean(len(feature["links"]) for feature in features), 1),
         "repetitions": arguments.repetitions,
         "encoding": {  # pairs per second

@@ -47,7 +47,7 @@ class Measured:
     """What a contender needed."""
 
     seconds: float  # of one step, in the mean
-    pieces_per_second: float  # tokens, without padding; in the Trainer without special tokens, too
+    tokens_per_second: float  # tokens, without padding; in the Trainer without special tokens, too
     megabytes: float  # at the peak, above parameters, gradients and optimiser state; not measured in the Trainer: nan
 
 

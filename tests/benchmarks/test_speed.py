@@ -77,14 +77,14 @@ def test_the_stock_contender_is_the_stock_class():
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_a_step_is_measured(contender, data):
     measured = measure_step(contender, SHAPE, 1, data)
-    assert measured.pieces_per_second == pytest.approx(4 * 32 / measured.seconds)
+    assert measured.tokens_per_second == pytest.approx(4 * 32 / measured.seconds)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_tokens_of_sentences_are_counted_and_padding_is_not(recipe, data):
     measured = measure_training(recipe, SHAPE, 1, data)
     mean = sum(feature["length"] for feature in data[0]) / len(data[0])
-    assert measured.pieces_per_second * measured.seconds / 4 == pytest.approx(mean - 3, abs=1.01)
+    assert measured.tokens_per_second * measured.seconds / 4 == pytest.approx(mean - 3, abs=1.01)
 
 
 def test_the_row_of_the_example_recipe_is_the_pair_and_its_padding(data):
@@ -215,7 +215,7 @@ def test_beyond_the_text_at_hand_pairs_are_joined(data_dir: Path, tmp_path: Path
 def test_ours_writes_links_for_every_pair_and_says_what_they_cost(data_dir: Path, tmp_path: Path) -> None:
     write_tokens(300, data_dir, tmp_path / "tokens.txt")
     cost = measure(None, tmp_path / "tokens.txt")
-    assert len((tmp_path / "tokens.ours").read_text().splitlines()) == 300
+    assert len((tmp_path / "tokens.weam").read_text().splitlines()) == 300
     assert cost.training_seconds is not None and 0 < cost.training_seconds <= cost.seconds
     assert cost.megabytes > 20 and cost.processor_seconds > 0
 

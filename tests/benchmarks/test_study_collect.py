@@ -154,8 +154,8 @@ def test_fewer_than_three_seeds_on_either_side_decide_nothing() -> None:
 
 
 def test_all_layers_decide_where_they_were_measured_most_pairs_first() -> None:
-    breadth, deep, large = gap(WEAM, BACKBONE, 0.01, 0.02), gap(*DEEP, -0.02, -0.01), gap(*LARGE, 0.03, 0.04)
-    assert [verdicts(*rows) for rows in ([breadth], [breadth, deep], [breadth, deep, large])] == [
+    six, deep, large = gap(WEAM, BACKBONE, 0.01, 0.02), gap(*DEEP, -0.02, -0.01), gap(*LARGE, 0.03, 0.04)
+    assert [verdicts(*rows) for rows in ([six], [six, deep], [six, deep, large])] == [
         [HOLDS],
         [FAILS],
         [HOLDS],
@@ -291,7 +291,7 @@ def test_the_spread_of_differences_is_between_equal_seeds() -> None:
     assert row["of_differences"] == pytest.approx((0.03 / 2) ** 0.5)
 
 
-def test_the_headline_has_a_spread_of_its_own() -> None:
+def test_all_layers_have_a_spread_of_their_own() -> None:
     seeds = {
         "backbone (E5-small, 4-bit), 12 layers": (0.5, 0.6, 0.7),
         "weam, 12 layers": (0.6, 0.7, 0.8),
@@ -307,7 +307,7 @@ def test_the_headline_has_a_spread_of_its_own() -> None:
 
 
 def test_what_goes_on_from_english_nli_has_a_spread_of_its_own() -> None:
-    """Translate-train has one seed in the breadth."""
+    """Translate-train has one seed with six layers."""
     seeds = {
         "backbone (E5-small, 4-bit), 12 layers, after English NLI": (0.5, 0.6),
         "tlm, 12 layers, after English NLI": (0.7, 0.6),
@@ -321,7 +321,7 @@ def test_what_goes_on_from_english_nli_has_a_spread_of_its_own() -> None:
     assert (row["deviation"], row["of_differences"]) == pytest.approx((0.05 * 2**0.5, 0.1 * 2**0.5))
 
 
-def test_the_spread_of_the_breadth_goes_before_that_of_all_layers() -> None:
+def test_the_spread_of_six_layers_goes_before_that_of_all_layers() -> None:
     """WEAM is always 0.1 above the backbone of its depth; an encoder of the other depth is none of its systems."""
     seeds = {
         "backbone (E5-small, 4-bit), 6 layers": (0.5, 0.6),
