@@ -114,21 +114,21 @@ def evaluations(contrast: Contrast, scale: Scale) -> list[tuple[str, str]]:
         tests = [setting if is_translated else FROM_NLI for _, setting in sides]
         found.append(tuple(f"{encoder.name}/{test}" for encoder, test in zip(encoders, tests, strict=True)))
     found.append(tuple(f"{scale.encoder(system).name}/{setting}" for system, setting in sides))
-    return [(ours, theirs) for ours, theirs in found]
+    return [(run, baseline) for run, baseline in found]
 
 
 def judge(claims: Sequence[Claim], differences: Sequence[Mapping[str, Any]], scale: Scale) -> list[dict[str, Any]]:
     """Set the figures of each claim beside it, and judge it by the mean over languages other than English."""
-    found = {(row["ours"], row["theirs"]): row for row in differences if row["language"] == MEAN}
+    found = {(row["run"], row["baseline"]): row for row in differences if row["language"] == MEAN}
     judgements = []
     for claim in claims:
         evidence: list[dict[str, Any]] = []
         for contrast in claim.contrasts:
             pairs = evaluations(contrast, scale)
             decides = (pair for pair in pairs if pair in found and min(found[pair]["seeds"]) >= SEEDS_TO_DECIDE)
-            ours, theirs = pair = next(decides, pairs[-1])
+            run, baseline = pair = next(decides, pairs[-1])
             word = weighed(contrast.relation, found[pair]) if pair in found else NOT_MEASURED
-            row = {"ours": ours, "relation": contrast.relation, "theirs": theirs}
+            row = {"run": run, "relation": contrast.relation, "baseline": baseline}
             evidence.append({**row, "verdict": word, "figures": found.get(pair)})
         verdicts = [row["verdict"] for row in evidence]
         judgements.append(

@@ -49,7 +49,7 @@ from weam.storage import write_json
 
 TRANSFER_GAP = "transfer gap"  # the score of English less the mean of the others (Hu et al. 2020), beside languages
 SPACE = "space"
-DRAWS = 2000  # of each bootstrap: there are many comparisons; those on record keep theirs
+DRAWS = 2000  # of each bootstrap: there are many comparisons; those on record keep their own
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -138,18 +138,18 @@ def evaluations(measured: Mapping[str, Measured]) -> dict[str, Evaluation]:
 
 
 def compare(
-    ours: str, theirs: str, known: Mapping[str, Evaluation], drawn: Sequence[Mapping[str, Any]] = ()
+    run: str, baseline: str, known: Mapping[str, Evaluation], drawn: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
     """Compare two evaluations on the test sets that they share, on their mean without English, by the transfer gap.
 
     Args:
-        ours: an evaluation.
-        theirs: another.
+        run: an evaluation.
+        baseline: another.
         known: all of them.
         drawn: how they were compared before; it stands as long as no side is measured again with another outcome.
             What is drawn anew leaves out seeds whose examples have no scores.
     """
-    sides = with_equal_seeds(known[ours].by_seed, known[theirs].by_seed)
+    sides = with_equal_seeds(known[run].by_seed, known[baseline].by_seed)
     if drawn and all(row["measured"] == fingerprints(sides) for row in drawn):
         return [dict(row) for row in drawn]
     sides = with_equal_seeds(*({seed: one for seed, one in side.items() if one.examples} for side in sides))
@@ -160,8 +160,8 @@ def compare(
     foreign, english = [], []
     for benchmark, language in (test for test, data in both[0].items() if both[1].get(test) == data):
         metric = compared_metric(benchmark)
-        run, baseline = ({seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides)
-        pair = (run, baseline)
+        first, second = ({seed: one.ratio(benchmark, language) for seed, one in side.items()} for side in sides)
+        pair = (first, second)
         rows.append({"language": language, "metric": metric, **difference([pair])})
         foreign += [pair] if is_foreign(language) else []
         english += [pair] if language == ENGLISH else []
@@ -170,15 +170,15 @@ def compare(
         if english:
             weights = [1, *[-1 / len(foreign)] * len(foreign)]
             rows.append({"language": TRANSFER_GAP, "metric": metric, **difference(english + foreign, weights)})
-    return [{"ours": ours, "theirs": theirs, **row, "measured": fingerprints(sides)} for row in rows]
+    return [{"run": run, "baseline": baseline, **row, "measured": fingerprints(sides)} for row in rows]
 
 
 def with_equal_seeds(
-    ours: Mapping[int, Measured], theirs: Mapping[int, Measured]
+    run: Mapping[int, Measured], baseline: Mapping[int, Measured]
 ) -> tuple[dict[int, Measured], dict[int, Measured]]:
     """Leave out the seeds that only one side has; where they share none, all stay."""
-    shared = sorted(set(ours) & set(theirs))
-    return {seed: ours[seed] for seed in shared or ours}, {seed: theirs[seed] for seed in shared or theirs}
+    shared = sorted(set(run) & set(baseline))
+    return {seed: run[seed] for seed in shared or run}, {seed: baseline[seed] for seed in shared or baseline}
 
 
 def fingerprints(sides: Iterable[Mapping[int, Measured]]) -> list[str]:
@@ -354,7 +354,7 @@ def gather(
     figures, spaces = list(scores(results)), list(space(results))
     before: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in drawn:
-        before.setdefault((row["ours"], row["theirs"]), []).append(row)
+        before.setdefault((row["run"], row["baseline"]), []).append(row)
     known = evaluations(measured)
     compared = {pair: compare(*pair, known, before.get(pair, [])) for pair in wanted_comparisons(known, scale)}
     differences = [row for rows in compared.values() for row in rows]
@@ -403,9 +403,9 @@ def main() -> None:
     print(f"{len(finished)} steps are finished, {len(record['unfinished'])} are not")
     for name in sorted(set(before.get("finished", {})) - set(finished)):
         print(f"{name} is on record no longer: the plan has it with other settings, or not at all")
-    for ours, theirs in record["not_compared"]:
+    for pair in record["not_compared"]:
         print(
-            f"{ours} is not compared with {theirs}: no test set in common, or one has no scores of examples on record"
+            f"{' is not compared with '.join(pair)}: no test set in common, or one has no scores of examples on record"
         )
 
 

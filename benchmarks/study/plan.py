@@ -33,7 +33,7 @@ LANGUAGES = ("en", "de", "es", "zh")  # of most tests
 TATOEBA = ("de", "es", "zh", "it", "nl", "pt", "sw", "tr")
 JOINT = ("en-de", "en-es", "en-zh")  # the paper's languages
 GROWING = ("en-de", "en-es", "en-zh", "en-fr", "en-ja", "en-tr", "en-sw", "en-hi", "en-ar", "en-vi")
-LOW_RESOURCE = ("en-sw", "en-hi", "en-tr")  # beside en-de, which is cut to a multiple of theirs
+LOW_RESOURCE = ("en-sw", "en-hi", "en-tr")  # beside en-de, which is cut to a multiple of those
 MIXTURES = {1: (1.0,), **dict.fromkeys((4, 16, 64), (1.0, 0.7, 0.3, 0.0))}  # for each ratio the sampling exponents
 END_MIXTURES = {1: (1.0,), 64: (1.0, 0.0)}
 SIZES = (1, 3, 6, 10)
@@ -214,7 +214,7 @@ def pretraining(encoder: Encoder, scale: Scale, pairs: Sequence[str] = JOINT, **
     objective = str(settings.get("objective", "weam"))
     warmup = scale.head_warmup_steps if OBJECTIVES[objective].predicts else 0
     together = encoder.pairs or scale.pairs
-    ours: Settings = {
+    common: Settings = {
         "model_name_or_path": BACKBONE,
         "num_hidden_layers": encoder.layers,
         "train_file": bitext(pairs),
@@ -230,10 +230,10 @@ def pretraining(encoder: Encoder, scale: Scale, pairs: Sequence[str] = JOINT, **
         **scale.launch,
         **settings,
     }
-    ours = {name: value for name, value in ours.items() if value is not None}
-    steps = ours.get("max_steps", ours.get("max_train_pairs", 50_000) * len(pairs) / 32)
-    seconds = steps * (0.35 + 0.14 * encoder.layers) + ours["head_warmup_steps"] * (0.1 + 0.03 * encoder.layers)
-    return Step(encoder.name, "run_pretraining.py", ours, round(seconds / 60 + 1, 1), encoder)
+    common = {name: value for name, value in common.items() if value is not None}
+    steps = common.get("max_steps", common.get("max_train_pairs", 50_000) * len(pairs) / 32)
+    seconds = steps * (0.35 + 0.14 * encoder.layers) + common["head_warmup_steps"] * (0.1 + 0.03 * encoder.layers)
+    return Step(encoder.name, "run_pretraining.py", common, round(seconds / 60 + 1, 1), encoder)
 
 
 def encoder_settings(encoder: Encoder) -> Settings:
@@ -256,7 +256,7 @@ def fine_tuning(
         minutes: for each seed.
         settings: of the program.
     """
-    ours = {
+    common = {
         **encoder_settings(encoder),
         "data_dir": DATA,
         "seeds": list(seeds),
@@ -266,7 +266,7 @@ def fine_tuning(
         **settings,
     }
     program = PROGRAMS[test.partition(" ")[0]]
-    return Step(f"{encoder.name}/{test}", program, ours, minutes * len(seeds), encoder)
+    return Step(f"{encoder.name}/{test}", program, common, minutes * len(seeds), encoder)
 
 
 def xnli(encoder: Encoder, scale: Scale, setting: str, seeds: Sequence[int]) -> Step:

@@ -107,10 +107,10 @@ class Study:
         values = self.scores.get((system, language))
         return fmean(values) if values else None
 
-    def gap(self, ours: str, theirs: str, language: str = MEAN) -> Gap | None:
+    def gap(self, run: str, baseline: str, language: str = MEAN) -> Gap | None:
         """Return by how much a system is better than another; None where they were not compared."""
-        known = self.gaps.get((theirs, ours, language))
-        return self.gaps.get((ours, theirs, language), known and known.mirrored)
+        known = self.gaps.get((baseline, run, language))
+        return self.gaps.get((run, baseline, language), known and known.mirrored)
 
     def languages(self, *systems: str) -> list[str]:
         """Return the languages that any of some systems was tested on, English first, their mean last."""
@@ -150,7 +150,7 @@ def parse_study(record: dict[str, Any]) -> Study:
     gaps = {}
     for row in record["differences"]:
         gap = Gap(row["difference"], row["low"], row["high"], tuple(row["seeds"]))
-        gaps[row["ours"], row["theirs"], row["language"]] = gap
+        gaps[row["run"], row["baseline"], row["language"]] = gap
     layers: dict[tuple[str, str, str], list[float]] = {}
     for row in sorted(record["space"], key=lambda row: row["layer"]):
         layers.setdefault((row["encoder"], row["pair"], row["metric"]), []).append(row["value"])

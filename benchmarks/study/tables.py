@@ -96,32 +96,32 @@ def gap_column(
     study: Study,
     head: str,
     evaluation: str,
-    theirs: str | Callable[[str], str],
+    baseline: str | Callable[[str], str],
     language: str | Callable[[str], str] = MEAN,
 ) -> Column:
     """Return a column of differences to an encoder, in a language; each may depend on the encoder of the row."""
 
     def cell(encoder: str) -> str:
-        other, where = (of if isinstance(of, str) else of(encoder) for of in (theirs, language))
+        other, where = (of if isinstance(of, str) else of(encoder) for of in (baseline, language))
         return points(study.gap(f"{encoder}/{evaluation}", f"{other}/{evaluation}", where))
 
     return head, cell
 
 
 def pair_columns(
-    study: Study, evaluation: Benchmark, theirs: str | Callable[[str], str], words: str = "", language: str = MEAN
+    study: Study, evaluation: Benchmark, baseline: str | Callable[[str], str], words: str = "", language: str = MEAN
 ) -> list[Column]:
     """Return a column of scores, with words behind the benchmark's title, and one of differences."""
-    less = f"less {theirs}" if isinstance(theirs, str) else "difference"
+    less = f"less {baseline}" if isinstance(baseline, str) else "difference"
     return [
         score_column(study, evaluation.heading + words, evaluation, language),
-        gap_column(study, less, evaluation, theirs, language),
+        gap_column(study, less, evaluation, baseline, language),
     ]
 
 
-def compared(study: Study, evaluations: Iterable[Benchmark], theirs: str | Callable[[str], str]) -> list[Column]:
+def compared(study: Study, evaluations: Iterable[Benchmark], baseline: str | Callable[[str], str]) -> list[Column]:
     """Return both columns for each of several benchmarks."""
-    return [column for evaluation in evaluations for column in pair_columns(study, evaluation, theirs)]
+    return [column for evaluation in evaluations for column in pair_columns(study, evaluation, baseline)]
 
 
 def layer_cell(study: Study, encoder: str, metric: str, layer: str) -> str:
@@ -189,9 +189,9 @@ def claims_table(study: Study) -> str:
     rows = []
     for claim in study.record["claims"]:
         for contrast in claim["contrasts"]:
-            ours, theirs = contrast["ours"], contrast["theirs"]
-            gap = study.gap(ours, theirs)
-            texts = [percent(study.mean(ours)), percent(study.mean(theirs)), points(gap)]
+            run, baseline = contrast["run"], contrast["baseline"]
+            gap = study.gap(run, baseline)
+            texts = [percent(study.mean(run)), percent(study.mean(baseline)), points(gap)]
             seeds = MISSING if gap is None else " and ".join(map(str, gap.seeds))
             rows.append([f"{claim['letter']}. {in_words(contrast)}", *texts, seeds, contrast["verdict"]])
     return table(["claim", "the first, %", "the second, %", "difference", "seeds", "verdict"], rows)
@@ -200,10 +200,10 @@ def claims_table(study: Study) -> str:
 def in_words(contrast: Mapping[str, Any]) -> str:
     """Say what a contrast claims.
 
-    >>> in_words({"ours": "tlm, 6 layers/nli zero-shot", "relation": "above", "theirs": "mlm, 6 layers/nli zero-shot"})
+    >>> in_words({"run": "tlm, 6 layers/nli zero-shot", "relation": "above", "baseline": "mlm, 6 layers/nli zero-shot"})
     'tlm, 6 layers zero-shot above mlm, 6 layers zero-shot'
     """
-    return f"{plain(contrast['ours'])} {contrast['relation']} {plain(contrast['theirs'])}"
+    return f"{plain(contrast['run'])} {contrast['relation']} {plain(contrast['baseline'])}"
 
 
 def plain(system: str) -> str:
@@ -295,13 +295,13 @@ def by_backbone(names: Iterable[str]) -> list[list[str]]:
 def language_table(study: Study, evaluation: Benchmark, names: Sequence[str]) -> str:
     """Lay out an evaluation by language: the scores of the backbone, and what others of its depth differ by."""
     backbones = [baseline(encoder) for encoder in names if study.languages(f"{encoder}/{evaluation}")]
-    theirs = f"{backbones[-1]}/{evaluation}" if backbones else ""
-    languages = study.languages(theirs)
+    reference = f"{backbones[-1]}/{evaluation}" if backbones else ""
+    languages = study.languages(reference)
     if not languages:
         return ""
-    rows = [[f"{backbones[-1]}, %", *(score(study.scores[theirs, language]) for language in languages)]]
+    rows = [[f"{backbones[-1]}, %", *(score(study.scores[reference, language]) for language in languages)]]
     for encoder in names:
-        gaps = [points(study.gap(f"{encoder}/{evaluation}", theirs, language)) for language in languages]
+        gaps = [points(study.gap(f"{encoder}/{evaluation}", reference, language)) for language in languages]
         rows += [] if set(gaps) == {MISSING} else [[encoder, *gaps]]
     return table([evaluation.heading, *languages], rows)
 
@@ -346,7 +346,7 @@ def ablation_table(study: Study) -> str:
 def placebo_gaps(study: Study, evaluation: str, weam: str, tlm: str, shuffled: str) -> list[Gap | None]:
     """Return by how much WEAM is above TLM, WEAM with shuffled links above TLM, and the latter above WEAM."""
     pairs = ((weam, tlm), (shuffled, tlm), (shuffled, weam))
-    return [study.gap(f"{ours}/{evaluation}", f"{theirs}/{evaluation}") for ours, theirs in pairs]
+    return [study.gap(f"{run}/{evaluation}", f"{baseline}/{evaluation}") for run, baseline in pairs]
 
 
 def placebo_tests(study: Study) -> dict[str, tuple[Benchmark, list[Gap | None]]]:
@@ -417,10 +417,10 @@ def sampling_table(study: Study) -> str:
 def part_gap(study: Study, encoder: str, evaluation: str, aligned: bool) -> float | None:
     """Return the mean difference to the backbone over the languages that were aligned, or that were not."""
     text = encoders()[encoder].text
-    ours, theirs = f"{encoder}/{evaluation}", f"{wide_backbone(study)}/{evaluation}"
+    run, baseline = f"{encoder}/{evaluation}", f"{wide_backbone(study)}/{evaluation}"
     seen = text.aligned if isinstance(text, Growth) else []
-    foreign = [language for language in study.languages(theirs) if language not in (ENGLISH, MEAN)]
-    gaps = [study.gap(ours, theirs, language) for language in foreign if (language in seen) == aligned]
+    foreign = [language for language in study.languages(baseline) if language not in (ENGLISH, MEAN)]
+    gaps = [study.gap(run, baseline, language) for language in foreign if (language in seen) == aligned]
     return record.average([gap.difference if gap else None for gap in gaps])
 
 

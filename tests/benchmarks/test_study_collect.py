@@ -124,8 +124,8 @@ def test_a_claim_holds_if_all_its_contrasts_do_and_fails_if_one_does(words: list
     assert judged(words) == joined
 
 
-def gap(ours: str, theirs: str, low: float, high: float, language: str = "mean") -> dict:
-    return {"ours": ours, "theirs": theirs, "language": language, "low": low, "high": high, "seeds": [3, 3]}
+def gap(run: str, baseline: str, low: float, high: float, language: str = "mean") -> dict:
+    return {"run": run, "baseline": baseline, "language": language, "low": low, "high": high, "seeds": [3, 3]}
 
 
 ABOVE = Claim("x", "WEAM is above the backbone", (Contrast("weam", "above", E5),))
@@ -144,7 +144,7 @@ def test_claims_are_judged_by_the_mean_and_keep_their_figures() -> None:
     (judgement,) = judge([claim], rows, SMALL)
     assert (judgement["letter"], judgement["text"], judgement["verdict"]) == ("x", "WEAM is best", MISSING)
     first, second = judgement["contrasts"]
-    assert first == {"ours": WEAM, "relation": "above", "theirs": BACKBONE, "verdict": HOLDS, "figures": rows[1]}
+    assert first == {"run": WEAM, "relation": "above", "baseline": BACKBONE, "verdict": HOLDS, "figures": rows[1]}
     assert (second["verdict"], second["figures"]) == (MISSING, None)
 
 
@@ -342,8 +342,8 @@ def test_the_spread_of_six_layers_goes_before_that_of_all_layers() -> None:
 
 def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the_transfer_gap(tmp_path: Path) -> None:
     known = {
-        WEAM: evaluate(tmp_path / "ours", {"en": WRONG, "de": RIGHT, "zh": RIGHT, "tr": RIGHT}),
-        BACKBONE: evaluate(tmp_path / "theirs", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
+        WEAM: evaluate(tmp_path / "run", {"en": WRONG, "de": RIGHT, "zh": RIGHT, "tr": RIGHT}),
+        BACKBONE: evaluate(tmp_path / "baseline", {"en": RIGHT, "de": WRONG, "zh": RIGHT, "sw": RIGHT}),
     }
     rows = compare(WEAM, BACKBONE, known)
     assert differences(rows) == [
@@ -353,11 +353,11 @@ def test_a_comparison_has_every_shared_test_set_the_mean_without_english_and_the
         ("mean", "accuracy", 0.5, 0.5, 0.5),
         ("transfer gap", "accuracy", -1.5, -1.5, -1.5),
     ]
-    assert {(row["ours"], row["theirs"], tuple(row["seeds"])) for row in rows} == {(WEAM, BACKBONE, (1, 1))}
+    assert {(row["run"], row["baseline"], tuple(row["seeds"])) for row in rows} == {(WEAM, BACKBONE, (1, 1))}
 
 
 def test_one_language_but_english_has_no_mean(tmp_path: Path) -> None:
-    sides = [evaluate(tmp_path / name, {"en": RIGHT, "de": WRONG}) for name in ("ours", "theirs")]
+    sides = [evaluate(tmp_path / name, {"en": RIGHT, "de": WRONG}) for name in ("run", "baseline")]
     assert [row["language"] for row in compare(WEAM, BACKBONE, dict(zip((WEAM, BACKBONE), sides, strict=True)))] == [
         "en",
         "de",
@@ -365,21 +365,21 @@ def test_one_language_but_english_has_no_mean(tmp_path: Path) -> None:
 
 
 def test_other_examples_are_not_compared(tmp_path: Path) -> None:
-    theirs = evaluate(tmp_path / "theirs", {"de": WRONG}).by_seed[1]
+    baseline = evaluate(tmp_path / "baseline", {"de": WRONG}).by_seed[1]
     other = Measurement("xnli", "de", "accuracy", 0.0, 6, 1, 10, "base", "b" * 16, "other examples")
     known = {
-        WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}),
-        BACKBONE: Evaluation({1: replace(theirs, results=run_of(other, trainings=theirs.results.trainings))}),
+        WEAM: evaluate(tmp_path / "run", {"de": RIGHT}),
+        BACKBONE: Evaluation({1: replace(baseline, results=run_of(other, trainings=baseline.results.trainings))}),
     }
     assert compare(WEAM, BACKBONE, known) == []
 
 
 def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
-    """One seed of ours right everywhere, one nowhere: both are drawn twice as often as either alone."""
-    ours = [evaluate(tmp_path / f"ours {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
+    """One seed of the run is right everywhere, one nowhere: both are drawn twice as often as either alone."""
+    run = [evaluate(tmp_path / f"run {seed}", {"de": values}, seed) for seed, values in ((1, RIGHT), (2, WRONG))]
     known = {
-        WEAM: Evaluation({seed: step for one in ours for seed, step in one.by_seed.items()}),
-        BACKBONE: evaluate(tmp_path / "theirs", {"de": WRONG}, 3),
+        WEAM: Evaluation({seed: step for one in run for seed, step in one.by_seed.items()}),
+        BACKBONE: evaluate(tmp_path / "baseline", {"de": WRONG}, 3),
         "tlm, 6 layers/xnli zero-shot": evaluate(tmp_path / "shared", {"de": WRONG}, 1),
     }
     rows = compare(WEAM, BACKBONE, known)
@@ -395,9 +395,9 @@ def test_seeds_of_both_sides_are_compared(tmp_path: Path) -> None:
 def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mean(tmp_path: Path) -> None:
     right = {"en-de": RIGHT, "de-en": RIGHT, "de-de": [0.5] * 6}
     known = {
-        "weam, 6 layers/mlqa": evaluate(tmp_path / "ours", right, metric="f1", benchmark="mlqa-dev"),
+        "weam, 6 layers/mlqa": evaluate(tmp_path / "run", right, metric="f1", benchmark="mlqa-dev"),
         "backbone (E5-small, 4-bit), 6 layers/mlqa": evaluate(
-            tmp_path / "theirs", dict.fromkeys(right, WRONG), metric="f1", benchmark="mlqa-dev"
+            tmp_path / "baseline", dict.fromkeys(right, WRONG), metric="f1", benchmark="mlqa-dev"
         ),
     }
     assert differences(compare("weam, 6 layers/mlqa", "backbone (E5-small, 4-bit), 6 layers/mlqa", known)) == [
@@ -410,7 +410,7 @@ def test_questions_are_compared_by_f1_and_contexts_in_english_are_not_in_the_mea
 
 def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_outcome(tmp_path: Path) -> None:
     """Without the scores of a side as with them: another machine may have had them."""
-    known = {WEAM: evaluate(tmp_path / "ours", {"de": RIGHT}), BACKBONE: evaluate(tmp_path / "theirs", {"de": WRONG})}
+    known = {WEAM: evaluate(tmp_path / "run", {"de": RIGHT}), BACKBONE: evaluate(tmp_path / "baseline", {"de": WRONG})}
     drawn = [{**row, "low": 0.9} for row in compare(WEAM, BACKBONE, known)]
     assert compare(WEAM, BACKBONE, known, drawn) == drawn
     known[BACKBONE] = without_examples(known[BACKBONE])
@@ -423,11 +423,11 @@ def test_a_comparison_on_record_stands_until_a_side_is_measured_with_another_out
 
 
 def test_seeds_whose_examples_have_no_scores_are_left_out(tmp_path: Path) -> None:
-    ours = {seed: evaluate(tmp_path / f"ours {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
-    theirs = {seed: evaluate(tmp_path / f"theirs {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
-    ours[1] = replace(ours[1], examples={})
-    (row,) = compare(WEAM, BACKBONE, {WEAM: Evaluation(ours), BACKBONE: Evaluation(theirs)})
-    assert row["seeds"] == [1, 1] and row["measured"] == [ours[2].fingerprint, theirs[2].fingerprint]
+    run = {seed: evaluate(tmp_path / f"run {seed}", {"de": RIGHT}, seed).by_seed[seed] for seed in (1, 2)}
+    baseline = {seed: evaluate(tmp_path / f"baseline {seed}", {"de": WRONG}, seed).by_seed[seed] for seed in (1, 2)}
+    run[1] = replace(run[1], examples={})
+    (row,) = compare(WEAM, BACKBONE, {WEAM: Evaluation(run), BACKBONE: Evaluation(baseline)})
+    assert row["seeds"] == [1, 1] and row["measured"] == [run[2].fingerprint, baseline[2].fingerprint]
 
 
 @pytest.mark.parametrize(
@@ -485,8 +485,8 @@ def test_an_ablation_is_compared_with_what_differs_from_it_in_one_thing() -> Non
     names = [f"weam{variants[0]}", f"weam{variants[1]}", f"tlm{variants[1]}", "weam"]
     both, warm, warm_tlm, weam = (f"{name}, 6 layers/tatoeba" for name in names)
     pairs = wanted_comparisons([both, warm, warm_tlm, weam], SMALL)
-    assert {theirs for ours, theirs in pairs if ours == both} == {weam, warm, warm_tlm}
-    assert {theirs for ours, theirs in pairs if ours == warm} == {weam, warm_tlm}
+    assert {baseline for run, baseline in pairs if run == both} == {weam, warm, warm_tlm}
+    assert {baseline for run, baseline in pairs if run == warm} == {weam, warm_tlm}
 
 
 def test_what_a_claim_sets_side_by_side_is_compared() -> None:
@@ -653,9 +653,9 @@ def test_a_record_has_what_was_measured_and_what_was_not(
         f"{WEAM}/seed 2": 3.0,
         "backbone (E5-small, 4-bit), 6 layers/space": 1.0,
     }
-    ours = [row for row in record["differences"] if row["ours"] == WEAM]
-    assert differences(ours) == [(language, "accuracy", 1, 1, 1) for language in ("de", "zh", "mean")]
-    assert {(row["theirs"], tuple(row["seeds"])) for row in ours} == {(BACKBONE, (1, 1))}
+    run = [row for row in record["differences"] if row["run"] == WEAM]
+    assert differences(run) == [(language, "accuracy", 1, 1, 1) for language in ("de", "zh", "mean")]
+    assert {(row["baseline"], tuple(row["seeds"])) for row in run} == {(BACKBONE, (1, 1))}
     found = {claim["letter"]: [one["verdict"] for one in claim["contrasts"]] for claim in record["claims"]}
     assert found["c"] == [UNDECIDED, MISSING] and found["a"] == [MISSING]
     assert (record["space"], record["correlations"], record["encoders"]) == ([], [], {})
@@ -684,8 +684,8 @@ def test_another_machine_goes_on_with_the_record(
     leave(place.folder, {"de": RIGHT, "zh": WRONG}, 2)
     finish(place, "2026-02-28")
     record = write_record(tmp_path, monkeypatch, "elsewhere")
-    ours = [row for row in record["differences"] if row["ours"] == WEAM]
-    assert [(row["language"], row["difference"], row["seeds"]) for row in ours] == [
+    run = [row for row in record["differences"] if row["run"] == WEAM]
+    assert [(row["language"], row["difference"], row["seeds"]) for row in run] == [
         *(("de", 1, [2, 2]), ("zh", 0.5, [2, 2]), ("mean", 0.75, [2, 2])),
     ]
 
@@ -714,7 +714,7 @@ def test_what_was_measured_last_counts(runs: dict[str, Place], tmp_path: Path, m
         finish(place, date)
         record = write_record(tmp_path, monkeypatch, folder)
         assert record["finished"][f"{WEAM}/seed 1"]["date"] == "2026-02-28"
-        assert [row["difference"] for row in record["differences"] if row["ours"] == WEAM] == [0, 0, 0]
+        assert [row["difference"] for row in record["differences"] if row["run"] == WEAM] == [0, 0, 0]
 
 
 def test_the_record_of_another_plan_is_not_lost(

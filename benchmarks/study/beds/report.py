@@ -203,9 +203,9 @@ def figure_over_seeds(figures: Figures, arm: str, name: str) -> Interval | None:
 
 def difference(figures: Figures, one: str, other: str, name: str) -> Interval | None:
     """Return how much higher a figure is in one arm than in another, within each seed that both have."""
-    ours, theirs = figures.get(one, {}), figures.get(other, {})
-    pairs = [seed for seed in ours if name in ours[seed] and name in theirs.get(seed, {})]
-    return interval([ours[seed][name] - theirs[seed][name] for seed in pairs]) if pairs else None
+    run, baseline = figures.get(one, {}), figures.get(other, {})
+    pairs = [seed for seed in run if name in run[seed] and name in baseline.get(seed, {})]
+    return interval([run[seed][name] - baseline[seed][name] for seed in pairs]) if pairs else None
 
 
 def mean_ranks(figures: Figures) -> dict[str, float]:
