@@ -12,7 +12,7 @@ model card in OUT.
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.cards.publish import prepare_output, publish_evaluation
+from weam.cards.publish import prepare_output, publish
 from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.answer_spans import Windows
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     windows = Windows(question_args.max_length, question_args.doc_stride, question_args.max_answer_length)
     task = BENCHMARKS[question_args.benchmark](transfer_args.files, windows)
     repository = prepare_output(checkpoint_args, transfer_args, args)
-    publish_evaluation(evaluate_transfer("run_mlqa", task, checkpoint_args, transfer_args, args), args, repository)
+    publish(evaluate_transfer("run_mlqa", task, checkpoint_args, transfer_args, args), args, repository)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,6 @@ from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
     Provenance,
-    from_measurements,
-    held_out_table,
     read_held_out,
     score_held_out,
     to_measurements,
@@ -122,8 +120,7 @@ def main(argv: list[str] | None = None) -> None:
         provenance = Provenance(args.seed, model_args.origin, loaded.fingerprint)
         measured = to_measurements(before, held_out, provenance, steps=0)
         measured += to_measurements(after, held_out, provenance, trainer.state.global_step)
-        results = to_results(arguments, trainer, language_pairs, measured)
-        publish(results, held_out_table(*from_measurements(measured)), args, repository)
+        publish(to_results(arguments, trainer, language_pairs, measured), args, repository)
 
 
 def prepare_output(output_args: OutputArguments, args: TrainingArguments) -> str | None:

@@ -10,7 +10,7 @@ YAML file may hold them. Leaves results.json, the model, its predictions and a m
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.cards.publish import prepare_output, publish_evaluation
+from weam.cards.publish import prepare_output, publish
 from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.tasks.text_pairs import XNLI
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     start_program(args)
     task = XNLI(transfer_args.files, xnli_args.max_length)
     repository = prepare_output(checkpoint_args, transfer_args, args)
-    publish_evaluation(evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args), args, repository)
+    publish(evaluate_transfer("run_xnli", task, checkpoint_args, transfer_args, args), args, repository)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ settings, a YAML file may hold them. Leaves results.json, the model, its predict
 from dataclasses import dataclass
 
 from weam.arguments import option, parse_settings
-from weam.cards.publish import prepare_output, publish_evaluation
+from weam.cards.publish import prepare_output, publish
 from weam.runs import leave_process_group, start_program
 from weam.transfer.arguments import CheckpointArguments, FineTuningArguments, TransferArguments
 from weam.transfer.retrieval import check_trains_nothing, evaluate_retrieval
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     else:
         task = TASKS[task_args.task](transfer_args.files, task_args.max_length)
         results = evaluate_transfer("run_xtreme_r", task, checkpoint_args, transfer_args, args)
-    publish_evaluation(results, args, repository)
+    publish(results, args, repository)
 
 
 if __name__ == "__main__":

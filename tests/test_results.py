@@ -21,7 +21,6 @@ from weam.results import (
     course,
     parse_results,
     read_results,
-    scores_table,
     summarise,
     versions,
     write_results,
@@ -231,28 +230,6 @@ def test_benchmarks_and_metrics_keep_apart():
         ("mlqa", "f1", 0.5),
         ("mlqa", "exact_match", 0.25),
         ("xquad", "f1", 0.75),
-    ]
-
-
-def test_the_table_of_several_seeds_with_a_comparison():
-    results = replace(RESULTS, measurements=SEEDS)
-    assert scores_table(results).splitlines() == [
-        "xnli, %                                       accuracy",
-        "en                                         70.0 ± 14.1",
-        "de                   45.0 ± 7.1  (+10.0 [-5.0, +25.0])",
-        "mean                                       57.5 ± 10.6",
-    ]
-
-
-def test_the_table_of_two_benchmarks_and_two_metrics():
-    rows = [measured("de-en", "exact_match", 0.251, benchmark="mlqa"), measured("de-en", "f1", 0.5, benchmark="mlqa")]
-    results = replace(RESULTS, measurements=[*rows, measured("sw", "f1", 1.0, benchmark="xquad")], comparisons=[])
-    assert scores_table(results).splitlines() == [
-        "mlqa, %                                    exact_match                                    f1",
-        "de-en                                             25.1                                  50.0",
-        "",
-        "xquad, %                                            f1",
-        "sw                                               100.0",
     ]
 
 

@@ -340,26 +340,3 @@ def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
 def _summary(key: tuple[str, str, str], count: int, values: list[float]) -> Summary:
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return Summary(*key, count, statistics.fmean(values), deviation, len(values))
-
-
-def scores_table(results: Results) -> str:
-    """Lay out the scores of an evaluation as a text table: a line for each test set, percent, mean and deviation."""
-    summaries = summarise(results.measurements)
-    lines = []
-    for benchmark in dict.fromkeys(summary.benchmark for summary in summaries):
-        part = [summary for summary in summaries if summary.benchmark == benchmark]
-        metrics = list(dict.fromkeys(summary.metric for summary in part))
-        cells = {(summary.language, summary.metric): _cell(summary, results.comparisons) for summary in part}
-        lines += ["", f"{benchmark + ', %':<16}" + "".join(f"{metric:>38}" for metric in metrics)]
-        for language in dict.fromkeys(summary.language for summary in part):
-            lines.append(f"{language:<16}" + "".join(f"{cells[language, metric]:>38}" for metric in metrics))
-    return "\n".join(lines[1:])
-
-
-def _cell(summary: Summary, comparisons: Sequence[Comparison]) -> str:
-    text = f"{100 * summary.mean:.1f}" + (f" ± {100 * summary.deviation:.1f}" if summary.deviation is not None else "")
-    key = (summary.benchmark, summary.language, summary.metric)
-    for c in comparisons:
-        if (c.benchmark, c.language, c.metric) == key:
-            text += f"  ({100 * c.difference:+.1f} [{100 * c.low:+.1f}, {100 * c.high:+.1f}])"
-    return text

@@ -21,7 +21,6 @@ from weam.pretraining.held_out import (
     Provenance,
     from_measurements,
     held_out_losses,
-    held_out_table,
     make_held_out,
     read_held_out,
     score_held_out,
@@ -265,41 +264,3 @@ def test_scores_come_back_as_they_were(tmp_path):
     write_held_out(SCORES, tmp_path / "scores.json")
     names = [score.language_pair for score in SCORES]
     assert read_held_out(tmp_path / "scores.json", names) == SCORES
-
-
-# The table
-
-
-def test_the_whole_table():
-    before = [
-        HeldOutScores("en-de", 300, 3.456, 4.0, 0.5, 0.25, 100, 0.8125),
-        HeldOutScores("en-sw", 20, 5.0, 6.0, 0.0, 0.0, 0, None),
-    ]
-    after = [
-        HeldOutScores("en-de", 300, 2.0, 2.554, 0.75, 1.0, 100, 0.25),
-        HeldOutScores("en-sw", 20, 4.0, 10.0, 1.0, 1.0, 0, None),
-    ]
-    assert held_out_table(before, after).splitlines() == [
-        "held-out pairs                      before     after",
-        "----------------------------------------------------",
-        "en-de multilingual loss               3.46      2.00",
-        "en-de cross-lingual loss              4.00      2.55",
-        "en-de retrieval, %                   37.50     87.50",
-        "en-de alignment error rate, %        81.25     25.00",
-        "en-sw multilingual loss               5.00      4.00",
-        "en-sw cross-lingual loss              6.00     10.00",
-        "en-sw retrieval, %                    0.00    100.00",
-        "en-sw alignment error rate, %      no gold   no gold",
-    ]
-
-
-def test_the_table_has_no_lines_for_losses_that_the_model_does_not_have():
-    headless = HeldOutScores("en-de", 300, None, None, 0.5, 0.25, 0, None)
-    alone = HeldOutScores("en-sw", 20, 5.0, None, 0.0, 0.0, 0, None)
-    assert held_out_table([headless, alone], [headless, replace(alone, multilingual_loss=4.0)]).splitlines()[2:] == [
-        "en-de retrieval, %                   37.50     37.50",
-        "en-de alignment error rate, %      no gold   no gold",
-        "en-sw multilingual loss               5.00      4.00",
-        "en-sw retrieval, %                    0.00      0.00",
-        "en-sw alignment error rate, %      no gold   no gold",
-    ]

@@ -22,7 +22,8 @@ from tests.support.command_line import (
     weights,
 )
 from tests.support.evaluation_data import write_json_lines, write_xnli, xnli_rows
-from weam.results import read_results, scores_table
+from weam.cards.card import card_run
+from weam.results import read_results
 from weam.transfer.zero_shot import remove_models
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -120,11 +121,12 @@ def test_measured_is_the_step_that_is_best_on_dev(zero_shot: tuple[str, Path]) -
         assert measurement.steps == by_seed[measurement.seed][1]
 
 
-def test_the_table_is_on_the_screen(zero_shot: tuple[str, Path]) -> None:
+def test_the_figures_of_the_card_are_on_the_screen(zero_shot: tuple[str, Path]) -> None:
     output, folder = zero_shot
-    table = scores_table(read_results(folder / "results.json"))
-    assert [line.split()[0] for line in table.splitlines()] == ["xnli,", "en", "de", "zh", "mean"]
-    assert table in output
+    figures = card_run(read_results(folder / "results.json")).figures()
+    rows = [line.split()[1] for line in figures.splitlines() if line.startswith("|")]
+    assert rows == ["language", "---", "en", "de", "zh", "mean"]
+    assert figures in output
 
 
 def test_predictions_give_the_measured_figures(zero_shot: tuple[str, Path]) -> None:

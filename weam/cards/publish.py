@@ -9,8 +9,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from weam.cards.card import write_model_card
-from weam.results import RESULTS_FILE, SETTINGS_FILE, Results, read_results, scores_table, write_results
+from weam.cards.card import card_run, write_model_card
+from weam.results import RESULTS_FILE, SETTINGS_FILE, Results, read_results, write_results
 from weam.runs import check_output_dir, clear_output_dir
 from weam.scores import PREDICTIONS_FOLDER
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
@@ -55,18 +55,17 @@ def prepare_output(
         return create_repository(args) if args.push_to_hub else None
 
 
-def publish_evaluation(results: Results | None, args: TrainingArguments, repository: str | None) -> None:
-    """Publish what the main process measured; the others have no results, and do nothing."""
-    if results is not None:
-        publish(results, scores_table(results), args, repository)
+def publish(results: Results | None, args: TrainingArguments, repository: str | None) -> None:
+    """Write what the main process measured and the card, print its figures, and push if there is a repository.
 
-
-def publish(results: Results, table: str, args: TrainingArguments, repository: str | None) -> None:
-    """Write results and card, print the table of the scores, and push the folder if there is a repository."""
+    The other processes have no results, and do nothing.
+    """
+    if results is None:
+        return
     output_dir = Path(args.output_dir)
     write_results(results, output_dir)
     write_model_card(output_dir)
-    logger.info("\n%s\n\nsaved to %s", table, output_dir)
+    logger.info("\n%s\n\nsaved to %s", card_run(results).figures(), output_dir)
     if repository is not None:
         logger.info("pushed: %s", push_model(output_dir, repository, args))
 

@@ -216,33 +216,3 @@ def read_held_out(path: Path, language_pairs: Sequence[str]) -> list[HeldOutScor
 def write_held_out(scores: Sequence[HeldOutScores], path: Path) -> None:
     """Write held-out scores, so that a resumed run need not measure the untrained model again."""
     write_json([asdict(score) for score in scores], path)
-
-
-def held_out_table(before: list[HeldOutScores], after: list[HeldOutScores]) -> str:
-    """Lay out scores before and after training as a text table."""
-    head = f"{'held-out pairs':<32}{'before':>10}{'after':>10}"
-    lines = [head, "-" * len(head)]
-    for old, new in zip(before, after, strict=True):
-        name = old.language_pair
-        if old.multilingual_loss is not None:
-            lines.append(_table_row(f"{name} multilingual loss", old.multilingual_loss, new.multilingual_loss))
-        if old.cross_lingual_loss is not None:
-            lines.append(_table_row(f"{name} cross-lingual loss", old.cross_lingual_loss, new.cross_lingual_loss))
-        lines += [
-            _table_row(f"{name} retrieval, %", _percent_both(old), _percent_both(new)),
-            _table_row(f"{name} alignment error rate, %", _percent(old), _percent(new)),
-        ]
-    return "\n".join(lines)
-
-
-def _percent_both(scores: HeldOutScores) -> float:
-    return 50 * (scores.retrieval_source_to_target + scores.retrieval_target_to_source)
-
-
-def _percent(scores: HeldOutScores) -> float | None:
-    return None if scores.alignment_error_rate is None else 100 * scores.alignment_error_rate
-
-
-def _table_row(name: str, before: float | None, after: float | None) -> str:
-    cells = ["no gold" if value is None else f"{value:.2f}" for value in (before, after)]
-    return f"{name:<32}{cells[0]:>10}{cells[1]:>10}"
