@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -15,7 +14,6 @@ import pytest
 from filelock import FileLock
 from transformers import HfArgumentParser, TrainingArguments
 
-from benchmarks import before_after
 from benchmarks.study import __main__ as study
 from benchmarks.study import plan as study_plan
 from benchmarks.study.__main__ import command, describe, main, run_all
@@ -24,7 +22,7 @@ from benchmarks.study.plan import LOW_RESOURCE, QUESTIONS, SCALES, Step, plan
 from run_mlqa import BENCHMARKS
 from run_xtreme_r import TASKS
 from weam.alignment.arguments import AlignmentArguments
-from weam.arguments import parse_settings, with_new_values
+from weam.arguments import with_new_values
 from weam.bitext.arguments import BitextArguments
 from weam.pretraining.arguments import ModelArguments, OutputArguments, PreTrainingArguments
 from weam.transfer.arguments import TransferArguments
@@ -629,33 +627,3 @@ def test_a_test_reads_the_research_data_where_it_names_no_files_of_its_own() -> 
         *("--test_file", "data/xtreme_r/udpos/pud.{language}.conllu.gz"),
         *("--task", "udpos"),
     ]
-
-
-# The encoder before and after, whose commands are written as those of the study
-
-BEFORE_AFTER = {one.name: one for one in before_after.steps()}
-
-
-def words_of_before_after(one: Step, data: Path) -> list[str]:
-    line = before_after.command_of(one, Namespace(data_dir=data, runs=Path("runs"), backbone=Path("backbone")))
-    return line[line.index(one.program) + 1 :]
-
-
-@pytest.mark.parametrize("name", BEFORE_AFTER)
-def test_the_program_understands_the_command_of_before_and_after(name: str) -> None:
-    one = BEFORE_AFTER[name]
-    parse_settings(CONCERNS[one.program], "", words_of_before_after(one, Path("data")))
-
-
-def test_a_test_after_alignment_is_that_before_and_compared_with_it() -> None:
-    before, after = (BEFORE_AFTER[f"udpos-{when}"].settings for when in ("before", "after"))
-    differs = {"model_name_or_path": "{runs}/evidence", "compare_with": "{runs}/udpos-before/results.json"}
-    assert after == {**before, **differs}
-
-
-def test_all_files_of_before_and_after_are_there(research_data: Path) -> None:
-    words = [
-        word.rpartition("=")[2] for one in BEFORE_AFTER.values() for word in words_of_before_after(one, research_data)
-    ]
-    files = [word for word in words if word.startswith(str(research_data)) and word.endswith(".gz") and "{" not in word]
-    assert len(files) > 10 and [file for file in files if not Path(file).is_file()] == []
