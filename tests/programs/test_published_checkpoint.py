@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import BertForMaskedLM
 
 from tests.conftest import ROOT, small_config, small_tokenizer
-from tests.support.command_line import Workspace, environment, results, sentence_pairs, weights, write_tsv
+from tests.support.command_line import PIPES, Workspace, environment, results, sentence_pairs, weights, write_tsv
 from tests.support.tokenizers import mbert_tokenizer, unigram_tokenizer
 
 SENTENCES = {"source": "the cat sees a dog .", "target": "die katze sieht ein hund ."}
@@ -21,11 +23,11 @@ import torch
 from transformers import (AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, AutoModelForQuestionAnswering,
                           AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, pipeline)
 
-folder, source, target = sys.argv[1:]
-tokenizer = AutoTokenizer.from_pretrained(folder)
-batch = tokenizer([source, target], padding=True, return_tensors="pt")
-facts = {}
-with torch.no_grad():
+@torch.no_grad()
+def load(folder, source, target):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    batch = tokenizer([source, target], padding=True, return_tensors="pt")
+    facts = {}
     trained = AutoModelForPreTraining.from_pretrained(folder, trust_remote_code=True).eval()
     aligner = AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
     facts["remote"] = [f"{type(model).__module__} {type(model).__name__}" for model in (trained, aligner)]
@@ -41,7 +43,10 @@ with torch.no_grad():
             facts["logits"] = torch.equal(model.eval()(**batch).logits, trained(**batch).logits)
     first = source.split()[0]
     facts["fill-mask"] = len(pipeline("fill-mask", model=folder)(source.replace(first, tokenizer.mask_token, 1)))
-print(json.dumps(facts))
+    return facts
+
+for line in sys.stdin:
+    print("RESULT", json.dumps(load(*json.loads(line))), flush=True)
 """
 
 
@@ -81,13 +86,29 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return (workspace.run if request.param == "WordPiece" else workspace.here)("trained", *options)
 
 
-def test_every_auto_class_loads_it_from_an_empty_folder(trained: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", LOAD, str(trained), SENTENCES["source"], SENTENCES["target"]]
-    env = {**environment(), "HF_HOME": str(tmp_path / "home")}
-    finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr
-    facts = json.loads(finished.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], dict[str, Any]]]:
+    """Return what loads a folder in a process of its own, which begins in an empty folder."""
+    empty = tmp_path_factory.mktemp("empty")
+    env = {**environment(), "HF_HOME": str(empty / "home")}
+    with subprocess.Popen([sys.executable, "-c", LOAD], cwd=empty, env=env, stdin=subprocess.PIPE, **PIPES) as loader:
 
+        def facts(folder: Path) -> dict[str, Any]:
+            loader.stdin.write(json.dumps([str(folder), *SENTENCES.values()]) + "\n")
+            loader.stdin.flush()
+            said = []
+            for line in loader.stdout:
+                if line.startswith("RESULT "):
+                    return json.loads(line.removeprefix("RESULT "))
+                said.append(line)
+            raise AssertionError("".join(said))
+
+        yield facts
+        loader.stdin.close()
+
+
+def test_every_auto_class_loads_it_from_an_empty_folder(trained: Path, load: Callable[[Path], dict[str, Any]]) -> None:
+    facts = load(trained)
     modules, names = zip(*(text.split() for text in facts["remote"]), strict=True)
     assert all(module.startswith("transformers_modules.") for module in modules)
     assert names == ("BertForWEAMPreTraining", "WEAMBertModel")

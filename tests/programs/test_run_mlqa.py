@@ -29,7 +29,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 @pytest.fixture(scope="module")
 def trained(workspace: Evaluation) -> tuple[str, Path]:
     """Train on English, test both languages; what was said, and the folder."""
-    return workspace.run("trained", *LANGUAGES, *WINDOWS, *TRAINING), workspace.folder / "trained"
+    return workspace.forked("trained", *LANGUAGES, *WINDOWS, *TRAINING), workspace.folder / "trained"
 
 
 def measured(folder: Path) -> dict[tuple[str, str], float]:

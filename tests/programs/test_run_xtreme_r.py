@@ -49,8 +49,7 @@ def udpos(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 @pytest.fixture(scope="module")
 def tagger(udpos: Evaluation) -> Path:
     """A tagger, trained on English."""
-    udpos.run("trained", *UDPOS, *TRAINING)
-    return udpos.folder / "trained"
+    return udpos.here("trained", *UDPOS, *TRAINING)
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,12 @@ class Evaluation:
         assert finished.returncode == 0, finished.stdout
         return finished.stdout
 
+    def forked(self, output: str, *options: str) -> str:
+        """Run in a process that was not started through the launcher; return what the program said."""
+        log = self.folder / f"{output}.log"
+        forks.finish(forks.start(self.program, self.arguments(output, *options), log), log)
+        return log.read_text(encoding="utf-8")
+
     def here(self, output: str, *options: str) -> Path:
         """Run in this process, which saves its start; return the output folder."""
         in_this_process(self.program, self.arguments(output, *options))
