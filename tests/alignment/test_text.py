@@ -145,12 +145,11 @@ def test_as_many_lines_come_out_as_go_in(checkpoint, tmp_path, pairs):
     assert len(lines_of(tmp_path / "links")) == len(pairs)
 
 
-@pytest.mark.parametrize("aligner", ["fast_align", "eflomal"])
-def test_the_statistical_aligners_stand_behind_the_same_command(pairs_file, tmp_path, aligner):
-    options = ["--input", str(pairs_file), "--output", str(tmp_path / "links"), "--aligner", aligner]
+def test_the_statistical_aligners_stand_behind_the_same_command(pairs_file, tmp_path):
+    options = ["--input", str(pairs_file), "--output", str(tmp_path / "links"), "--aligner", "fast_align"]
     main(["text", *options, "--symmetrization", "union"])
     words = [tuple(map(text.split_words, pair)) for pair in PAIRS]
-    trained = WordAligner.train(words, aligner, seed=42, progress=False)
+    trained = WordAligner.train(words, "fast_align", progress=False)
     assert [parse_pharaoh(line) for line in lines_of(tmp_path / "links")] == list(trained.align(words, "union"))
 
 
