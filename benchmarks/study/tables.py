@@ -77,12 +77,9 @@ def seed_note(gap: Gap, evaluation: str) -> str:
     return " (one seed)" if min(gap.seeds) == 1 and evaluation != Benchmark.TATOEBA else ""
 
 
-def encoder_table(
-    head: str, encoders: Iterable[str], columns: Sequence[Column], labels: Mapping[str, str] | None = None
-) -> str:
+def encoder_table(head: str, encoders: Iterable[str], columns: Sequence[Column]) -> str:
     """Lay out a row for each encoder of which a column says anything; nothing if there is none."""
-    names = {encoder: (labels or {}).get(encoder, encoder) for encoder in encoders}
-    rows = [[name, *(cell(encoder) for _, cell in columns)] for encoder, name in names.items()]
+    rows = [[encoder, *(cell(encoder) for _, cell in columns)] for encoder in dict.fromkeys(encoders)]
     kept = [row for row in rows if set(row[1:]) - {MISSING}]
     return table([head, *(title for title, _ in columns)], kept) if kept else ""
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 from weam.alignment.symmetrization import Links
-from weam.storage import read_lines
+from weam.storage import numbered_lines
 
 PHARAOH_LINK = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
@@ -43,19 +42,14 @@ def parse_pharaoh(line: str) -> Links:
     return sorted(links)
 
 
-def read_pharaoh(path: str | Path, lengths: Iterable[tuple[int, int]] | None = None) -> Iterator[Links]:
+def read_pharaoh(path: Path) -> Iterator[Links]:
     r"""Yield the links of each line of a Pharaoh file, gzipped or not, split at `\n` only.
 
-    Args:
-        path: one line for each sentence pair, empty where it has no links.
-        lengths: source length and target length of each sentence pair, to check the links by.
-
     Raises:
-        ValueError: a malformed link, one outside its sentence pair, or another number of lines than pairs; names file
-            and line.
+        ValueError: a malformed link; names file and line.
     """
-    for number, (line, size) in enumerate(_lines_with_lengths(Path(path), lengths), start=1):
-        yield read_links(line, f"{path}:{number}", size)
+    for place, line in numbered_lines(path):
+        yield read_links(line, place)
 
 
 def read_links(line: str, place: str, size: tuple[int, int] | None = None, unit: str = "token") -> Links:
@@ -77,20 +71,6 @@ def read_links(line: str, place: str, size: tuple[int, int] | None = None, unit:
     if size is not None:
         check_inside(links, size, place, unit=unit)
     return links
-
-
-def _lines_with_lengths(
-    path: Path, lengths: Iterable[tuple[int, int]] | None
-) -> Iterator[tuple[str, tuple[int, int] | None]]:
-    """Yield each line with the lengths of its sentence pair, where they are known."""
-    if lengths is None:
-        yield from ((line, None) for line in read_lines(path))
-        return
-    for number, (line, size) in enumerate(zip_longest(read_lines(path), lengths), start=1):
-        if line is None or size is None:
-            found = f"{path} ends after line {number - 1}" if line is None else f"{path}:{number} is one line too many"
-            raise ValueError(f"{found}; a Pharaoh file has one line, perhaps empty, for each sentence pair")
-        yield line, size
 
 
 def check_inside(
