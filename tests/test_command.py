@@ -61,7 +61,7 @@ def test_the_wheel_has_recipes_sample_and_types(installed: Path) -> None:
 
 
 def test_the_quick_start_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
-    cut = ["--max_steps", "2", "--use_cpu", "--cache_dir", "cache", "--report_to", "none"]
+    cut = ["--max_steps", "2", "--max_eval_pairs", "20", "--use_cpu", "--cache_dir", "cache", "--report_to", "none"]
     run = subprocess.run(
         [sys.executable, installed / "bin" / "weam", "pretrain", "quickstart", *cut],
         cwd=tmp_path,

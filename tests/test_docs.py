@@ -45,7 +45,7 @@ HUB = {  # what stands for it here
 }
 FEW_STEPS = ["--max_steps", "2", "--report_to", "none", "--use_cpu"]
 CUT = {  # what makes a command of a program short
-    "pretrain": [*FEW_STEPS, "--validation_fraction", "0.1", "--cache_dir", "cache"],
+    "pretrain": [*FEW_STEPS, "--validation_fraction", "0.1", "--max_eval_pairs", "20", "--cache_dir", "cache"],
     "xnli": [*FEW_STEPS, "--languages", "en", "de", "--max_length", "64"],
     "mlqa": [*FEW_STEPS, "--languages", "en", "de", "--max_length", "64", "--doc_stride", "8"],
     "xtreme-r": [*FEW_STEPS, "--max_length", "64"],
@@ -143,7 +143,7 @@ def quickstart(folder: Path) -> Path:
     install, launch = commands(snippets("bash")[0])
     assert install == "pip install -e ."
     cut = ["--max_steps", "3", "--cache_dir", str(folder / "cache"), "--output_dir", str(folder / "weam-quickstart")]
-    words = [*launcher([]), *shlex.split(launch)[2:], *cut, "--report_to", "none", "--use_cpu"]
+    words = [*launcher([]), *shlex.split(launch)[2:], *cut, "--max_eval_pairs", "20", "--report_to", "none", "--use_cpu"]
     run = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder / "weam-quickstart"
