@@ -143,7 +143,8 @@ def quickstart(folder: Path) -> Path:
     install, launch = commands(snippets("bash")[0])
     assert install == "pip install -e ."
     cut = ["--max_steps", "3", "--cache_dir", str(folder / "cache"), "--output_dir", str(folder / "weam-quickstart")]
-    words = [*launcher([]), *shlex.split(launch)[2:], *cut, "--max_eval_pairs", "20", "--report_to", "none", "--use_cpu"]
+    cut += ["--max_eval_pairs", "20", "--report_to", "none", "--use_cpu"]
+    words = [*launcher([]), *shlex.split(launch)[2:], *cut]
     run = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder / "weam-quickstart"
