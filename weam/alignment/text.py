@@ -12,7 +12,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -201,28 +201,18 @@ def _by_encoder(arguments: argparse.Namespace) -> tuple[Align, str]:
 
 
 def _statistical(arguments: argparse.Namespace) -> Align:
-    """Train on the pairs themselves."""
-    if not input_files(arguments):
-        pairs: Iterable[WordPair] = list(read_pairs(arguments))  # they are read twice
-    else:
-        pairs = _Rereadable(arguments)
-    aligner = WordAligner.train(pairs, arguments.aligner, arguments.seed)
+    """Train on the pairs themselves, which are read twice."""
+    kept = None if input_files(arguments) else list(read_pairs(arguments))
+
+    def pairs() -> Iterator[WordPair]:
+        return read_pairs(arguments) if kept is None else iter(kept)
+
+    aligner = WordAligner.train(pairs(), arguments.aligner, arguments.seed)
 
     def align(skipped: int) -> Iterator[str]:
-        links = aligner.align(islice(pairs, skipped, None), arguments.symmetrization)
-        return map(format_pharaoh, links)
+        return map(format_pharaoh, aligner.align(islice(pairs(), skipped, None), arguments.symmetrization))
 
     return align
-
-
-class _Rereadable:
-    """The pairs of files, read anew each time."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments = arguments
-
-    def __iter__(self) -> Iterator[WordPair]:
-        return read_pairs(self.arguments)
 
 
 # Output
