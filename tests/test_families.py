@@ -46,7 +46,7 @@ def test_a_transformers_without_modernbert_has_the_other_families_and_is_named(t
     for family in ("xlm-roberta", "modernbert"):
         AutoModelForMaskedLM.from_config(config_of(family)).save_pretrained(tmp_path / family)
     command = [sys.executable, "-c", OLDER, str(tmp_path / "xlm-roberta"), str(tmp_path / "modernbert")]
-    finished = subprocess.run(command, env=environment(), cwd=ROOT, timeout=120, **PIPES)
+    finished = subprocess.run(command, env=environment(), cwd=ROOT, timeout=300, **PIPES)
     assert finished.returncode == 0, finished.stdout
     assert finished.stdout.partition("RESULT ")[2].startswith(
         f"XLMRobertaForWEAMPreTraining ['bert', 'xlm-roberta'] False {tmp_path / 'modernbert'} is of model_type "

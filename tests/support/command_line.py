@@ -67,7 +67,7 @@ class Workspace:
         log = self.folder / f"{output}.log"
         (process,) = forks.start("run_pretraining", self.arguments(output, *options), log)
         wait_for(self.folder / output / checkpoint / "trainer_state.json", lambda: process.exitcode)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.join()
         assert not (self.folder / output / "model.safetensors").exists(), "it had finished before it was killed"
 

@@ -44,6 +44,8 @@ def free_port() -> str:
 
 
 def _run(program: str, arguments: list[str], variables: dict[str, str], log: Path) -> None:
+    os.setsid()  # to be killed with its own children
+    multiprocessing.set_start_method("fork", force=True)  # as where a program begins; here it would be "forkserver"
     with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
