@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -75,8 +75,12 @@ def file_fingerprint(path: Path) -> str:
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return a hash of all that determines how a fast tokenizer cuts text."""
-    description = json.loads(tokenizer.backend_tokenizer.to_str())
-    settings = {key: value for key, value in description.items() if key not in ("padding", "truncation")}
+    return _settings_fingerprint(tokenizer.backend_tokenizer.to_str())
+
+
+@lru_cache(maxsize=1)  # every part of a benchmark asks for the same, which takes tenths of a second
+def _settings_fingerprint(description: str) -> str:
+    settings = {key: value for key, value in json.loads(description).items() if key not in ("padding", "truncation")}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 

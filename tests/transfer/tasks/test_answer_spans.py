@@ -156,7 +156,28 @@ def test_columns_of_one_window(tokenizer: PreTrainedTokenizerBase) -> None:
     ]
 
 
-def test_only_what_the_tokenizer_returns_is_kept(unigram: PreTrainedTokenizerBase) -> None:
+def test_windows_are_those_of_the_tokenizer(mbert: PreTrainedTokenizerBase) -> None:
+    questions = questions_of("de")
+    encoded = encode_windows(questions, mbert, Windows(max_length=40, stride=10))
+    stock = mbert(
+        [question.question for question in questions],
+        [question.context for question in questions],
+        truncation="only_second",
+        max_length=40,
+        stride=10,
+        return_overflowing_tokens=True,
+    )
+    assert len(encoded) > len(questions)
+    assert all(encoded[name][:] == stock[name] for name in mbert.model_input_names)
+
+
+def test_a_context_of_two_questions_is_encoded_once(tokenizer: PreTrainedTokenizerBase) -> None:
+    questions = [ask("the cat sees a dog", "a dog"), ask("the cat sees a dog", "the cat", 1, "cat")]
+    (_, first), (_, second) = answer_spans._encode_texts(questions, tokenizer, Windows())
+    assert first is second
+
+
+def test_only_what_the_model_reads_is_kept(unigram: PreTrainedTokenizerBase) -> None:
     encoded = encode_windows([ask(TEXTS["en"][0], "1987")], unigram, Windows())
     assert encoded.column_names == ["input_ids", "attention_mask", "labels", "question", "offsets", "length"]
 

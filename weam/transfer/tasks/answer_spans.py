@@ -7,20 +7,21 @@ logits back into text of the context. It knows no model, does not train and does
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset, Features, List, Value, concatenate_datasets
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from weam.storage import read_lines
 
 ENCODED_AT_ONCE = 1000  # questions
 NO_CHARACTERS = -1  # offsets of tokens that are not context
-INPUTS = {  # those that the tokenizer returns are kept
+INPUTS = {  # those that the model reads are kept
     "input_ids": List(Value("int32")),
     "token_type_ids": List(Value("int8")),
     "attention_mask": List(Value("int8")),
@@ -165,7 +166,6 @@ def encode_windows(questions: Sequence[Question], tokenizer: PreTrainedTokenizer
     Raises:
         ValueError: a question leaves its context too little room; names it.
     """
-    _check_room(questions, tokenizer, windows)
     batches = [
         _encode_batch(questions[first : first + ENCODED_AT_ONCE], first, tokenizer, windows)
         for first in range(0, len(questions), ENCODED_AT_ONCE)
@@ -173,51 +173,63 @@ def encode_windows(questions: Sequence[Question], tokenizer: PreTrainedTokenizer
     return concatenate_datasets(batches)
 
 
-def _check_room(questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase, windows: Windows) -> None:
-    available = windows.max_length - tokenizer.num_special_tokens_to_add(pair=True)
-    texts = [question.question.lstrip() for question in questions]
-    tokens = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-    for question, question_ids in zip(questions, tokens, strict=True):
-        room = available - len(question_ids)
-        if room <= windows.stride:
-            raise ValueError(
-                f"question {question.id}: its {len(question_ids)} tokens leave {max(room, 0)} of {windows.max_length} "
-                f"for the context, which needs more than the stride of {windows.stride}; "
-                "shorten the question, raise max_length or lower stride"
-            )
-
-
 def _encode_batch(
     questions: Sequence[Question], first: int, tokenizer: PreTrainedTokenizerBase, windows: Windows
 ) -> Dataset:
     """Encode some of the questions, the first of which has that number."""
-    encoding = tokenizer(
-        [question.question.lstrip() for question in questions],  # blanks could fill the window
-        [question.context for question in questions],
-        truncation="only_second",
-        max_length=windows.max_length,
-        stride=windows.stride,
-        padding=False,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-        split_special_tokens=True,  # "[SEP]" in a context is text
-    )
-    owners = encoding["overflow_to_sample_mapping"]  # window -> question
-    offsets = [_context_offsets(spans, encoding.sequence_ids(n)) for n, spans in enumerate(encoding["offset_mapping"])]
+    parts = [_cut(pair, tokenizer, windows) for pair in _encode_texts(questions, tokenizer, windows)]
+    offsets = [[_context_offsets(window.offsets, window.sequence_ids) for window in part] for part in parts]
     labels = [
         label
-        for owner, group in groupby(zip(owners, offsets, strict=True), key=itemgetter(0))
-        for label in answer_labels([window for _, window in group], *_answer_characters(questions[owner]))
+        for question, part in zip(questions, offsets, strict=True)
+        for label in answer_labels(part, *_answer_characters(question))
     ]
-    inputs = {name: encoding[name] for name in INPUTS if name in encoding}
+    encoded, spans = list(chain.from_iterable(parts)), list(chain.from_iterable(offsets))
     columns = {
-        **inputs,
+        "input_ids": [window.ids for window in encoded],
+        "token_type_ids": [window.type_ids for window in encoded],
+        "attention_mask": [window.attention_mask for window in encoded],
         "labels": labels,
-        "question": [first + owner for owner in owners],
-        "offsets": [window.tolist() for window in offsets],
-        "length": [len(window) for window in offsets],
+        "question": [first + owner for owner, part in enumerate(parts) for _ in part],
+        "offsets": _as_lists(spans),
+        "length": [len(window) for window in encoded],
     }
-    return Dataset.from_dict(columns, features=Features({**{name: INPUTS[name] for name in inputs}, **FEATURES}))
+    features = {name: INPUTS[name] for name in INPUTS if name in tokenizer.model_input_names} | FEATURES
+    return Dataset.from_dict({name: columns[name] for name in features}, features=Features(features))
+
+
+def _encode_texts(
+    questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase, windows: Windows
+) -> Iterator[tuple[Encoding, Encoding]]:
+    """Yield the tokens of each question and of its context; a context of several questions is encoded once."""
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = True  # "[SEP]" in a context is text
+    backend.no_truncation()
+    backend.no_padding()
+    contexts = list({question.context: ("", question.context) for question in questions}.items())
+    encoded = backend.encode_batch([pair for _, pair in contexts], add_special_tokens=False)  # second texts of pairs
+    context_tokens = dict(zip((text for text, _ in contexts), encoded, strict=True))
+    texts = [question.question.lstrip() for question in questions]  # blanks could fill the window
+    question_tokens = backend.encode_batch(texts, add_special_tokens=False)
+    available = windows.max_length - tokenizer.num_special_tokens_to_add(pair=True)
+    for question, of_question in zip(questions, question_tokens, strict=True):
+        room = available - len(of_question)
+        if room <= windows.stride:
+            raise ValueError(
+                f"question {question.id}: its {len(of_question)} tokens leave {max(room, 0)} of {windows.max_length} "
+                f"for the context, which needs more than the stride of {windows.stride}; "
+                "shorten the question, raise max_length or lower stride"
+            )
+        yield of_question, context_tokens[question.context]
+
+
+def _cut(pair: tuple[Encoding, Encoding], tokenizer: PreTrainedTokenizerBase, windows: Windows) -> list[Encoding]:
+    """Join a question with every window of its context, by special tokens."""
+    backend = tokenizer.backend_tokenizer
+    settings = {"stride": windows.stride, "strategy": "only_second", "direction": tokenizer.truncation_side}
+    backend.enable_truncation(windows.max_length, **settings)
+    first = backend.post_process(*pair)
+    return [first, *first.overflowing]
 
 
 def _context_offsets(spans: list[tuple[int, int]], sides: list[int | None]) -> np.ndarray:
@@ -227,7 +239,14 @@ def _context_offsets(spans: list[tuple[int, int]], sides: list[int | None]) -> n
     [[-1, -1], [-1, -1], [-1, -1], [0, 5], [5, 7]]
     """
     in_context = np.array([side == 1 for side in sides])  # (tokens,)
-    return np.where(in_context[:, None], np.array(spans), NO_CHARACTERS)  # (tokens, 2)
+    return np.where(in_context[:, None], np.array(spans, dtype=np.int32), NO_CHARACTERS)  # (tokens, 2)
+
+
+def _as_lists(windows: list[np.ndarray]) -> pa.Array:
+    """Return windows of (tokens, 2) as a column."""
+    ends = np.cumsum([0, *map(len, windows)], dtype=np.int32)
+    pairs = pa.FixedSizeListArray.from_arrays(np.concatenate(windows).ravel(), 2)
+    return pa.ListArray.from_arrays(ends, pairs)
 
 
 def _answer_characters(question: Question) -> tuple[int, int]:
