@@ -19,7 +19,7 @@ from weam.processor import workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-AT_ONCE = 2_500  # lines, or pairs, that a process takes
+AT_ONCE = 500  # lines, or pairs, that a process takes: with more of them memory grows, not speed
 
 _function: Callable[[Any], Any]  # of a worker process
 

@@ -86,10 +86,11 @@ def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torc
     return {name: values.to(device) for name, values in batch.items()}
 
 
-def measure_step(contender: str, shape: Shape, steps: int, data: Data) -> Measured:
-    """Train on one batch for some steps after a first one, which is not counted."""
+def measure_step(contender: str, shape: Shape, steps: int, data: Data, in_bfloat16: bool | None = None) -> Measured:
+    """Train on one batch for some steps after a first one, which is not counted; by default a GPU has bfloat16."""
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    in_bfloat16 = device.type == "cuda" if in_bfloat16 is None else in_bfloat16
     batch = make_batch(shape, data, device)
     if CONTENDERS[contender] is None:
         del batch["aligned_positions"]
@@ -100,7 +101,7 @@ def measure_step(contender: str, shape: Shape, steps: int, data: Data) -> Measur
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16):
             loss = model(**batch).loss
         loss.backward()
         optimizer.step()
@@ -116,10 +117,10 @@ def measure_step(contender: str, shape: Shape, steps: int, data: Data) -> Measur
 
 
 def now(device: torch.device) -> float:
-    """Return the time when all that was asked for is done."""
+    """Return the time when all that was asked for is done; of one thread its own, whatever else the processor does."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
+    return time.process_time() if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def memory(device: torch.device) -> int:
