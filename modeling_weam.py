@@ -49,6 +49,7 @@ except ImportError:  # transformers before 4.48
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
+GRADIENT_ROWS = 4_096  # of the head, added to at once: more memory takes a processor longer to get than to fill
 SCORED_STEP = 32  # numbers of scored vectors are multiples of it: few shapes occur, of which oneDNN keeps a kernel each
 WEAM_DEFAULTS: dict[str, Any] = {
     "exchange": "representation",
@@ -1029,6 +1030,8 @@ def _add_gradients(
     if of_weight is not None and of_weight.dtype == scores.dtype:
         of_weight.addmm_(scores.T, inputs[chunk])  # without a second (V, H) tensor
     elif of_weight is not None:
-        of_weight += scores.T @ inputs[chunk]
+        for start in range(0, len(of_weight), GRADIENT_ROWS):
+            rows = slice(start, start + GRADIENT_ROWS)
+            of_weight[rows] += scores[:, rows].T @ inputs[chunk]
     if of_bias is not None:
         of_bias += scores.sum(dim=0)

@@ -366,6 +366,21 @@ def test_vectors_that_fill_a_shape_up_change_no_loss_and_no_gradient(model, batc
     torch.testing.assert_close(gradients[1], gradients[0])
 
 
+def test_the_gradient_of_the_head_is_added_in_parts(monkeypatch):
+    """In bfloat16 each part is a product by itself."""
+    found = []
+    for rows in (7, 50):
+        monkeypatch.setattr("modeling_weam.GRADIENT_ROWS", rows)
+        torch.manual_seed(0)
+        head = torch.randn(50, 8, requires_grad=True), torch.zeros(50)
+        targets = torch.randint(50, (20,))
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, _ = _chunked_cross_entropy(torch.randn(16, 8), *head, torch.arange(20) % 16, targets, torch.ones(20))
+        found += torch.autograd.grad(loss, head[0])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-2, atol=1e-3)
+    assert found[0].abs().sum(dim=1).all()
+
+
 @pytest.mark.parametrize("items", [None, 0, torch.tensor(0)])
 def test_a_step_without_a_masked_token_moves_nothing(model, batch, items):
     """A last batch of one short pair may have none; the Trainer then counts no items."""

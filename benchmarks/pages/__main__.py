@@ -10,7 +10,7 @@ of the quick start with an encoder of each family.
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.markdown import fill, table
+from benchmarks.markdown import fill, percent, table
 from benchmarks.pages import aligners as aligners_page
 from benchmarks.pages import results as results_page
 from benchmarks.pages import scaling as scaling_page
@@ -118,7 +118,61 @@ def memory() -> str:
     return table(["steps", "memory at the peak, MB", "times the first"], rows)
 
 
+def rounding() -> str:
+    """Lay out what it brings to let few shapes occur."""
+    rows = read("speed")["rounding"]["rows"]
+    cells = [
+        [f"{row['lengths']}", f"{row['scored']}", f"{row['seconds']:.1f}", f"{row['seconds'] / rows[0]['seconds']:.2f}"]
+        + [f"{row['megabytes']:,}"]
+        for row in rows
+    ]
+    columns = [
+        "lengths are multiples of",
+        "scored vectors are multiples of",
+        "seconds",
+        "times the first",
+        "memory, MB",
+    ]
+    return table(columns, cells)
+
+
+def precision_step() -> str:
+    """Lay out what a step costs in either precision."""
+    rows = [
+        [row["contender"], row["precision"], f"{row['seconds']:.1f}", f"{row['times_stock']:.2f}"]
+        + [f"{row['times_float32']:.2f}"]
+        for row in read("speed")["precision, step"]["rows"]
+    ]
+    return table(["one step", "precision", "seconds", "times stock", "times float32"], rows)
+
+
+def precision_scores() -> str:
+    """Lay out what a training and an encoder reach in either precision."""
+    last = read("speed")["precision, training"]["rows"][-1]
+    rows = [[f"loss of a training after {last['steps']} steps", *(f"{last[name]:.4f}" for name in PRECISIONS)]]
+    for row in read("speed")["precision, encoder"]["rows"]:
+        rows.append([f"{row['metric']}, {row['data']}, %", *(f"{100 * row[name]:.2f}" for name in PRECISIONS)])
+    return table(["figure", *PRECISIONS], rows)
+
+
+def whole_run() -> str:
+    """Lay out where a fine-tuning with its tests spends its time."""
+    rows = [[row["part"], f"{row['seconds']:.1f}", percent(row["share"])] for row in read("speed")["whole run"]["rows"]]
+    return table(["part of the run", "seconds", "share, %"], rows)
+
+
+def quick_start_time() -> str:
+    """Lay out how long the quick start takes, before and now."""
+    rows = [
+        [row["code"], f"{row['seconds']:.0f}", f"{row['cross_lingual_loss']:.2f}", percent(row["retrieval"])]
+        + [percent(row["alignment_error_rate"])]
+        for row in read("speed")["quick start"]["rows"]
+    ]
+    return table(["version", "seconds", "cross-lingual loss", "retrieval, %", "AER, %"], rows)
+
+
 DOCS = ROOT / "docs"
+PRECISIONS = ("float32", "bfloat16")
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"beds": beds},
     DOCS / "quickstart.md": {"quickstart": quickstart},
@@ -130,6 +184,11 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "fine-tuning": fine_tuning,
         "collator": collator,
         "memory": memory,
+        "rounding": rounding,
+        "precision of a step": precision_step,
+        "precision": precision_scores,
+        "whole run": whole_run,
+        "quick start": quick_start_time,
     },
     DOCS / "results.md": results_page.TABLES,
     DOCS / "scaling.md": scaling_page.TABLES,

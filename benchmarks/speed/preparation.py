@@ -1,6 +1,6 @@
 """Measure the preparation of a large bitext on one core and on several, beside that of an earlier version.
 
-    git worktree add /tmp/before v0.2.0
+    git worktree add /tmp/before f1ce23d
     python -m benchmarks.speed.preparation --before /tmp/before
 
 The pairs are those of `benchmarks.speed.start_up`. Every measurement runs in a process of its own, on its cores only.
