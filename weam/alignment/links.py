@@ -21,8 +21,7 @@ from weam.alignment.encoder import load_encoder
 from weam.alignment.formats import format_pharaoh, read_links, read_pharaoh, split_words
 from weam.alignment.symmetrization import Links, token_links
 from weam.bitext.reading import Bitext
-from weam.parallel import in_order, ranges, with_progress
-from weam.processor import encoder_dtype
+from weam.processor import encoder_dtype, in_order, ranges, with_progress
 from weam.storage import CACHE_DIR, cached_folder, file_fingerprint, read_lines, read_rows, tokenizer_fingerprint
 
 ENCODER = "encoder"

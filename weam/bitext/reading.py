@@ -19,7 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from weam.parallel import batches, in_order
+from weam.processor import batches, in_order
 from weam.storage import (
     CACHE_DIR,
     CHECKED,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from datasets import Dataset
 
 from data_collator_weam import hash_uniform
-from weam.parallel import in_order, ranges, with_progress
+from weam.processor import in_order, ranges, with_progress
 from weam.storage import read_rows, whole_column
 
 NO_LETTER = re.compile(r"[\W_]+")

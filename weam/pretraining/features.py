@@ -17,7 +17,7 @@ from weam.alignment.formats import read_links
 from weam.alignment.links import BitextLinks
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
-from weam.parallel import batches, in_order, with_progress
+from weam.processor import batches, in_order, with_progress
 from weam.storage import CACHE_DIR, cached_folder, read_lines
 
 FEATURES = Features(
