@@ -176,7 +176,8 @@ class AlignmentOptions:
             one side chose (Koehn et al. 2005), for more recall.
         threshold: links with a lower score are left out; 0 keeps all, more is more precise.
         unit: what is linked: "word", or "subword" for the tokens of the running text, special tokens not counted.
-        batch_tokens: how many tokens are encoded at once, padding included.
+        batch_tokens: how many tokens are encoded at once, padding included; so few suit the caches of a processor, a
+            GPU is faster with more.
     """
 
     layer: int | None = None
@@ -184,7 +185,7 @@ class AlignmentOptions:
     symmetrization: str = "intersect"
     threshold: float = 0.0
     unit: str = "word"
-    batch_tokens: int = 4096
+    batch_tokens: int = 1024
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
