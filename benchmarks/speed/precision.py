@@ -162,10 +162,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = measuring_parser(PROGRAM, __doc__, "speed")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--model_name_or_path", default="models/backbone", help="The encoder that is scored.")
-    parser.add_argument("--batch_size", type=int, default=8, help="Rows of 128 tokens in a step.")
+    parser.add_argument("--batch_size", type=int, default=16, help="Rows of 128 tokens in a step.")
     parser.add_argument("--layers", type=int, default=12, help="Of 768, in a step.")
-    parser.add_argument("--steps", type=int, default=2, help="Timed, after one that is not.")
-    parser.add_argument("--rounds", type=int, default=2, help="Turns of each in the part step.")
+    parser.add_argument("--steps", type=int, default=1, help="Timed, after one that is not.")
+    parser.add_argument("--rounds", type=int, default=1, help="Turns of each in the part step.")
     parser.add_argument("--training_steps", type=int, default=200)
     return parser.parse_args()
 
