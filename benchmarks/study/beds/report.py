@@ -355,7 +355,7 @@ def main() -> None:
     apart = {bed: figures for bed, figures in beds.items() if bed in APART}
     claims = fill(CLAIMS_PAGE.read_text(encoding="utf-8"), "claims in beds", claims_table(apart))
     CLAIMS_PAGE.write_text(claims, encoding="utf-8")
-    draw(beds, FIGURE)
+    draw(apart, FIGURE)
 
 
 if __name__ == "__main__":
