@@ -4,9 +4,18 @@
     weam align prepare --model BACKBONE --output PREPARED --bitext en-de=DE.tsv en-zh=ZH.tsv ...
     python -m benchmarks.aligners.encoders --models untrained=PREPARED trained=TRAINED
 
-TRAINED is what `run_pretraining.py` left. The aligners of others read the first encoder. Of awesome-align 0.1.7 the
-model runs, its program does not: that reads no safetensors, and no tokenizer but BERT's. Every cell is measured in a
-process of its own, on one thread, and kept in a folder: a run that was stopped goes on. This needs Linux and git.
+TRAINED is what `run_pretraining.py` left: of the bitext of six languages every so many-th line, as in
+
+    zcat en-de.wmt-sample.tsv.gz | awk 'NR % 2 == 0' > en-de.tsv  # en-fr.tatoeba 33, en-cs.multi30k 6,
+    # en-hi.wikipedia-mturk 2, en-ja.tatoeba 12, en-zh.tatoeba 6; of de-en and ja-en the first 150 hand-aligned pairs
+    python run_pretraining.py --model_name_or_path BACKBONE --output_dir TRAINED --train_file en-de=en-de.tsv ... \
+        --aligner encoder --gold_alignments en-de=de-en en-ja=ja-en --objective word-contrastive --word_layer 8 \
+        --learning_rate 5e-5 --warmup_steps 30 --max_steps 300 --per_device_train_batch_size 32 \
+        --max_eval_pairs 100 --save_strategy no --seed 1 --bf16 yes  # on one thread
+
+The aligners of others read the first encoder. Of awesome-align 0.1.7 the model runs, its program does not: that reads no
+safetensors, and no tokenizer but BERT's. Every cell is measured in a process of its own, on one thread, and kept in a
+folder: a run that was stopped goes on. This needs Linux and git.
 """
 
 import argparse
