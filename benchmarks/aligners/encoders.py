@@ -13,9 +13,9 @@ TRAINED is what `run_pretraining.py` left: of the bitext of six languages every 
         --learning_rate 5e-5 --warmup_steps 30 --max_steps 300 --per_device_train_batch_size 32 \
         --max_eval_pairs 100 --save_strategy no --seed 1 --bf16 yes  # on one thread
 
-The aligners of others read the first encoder. Of awesome-align 0.1.7 the model runs, its program does not: that reads no
-safetensors, and no tokenizer but BERT's. Every cell is measured in a process of its own, on one thread, and kept in a
-folder: a run that was stopped goes on. This needs Linux and git.
+The aligners of others read the first encoder. Of awesome-align 0.1.7 the model runs, its program does not: that reads
+no safetensors, and no tokenizer but BERT's. Every cell is measured in a process of its own, on one thread, and kept in
+a folder: a run that was stopped goes on. This needs Linux and git.
 """
 
 import argparse
