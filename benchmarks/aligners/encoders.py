@@ -9,7 +9,7 @@ TRAINED is what `run_pretraining.py` left: of the bitext of six languages every 
     zcat en-de.wmt-sample.tsv.gz | awk 'NR % 2 == 0' > en-de.tsv  # en-fr.tatoeba 33, en-cs.multi30k 6,
     # en-hi.wikipedia-mturk 2, en-ja.tatoeba 12, en-zh.tatoeba 6; of de-en and ja-en the first 150 hand-aligned pairs
     python run_pretraining.py --model_name_or_path BACKBONE --output_dir TRAINED --train_file en-de=en-de.tsv ... \
-        --aligner encoder --gold_alignments en-de=de-en en-ja=ja-en --objective word-contrastive --word_layer 8 \
+        --aligner encoder --gold_alignments en-de=de-en en-ja=ja-en --objective word-contrastive --word_layer 10 \
         --learning_rate 5e-5 --warmup_steps 30 --max_steps 300 --per_device_train_batch_size 32 \
         --max_eval_pairs 100 --save_strategy no --seed 1 --bf16 yes  # on one thread
 
