@@ -1033,6 +1033,6 @@ def _add_gradients(
     elif of_weight is not None:
         for start in range(0, len(of_weight), GRADIENT_ROWS):
             rows = slice(start, start + GRADIENT_ROWS)
-            of_weight[rows] += scores[:, rows].T @ inputs[chunk]
+            of_weight[rows].add_(scores[:, rows].T @ inputs[chunk])  # `+=` would copy the sum onto itself
     if of_bias is not None:
         of_bias += scores.sum(dim=0)
