@@ -976,8 +976,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         precise = torch.promote_types(dtype, torch.float32)
         target_weights = target_weights.to(precise)
         losses = torch.zeros_like(target_weights)
+        new = torch.empty_like if len(vectors) else torch.zeros_like  # the first chunk writes, the others add
         gradients = [
-            torch.zeros_like(values, dtype=precise) if needed else None
+            new(values, dtype=precise) if needed else None
             for values, needed in zip(parameters, ctx.needs_input_grad, strict=False)
         ]
         with torch.autocast(device, enabled=False):
@@ -1024,15 +1025,17 @@ def _add_gradients(
     inputs_and_matrix: tuple[torch.Tensor, torch.Tensor],
     chunk: slice,
 ) -> None:
-    """Add to those of vectors, weight and bias what the gradients of a chunk of logits, (C, V), give."""
+    """Add to those of vectors, weight and bias what a chunk of logits' gradients, (C, V), give; the first writes."""
     (of_vectors, of_weight, of_bias), (inputs, matrix) = gradients, inputs_and_matrix
+    is_first = chunk.start == 0
+    add = torch.Tensor.copy_ if is_first else torch.Tensor.add_  # `+=` would copy a slice onto itself
     if of_vectors is not None:
         of_vectors[chunk] = scores @ matrix
     if of_weight is not None and of_weight.dtype == scores.dtype:
-        of_weight.addmm_(scores.T, inputs[chunk])  # without a second (V, H) tensor
+        of_weight.addmm_(scores.T, inputs[chunk], beta=0 if is_first else 1)  # without a second (V, H) tensor
     elif of_weight is not None:
         for start in range(0, len(of_weight), GRADIENT_ROWS):
             rows = slice(start, start + GRADIENT_ROWS)
-            of_weight[rows].add_(scores[:, rows].T @ inputs[chunk])  # `+=` would copy the sum onto itself
+            add(of_weight[rows], scores[:, rows].T @ inputs[chunk])
     if of_bias is not None:
-        of_bias += scores.sum(dim=0)
+        add(of_bias, scores.sum(dim=0))

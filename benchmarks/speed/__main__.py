@@ -11,7 +11,7 @@ Four comparisons, all at the shape of mBERT (12 layers of 768, a vocabulary of 1
 
 Every measurement runs in a process of its own; contenders take turns, and ratios are of medians. Memory is measured in
 a run by itself, on a processor with an allocator that gives back what is freed: glibc keeps it otherwise, and what it
-keeps would count. On a GPU the precision is bfloat16, on a processor float32.
+keeps would count. The precision is that of the programs: bfloat16 on a GPU and on a processor that has it.
 """
 
 import argparse

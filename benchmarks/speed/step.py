@@ -16,6 +16,7 @@ from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.symmetrization import Links
 from weam.families import FAMILIES
 from weam.pretraining.features import encode_pairs
+from weam.processor import has_bfloat16
 
 STOCK = "stock masked language model"
 CONTENDERS: dict[str, dict[str, Any] | None] = {
@@ -87,10 +88,10 @@ def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torc
 
 
 def measure_step(contender: str, shape: Shape, steps: int, data: Data, in_bfloat16: bool | None = None) -> Measured:
-    """Train on one batch for some steps after a first one, which is not counted; by default a GPU has bfloat16."""
+    """Train on one batch for some steps after an uncounted first one; by default in the precision of the programs."""
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    in_bfloat16 = device.type == "cuda" if in_bfloat16 is None else in_bfloat16
+    in_bfloat16 = (device.type == "cuda" or has_bfloat16()) if in_bfloat16 is None else in_bfloat16
     batch = make_batch(shape, data, device)
     if CONTENDERS[contender] is None:
         del batch["aligned_positions"]
