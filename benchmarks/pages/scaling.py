@@ -6,8 +6,6 @@ from benchmarks.markdown import table
 from benchmarks.records import Record, read
 from benchmarks.speed.step import STOCK
 
-ALL_CORES = "start on all cores"  # in the record; "start" was measured on one
-
 # What the plan takes for granted; nothing of it was measured here.
 PLANNED_PAIRS = 100_000_000
 PLANNED_EPOCHS = 2
@@ -76,15 +74,13 @@ def alignment() -> str:
 
 
 def start_up() -> str:
-    """Lay out how long a run takes to its first batch, on all cores and, in an older measurement, on one."""
-    parts = {str(read("speed")[ALL_CORES]["machine"]["cores"]): ALL_CORES, "1, older": "start"}
+    """Lay out how long a run takes to its first batch."""
     rows = [
-        [f"{row['pairs']:,}", cores, f"{row['first_seconds']:.0f}", f"{max(0, row['first_megabytes']):,}"]
+        [f"{row['pairs']:,}", f"{row['first_seconds']:.0f}", f"{max(0, row['first_megabytes']):,}"]
         + [f"{row['again_seconds']:.1f}", f"{max(0, row['again_megabytes']):,}", f"{row['gigabytes_on_disk']:.1f}"]
-        for cores, part in parts.items()
-        for row in read("speed")[part]["rows"]
+        for row in read("speed")["start"]["rows"]
     ]
-    return table(["pairs", "cores", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"], rows)
+    return table(["pairs", "first, s", "memory, MB", "again, s", "memory, MB", "on disk, GB"], rows)
 
 
 def preparation() -> str:
@@ -112,7 +108,7 @@ class Unit:
 def unit() -> Unit:
     """Return the cost of a pair."""
     aligned = read("alignment")["growth"]["rows"][-1]
-    started, oldest = (read("speed")[part]["rows"][-1] for part in (ALL_CORES, "start"))
+    started = read("speed")["start"]["rows"][-1]
     tokens = aligned["tokens"] / aligned["pairs"] + 3  # with special tokens
     training = aligned["weam"]["training_seconds"]
     return Unit(
@@ -120,7 +116,7 @@ def unit() -> Unit:
         flops=6 * tokens * (ENCODER_WEIGHTS + MASKED * HEAD_WEIGHTS),
         prepare_seconds=started["first_seconds"] / started["pairs"],
         align_seconds=(aligned["weam"]["seconds"] - training) / aligned["pairs"],
-        first_bytes=1e6 * oldest["first_megabytes"] / oldest["pairs"],
+        first_bytes=1e6 * started["first_megabytes"] / started["pairs"],
         aligner_seconds=training / aligned["pairs"],
         aligner_bytes=1e6 * aligned["weam"]["megabytes"] / aligned["pairs"],
     )

@@ -116,7 +116,7 @@ def main() -> None:
     rows = []
     for row in measure(arguments.pairs, arguments.data_dir / "tokenizer" / "mbert-vocab.txt"):
         rows.append(row)
-        write_part(described(PROGRAM, rows, machine=machine()), "start on all cores", arguments.output)
+        write_part(described(PROGRAM, rows, machine=machine()), "start", arguments.output)
         print(row)
 
 
