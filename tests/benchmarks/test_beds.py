@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForMaskedLM
 
 from benchmarks.markdown import fill
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
-from benchmarks.study.beds.arms import Bed, arm_arguments
-from benchmarks.study.beds.plan import BEDS, Alignment, PreTraining
+from benchmarks.study.beds.arms import Bed, arm_arguments, teach
+from benchmarks.study.beds.plan import BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.report import APART, CLAIMS_PAGE, PAGE, claims_table, fill_page, read_figures
 from benchmarks.study.beds.score import linked_words
@@ -82,11 +84,18 @@ def test_shuffled_links_link_the_same_words_to_others(bed: Bed) -> None:
         assert {link.split("-")[0] for link in found} <= {link.split("-")[0] for link in links}
 
 
-def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(bed: Bed) -> None:
+def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(tmp_path: Path) -> None:
+    bed = Bed("real", tmp_path)
+    files.make_folders(bed.data)
+    for language in ("de", "zh"):
+        files.write_bitext(bed.data, language, [("a", "b")] * 400)
+        files.write_links(bed.data, language, [[(0, 0)]] * 400)
     for plan in BEDS.values():
-        for arm in plan.arms:
+        for arm in (*plan.arms, *plan.follow_ups):
             if arm.settings:
                 parse_arguments(arm_arguments(arm, plan.alignment, bed, 7))
+    lines = [path.read_text().count("\n") for path in sorted(bed.data.glob("*/*.first-390"))]
+    assert lines == [390, 390]  # of the bitext, and of its links
 
 
 def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +112,17 @@ def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pyte
     written = path.stat().st_mtime_ns
     measure(arm, bed, 7, ["udpos"])
     assert path.stat().st_mtime_ns == written
+
+
+def test_an_encoder_that_is_taught_a_task_keeps_its_prediction_head(bed: Bed) -> None:
+    teach("udpos", BEDS["clone"].fine_tuning, bed, 7, bed.arm(7, TAGS_FIRST.name))
+    before, after = (
+        AutoModelForMaskedLM.from_pretrained(folder) for folder in (bed.backbone(7), bed.arm(7, TAGS_FIRST.name))
+    )
+    head, taught = (dict(model.cls.predictions.transform.named_parameters()) for model in (before, after))
+    assert all(torch.equal(head[name], taught[name]) for name in head)
+    layers = [model.bert.encoder.layer[0].output.dense.weight for model in (before, after)]
+    assert not torch.equal(*layers)
 
 
 def test_linked_words_of_sentences_stand_one_after_the_other() -> None:

@@ -23,14 +23,20 @@ from transformers import AutoTokenizer
 
 from benchmarks.study.beds import clone, distant, real
 from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
-from benchmarks.study.beds.plan import BEDS, Arm
+from benchmarks.study.beds.plan import BEDS, OTHER_DOMAIN, Arm
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.records import Record, read_collected
-from benchmarks.study.beds.score import TASKS, score_as_it_is, score_task, task_arguments
+from benchmarks.study.beds.score import (
+    TASKS,
+    score_as_it_is,
+    score_other_domain,
+    score_task,
+    task_arguments,
+)
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
 
-WRITERS = {"clone": clone.write_bed, "real": real.write_bed}
+WRITERS = {"clone": clone.write_bed, "real": real.write_bed, "real-3-layers": real.write_bed}
 STAGES = ("data", "pretrain", "arms")
 
 
@@ -44,7 +50,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--stage", choices=STAGES, help="One stage alone.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Of the pre-training.")
     parser.add_argument("--arms", nargs="+", default=[], help="Arms by name; all unless given.")
-    parser.add_argument("--tasks", nargs="+", default=["udpos"], choices=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", default=["udpos"], choices=[*TASKS, OTHER_DOMAIN])
     return parser.parse_args()
 
 
@@ -60,7 +66,7 @@ def main() -> None:
         if not (bed.backbone(seed) / "model.safetensors").exists():
             make_encoder(bed, seed, arguments.encoder)
     if arguments.stage in (None, "arms"):
-        for arm in plan.arms:
+        for arm in (*plan.arms, *plan.follow_ups):
             for seed in arguments.seeds:
                 if not arguments.arms or arm.name in arguments.arms:
                     run_in_child(partial(measure, arm, bed, seed, arguments.tasks))
@@ -100,7 +106,7 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
         if not free or not missing:
             return
         plan = BEDS[bed.name]
-        checkpoint = train_arm(arm, plan.alignment, bed, seed)
+        checkpoint = train_arm(arm, plan, bed, seed)
         if arm.settings:
             record["training"] = course(checkpoint)
         for task in missing:
@@ -108,6 +114,8 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             scratch = bed.arm(seed, arm.name) / "tasks"
             if task == "as it is":
                 record["scores"] |= {task: score_as_it_is(checkpoint, bed.data)}
+            elif task == OTHER_DOMAIN:
+                record["scores"] |= {task: score_other_domain(checkpoint, bed.data)}
             else:
                 args = task_arguments(plan.fine_tuning, seed, scratch / task)
                 record["scores"] |= {task: score_task(task, checkpoint, bed.data, args)}

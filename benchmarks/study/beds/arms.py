@@ -10,14 +10,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import AutoTokenizer, BertForMaskedLM, BertModel
 
 import run_pretraining
-from benchmarks.study.beds.plan import ALIGNERS, HELD_OUT_SHARE, Alignment, Arm
+from benchmarks.study.beds.plan import ALIGNERS, HELD_OUT_SHARE, Alignment, Arm, FineTuning, Plan
+from benchmarks.study.beds.score import score_task, task_arguments
+from benchmarks.study.data import write_lines
 from weam import runs
+from weam.storage import read_lines
+from weam.transfer.fine_tuning import MODEL_FOLDER
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,11 @@ def slug(name: str) -> str:
 def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
     """Return the command line of an arm."""
     bitext = {path.stem: path for path in sorted((bed.data / arm.bitext).glob("*.tsv"))}
+    links = {pair: bed.data / "links" / f"{arm.links}.{pair}.txt" for pair in bitext}
+    if arm.pairs:
+        bitext, links = (
+            {pair: cut(files[pair], most) for pair, most in arm.pairs.items()} for files in (bitext, links)
+        )
     settings: dict[str, Any] = {
         "model_name_or_path": bed.arm(seed, arm.base) if arm.base else bed.backbone(seed),
         "output_dir": bed.arm(seed, arm.name),
@@ -94,20 +105,44 @@ def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
     if arm.links in ALIGNERS:
         settings["aligner"] = arm.links
     else:
-        links = [f"{pair}={bed.data / 'links' / f'{arm.links}.{pair}.txt'}" for pair in bitext]
-        settings |= {"alignments": links, "alignments_unit": plan.links_unit}
+        files = [f"{pair}={path}" for pair, path in links.items()]
+        settings |= {"alignments": files, "alignments_unit": plan.links_unit}
     return [word for name, value in settings.items() for word in (f"--{name}", *map(str, np.atleast_1d(value)))]
 
 
-def train_arm(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> Path:
+def cut(path: Path, most: int | None) -> Path:
+    """Write the first lines of a file beside it, unless all are asked for; they stand in random order there."""
+    if most is None:
+        return path
+    first = path.with_suffix(f".first-{most}")
+    write_lines(first, islice(read_lines(path), most))
+    return first
+
+
+def train_arm(arm: Arm, plan: Plan, bed: Bed, seed: int) -> Path:
     """Train an arm unless it is trained; return the folder of its encoder."""
+    folder = bed.arm(seed, arm.name)
+    if arm.taught is not None:
+        if not (folder / "model.safetensors").exists():
+            teach(arm.taught, plan.fine_tuning, bed, seed, folder)
+        return folder
     if not arm.settings:
         return bed.backbone(seed)
-    folder = bed.arm(seed, arm.name)
     if not (folder / "results.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        run_in_child(run_pretraining.main, ["run_pretraining.py", *arm_arguments(arm, plan, bed, seed)])
+        run_in_child(run_pretraining.main, ["run_pretraining.py", *arm_arguments(arm, plan.alignment, bed, seed)])
     return folder
+
+
+def teach(task: str, plan: FineTuning, bed: Bed, seed: int, folder: Path) -> None:
+    """Fine-tune an encoder in English and save it with the prediction head that it had before, so that it can go on."""
+    args = task_arguments(plan, seed, folder / "taught")
+    score_task(task, bed.backbone(seed), bed.data, args)
+    model = BertForMaskedLM.from_pretrained(bed.backbone(seed))
+    taught = BertModel.from_pretrained(folder / "taught" / MODEL_FOLDER, add_pooling_layer=False)
+    model.bert.load_state_dict(taught.state_dict())
+    AutoTokenizer.from_pretrained(str(bed.tokenizer)).save_pretrained(str(folder))
+    model.save_pretrained(folder)
 
 
 def run_in_child(program: Callable[[], None], argv: Sequence[str] = ()) -> None:

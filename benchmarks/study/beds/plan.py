@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 HELD_OUT_SHARE = 0.03  # of the bitext's sentences
 HELD_OUT_SENTENCES = 200  # of these, to choose a layer by
+OTHER_DOMAIN = "retrieval, PUD"  # of news and an encyclopedia, where the bitext and the test set are Tatoeba's
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Arm:
         bitext: the sentence pairs, or the same sentences unpaired.
         base: the arm whose encoder is trained further; none: the pre-trained one.
         placebo_of: the arm that it is the placebo of, if it is one.
+        pairs: the language pairs that are read, and the most sentence pairs of each (none: all); empty: all pairs.
+        taught: the task that the encoder learns in English, instead of a training.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Arm:
     bitext: str = "bitext"
     base: str | None = None
     placebo_of: str | None = None
+    pairs: dict[str, int | None] = field(default_factory=dict)
+    taught: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Plan:
         alignment: of all arms.
         fine_tuning: of all tasks.
         unaligned: languages that are tested and have no bitext.
+        follow_ups: arms of the questions around the claims; they are no systems of their own.
     """
 
     pretraining: PreTraining | None
@@ -92,6 +98,7 @@ class Plan:
     alignment: Alignment = Alignment()
     fine_tuning: FineTuning = FineTuning()
     unaligned: tuple[str, ...] = ()
+    follow_ups: tuple[Arm, ...] = ()
 
 
 def linked(name: str, **settings: str) -> tuple[Arm, Arm, Arm]:
@@ -161,9 +168,30 @@ DISTANT = (
         )
     ),
 )
+# The questions around the claims, each for WEAM and for the best system; what they are compared with is in REAL.
+LOW_RESOURCE: dict[str, int | None] = {"en-de": None, "en-zh": 390}  # 1 to 64, where German has 25,000
+TEXTS: tuple[tuple[str, dict[str, int | None], dict[str, str]], ...] = (
+    ("German only", {"en-de": None}, {}),
+    ("Chinese only", {"en-zh": None}, {}),
+    ("1 Chinese pair to 64 German", LOW_RESOURCE, {}),
+    ("1 Chinese pair to 64 German, sampled alike", LOW_RESOURCE, {"sampling_alpha": "0"}),
+)
+TAGS_FIRST = Arm("English tags first", taught="udpos")
+QUESTIONED = (REPRESENTATION[0], BOTH[0])
+FOLLOW_UPS = (
+    TAGS_FIRST,
+    *(replace(arm, name=f"{TAGS_FIRST.name}, then {arm.name}", base=TAGS_FIRST.name) for arm in QUESTIONED),
+    *(
+        replace(arm, name=f"{arm.name}, {text}", pairs=pairs, settings={**arm.settings, **settings})
+        for text, pairs, settings in TEXTS
+        for arm in QUESTIONED
+    ),
+)
+SMALLER = (NONE, TLM, REPRESENTATION[0], BOTH[0])
 BEDS = {
     "clone": Plan(PreTraining(), ARMS),
-    "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL),
+    "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL, follow_ups=FOLLOW_UPS),
+    "real-3-layers": Plan(PreTraining(layers=3, vocabulary=16_000, joint=True), SMALLER),
     "distant": Plan(
         None,
         DISTANT,

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import BEDS, LONGER, SECOND_ROUND
+from benchmarks.study.beds.plan import BEDS, LONGER, OTHER_DOMAIN, SECOND_ROUND, TAGS_FIRST
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
@@ -41,6 +41,7 @@ BETTER = {  # of a record -> whether more is better
     "tags": True,
     "gap": False,
     "retrieval": True,
+    OTHER_DOMAIN: True,
     "AER": False,
     "word retrieval": True,
     "mean": True,
@@ -48,7 +49,8 @@ BETTER = {  # of a record -> whether more is better
     "retrieval, no bitext": True,
 }
 RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
-COMPARED = (*RANKED, "mean", "tags, no bitext", "retrieval, no bitext")
+BY_LANGUAGE = {"tags": ("de", "es", "zh"), "retrieval": ("de", "es", "zh"), "AER": ("de-en", "zh-en")}
+COMPARED = (*RANKED, "mean", OTHER_DOMAIN, "tags, no bitext", "retrieval, no bitext")
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
     ("WEAM, target", "TLM"),
@@ -85,6 +87,17 @@ CONTRASTS = (
     ("WEAM + word-contrastive, the encoder's links", "none"),
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
+)
+FOLLOWED = ("WEAM, representation", "WEAM + word-contrastive")
+FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared with
+    *((f"{TAGS_FIRST.name}, then {arm}", arm) for arm in FOLLOWED),
+    *((f"{TAGS_FIRST.name}, then {arm}", TAGS_FIRST.name) for arm in FOLLOWED),
+    *((f"{arm}, {text}", arm) for text in ("German only", "Chinese only") for arm in FOLLOWED),
+    *((f"{arm}, 1 Chinese pair to 64 German", f"{arm}, German only") for arm in FOLLOWED),
+    *(
+        (f"{arm}, 1 Chinese pair to 64 German, sampled alike", f"{arm}, 1 Chinese pair to 64 German")
+        for arm in FOLLOWED
+    ),
 )
 CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which a bed has no training set
     ("a", "TLM", "above", "none"),
@@ -154,7 +167,7 @@ def seeds_needed(deviation: float, difference: float = TO_BE_SEEN) -> int | None
 
 def read_figures(bed: str) -> Figures:
     """Read the figures of all arms of a bed."""
-    figures: Figures = {arm.name: {} for arm in BEDS[bed].arms}
+    figures: Figures = {arm.name: {} for arm in (*BEDS[bed].arms, *BEDS[bed].follow_ups)}
     for (name, seed), record in read_collected(bed).items():
         if record["scores"]:
             figures.setdefault(name, {})[seed] = figures_of(record)
@@ -170,10 +183,15 @@ def figures_of(record: Record) -> dict[str, float]:
     unaligned = BEDS[record["bed"]].unaligned
     if "as it is" in scores:
         scored = scores["as it is"]
-        found = means(scored["retrieval"], unaligned, "retrieval")
+        found = means(scored["retrieval"], unaligned, "retrieval") | by_language(scored["retrieval"], "retrieval")
         found |= {"AER": scored["alignment"]["mean"], "word retrieval": scored["word retrieval"]["mean"]}
+        found |= by_language(scored["alignment"], "AER")
+        if OTHER_DOMAIN in scores:
+            layer = scored["retrieval"]["layer"] - 1  # chosen on the bitext's own domain
+            by_layer = scores[OTHER_DOMAIN]["by layer"].values()
+            found[OTHER_DOMAIN] = statistics.fmean(figures[layer] for figures in by_layer)
     if "udpos" in scores:
-        found |= means(scores["udpos"], unaligned, "tags")
+        found |= means(scores["udpos"], unaligned, "tags") | by_language(scores["udpos"], "tags")
         found["tags, English"] = scores["udpos"]["en"]
         found["gap"] = found["tags, English"] - found["tags"]
     if all(name in found for name in RANKED):
@@ -193,6 +211,15 @@ def means(scores: dict[str, Any], unaligned: Sequence[str], name: str) -> dict[s
         f"{name}, no bitext": [scores[key] for key in languages if key in unaligned],
     }
     return {part: statistics.fmean(values) for part, values in parts.items() if values}
+
+
+def by_language(scores: dict[str, Any], name: str) -> dict[str, float]:
+    """Return a score of each language or language pair.
+
+    >>> by_language({"en": 9.0, "de": 2.0, "layer": 5}, "tags")
+    {'tags de': 2.0}
+    """
+    return {f"{name} {key}": value for key, value in scores.items() if key not in NO_LANGUAGES}
 
 
 def figure_over_seeds(figures: Figures, arm: str, name: str) -> Interval | None:
@@ -237,6 +264,17 @@ def systems_table(figures: Figures) -> str:
 def measured_names(figures: Figures, names: Iterable[str]) -> list[str]:
     """Return which of these figures a bed has."""
     return [name for name in names if any(name in seed for seeds in figures.values() for seed in seeds.values())]
+
+
+def follow_ups_table(figures: Figures) -> str:
+    """Lay out the questions around the claims, language by language."""
+    names = [f"{name} {key}" for name, keys in BY_LANGUAGE.items() for key in keys]
+    rows = []
+    for one, other in FOLLOW_UPS:
+        found = [difference(figures, one, other, name) for name in names]
+        if found[0] is not None:
+            rows.append([f"{one} – {other}", str(found[0].seeds), *map(in_words, found)])
+    return table(["contrast", "seeds", *names], rows)
 
 
 def contrasts_table(figures: Figures) -> str:
@@ -337,8 +375,12 @@ def mean_of(figures: Figures, arm: str, name: str) -> float:
 def fill_page(text: str, beds: dict[str, Figures]) -> str:
     """Fill the tables of the page."""
     for bed, figures in beds.items():
-        text = fill(text, f"{bed} systems", systems_table(figures))
+        around = {arm.name for arm in BEDS[bed].follow_ups}
+        systems = {arm: seeds for arm, seeds in figures.items() if arm not in around}
+        text = fill(text, f"{bed} systems", systems_table(systems))
         text = fill(text, f"{bed} contrasts", contrasts_table(figures))
+        if around:
+            text = fill(text, f"{bed} follow-ups", follow_ups_table(figures))
     return text
 
 

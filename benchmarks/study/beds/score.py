@@ -85,7 +85,9 @@ def score_as_it_is(checkpoint: Path, data: Path) -> dict[str, Any]:
     retrieval, errors = {}, {}
     for part in ("dev", "test"):
         files = sorted((data / "retrieval").glob(f"{part}.*.tsv"))
-        retrieval[part] = {path.name.split(".")[1]: retrieval_by_layer(encoder, tokenizer, path) for path in files}
+        retrieval[part] = {
+            path.name.split(".")[1]: retrieval_by_layer(encoder, tokenizer, sides_of(path)) for path in files
+        }
         prefixes = [path.with_suffix("") for path in sorted((data / "gold").glob(f"{part}.*.gold"))]
         errors[part] = {path.name.split(".")[1]: errors_by_layer(encoder, tokenizer, path) for path in prefixes}
     words = {path.name.split(".")[1]: words_by_layer(encoder, tokenizer, path) for path in prefixes}
@@ -97,6 +99,11 @@ def score_as_it_is(checkpoint: Path, data: Path) -> dict[str, Any]:
     }
 
 
+def sides_of(path: Path) -> list[tuple[str, ...]]:
+    """Read sentence pairs; return the two sides."""
+    return list(zip(*(line.rstrip("\n").split("\t") for line in read_lines(path)), strict=True))
+
+
 def at_best_layer(figures: dict[str, ByLayer], best: Callable[[np.ndarray], np.integer]) -> dict[str, Any]:
     """Return the test figures of the layer that is best on the held-out part, their mean over languages, and all."""
     layer = int(best(np.mean(list(figures["dev"].values()), axis=0)))
@@ -104,9 +111,23 @@ def at_best_layer(figures: dict[str, ByLayer], best: Callable[[np.ndarray], np.i
     return {"layer": layer + 1, "mean": fmean(chosen.values()), **chosen, "by layer": figures}
 
 
-def retrieval_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, path: Path) -> list[float]:
+def score_other_domain(checkpoint: Path, data: Path) -> dict[str, Any]:
+    """Return retrieval at every layer among PUD's sentences, which are the same ones in all its languages."""
+    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
+    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    task = UDPOS(task_files("udpos", data))
+    texts = {
+        language: [" ".join(example.words) for example in task.read("test", language)]
+        for language in task.files.languages("test", [])
+    }
+    english = texts.pop("en")
+    return {"by layer": {key: retrieval_by_layer(encoder, tokenizer, (english, text)) for key, text in texts.items()}}
+
+
+def retrieval_by_layer(
+    encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, sides: Sequence[Sequence[str]]
+) -> list[float]:
     """Return for each layer how many sentences find their translation among all; the mean of both directions."""
-    sides = zip(*(line.rstrip("\n").split("\t") for line in read_lines(path)), strict=True)
     vectors = [layer_vectors(encoder, tokenizer, side) for side in sides]  # each (layers, sentences, H)
     return [
         100 * float(np.mean([retrieved(one, other).mean(), retrieved(other, one).mean()]))
