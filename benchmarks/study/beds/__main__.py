@@ -117,7 +117,7 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             elif task == OTHER_DOMAIN:
                 record["scores"] |= {task: score_other_domain(checkpoint, bed.data)}
             else:
-                args = task_arguments(plan.fine_tuning, seed, scratch / task)
+                args = task_arguments(task, plan.fine_tuning, seed, scratch / task)
                 record["scores"] |= {task: score_task(task, checkpoint, bed.data, args)}
             record["seconds"] |= {task: round(time.monotonic() - started, 1)}
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ from benchmarks.study.beds.files import (
     write_links,
     write_retrieval,
 )
-from benchmarks.study.beds.plan import BEDS
 from benchmarks.study.beds.real import write_tests
-from benchmarks.study.data import align_texts
+from benchmarks.study.data import align_texts, write_lines
+from weam.storage import read_lines
 
 BITEXTS = {
     "ar": ("en-ar.tatoeba",),
@@ -31,6 +31,8 @@ BITEXTS = {
 }
 MOST_PAIRS = 10_000  # of a language
 TAGGED = ("en", "ar", "hi", "tr", "zh", "de", "es")
+RETRIEVED = ("de", "es", "sw", "vi")  # besides those with bitext
+TOPICS = ("en", *BITEXTS, "de", "es", "sw", "ko", "th", "ta")
 GOLD = ("en-hi", "ja-en", "zh-en")
 
 
@@ -44,6 +46,13 @@ def write_bed(data_dir: Path, folder: Path, tokenizer: PreTrainedTokenizerBase) 
         tokens = [tuple(" ".join(tokenizer.tokenize(side)) for side in pair) for pair in pairs]
         write_links(folder, language, list(align_texts(tokens)))
         write_retrieval(folder, "dev", language, held_out_pairs(pairs))
-    for language in (*BITEXTS, *BEDS["distant"].unaligned):
+    for language in (*BITEXTS, *RETRIEVED):
         write_retrieval(folder, "test", language, read_bitext(tatoeba(data_dir, language)))
     write_tests(data_dir, folder, TAGGED, GOLD)
+    write_topics(data_dir, folder)
+
+
+def write_topics(data_dir: Path, folder: Path) -> None:
+    """Write SIB-200: sentences and their topics, in English to learn, in every language to test."""
+    for name in ("train.en", *(f"test.{language}" for language in TOPICS)):
+        write_lines(folder / "sib200" / f"{name}.tsv", read_lines(data_dir / "sib200" / f"{name}.tsv.gz"))

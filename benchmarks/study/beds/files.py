@@ -25,7 +25,7 @@ from weam.alignment.symmetrization import Links
 from weam.bitext.selection import choose_held_out
 from weam.storage import read_lines
 
-FOLDERS = ("text", "bitext", "unpaired", "links", "retrieval", "gold", "udpos", "panx", "xnli")
+FOLDERS = ("text", "bitext", "unpaired", "links", "retrieval", "gold", "udpos", "panx", "xnli", "sib200")
 Pair = tuple[str, str]  # words between spaces
 ENGLISH_ARTICLES = (
     "squad-v1.1-dev.minus-xquad.en",

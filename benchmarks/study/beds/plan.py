@@ -46,6 +46,7 @@ class FineTuning:
     """How an encoder learns a task: fixed, without selection."""
 
     epochs: float = 1.0
+    topic_epochs: float = 5.0  # of SIB-200, which has 701 sentences to learn from
     learning_rate: float = 1e-3
     batch_size: int = 16
 
@@ -197,6 +198,6 @@ BEDS = {
         DISTANT,
         Alignment(learning_rate=5e-5, held_out_pairs=50, links_unit="subword"),
         FineTuning(learning_rate=5e-5),
-        unaligned=("de", "es", "sw", "vi"),
+        unaligned=("de", "es", "sw", "vi", "ko", "th", "ta"),
     ),
 }

@@ -47,10 +47,12 @@ BETTER = {  # of a record -> whether more is better
     "mean": True,
     "tags, no bitext": True,
     "retrieval, no bitext": True,
+    "topics": True,
+    "topics, no bitext": True,
 }
 RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
 BY_LANGUAGE = {"tags": ("de", "es", "zh"), "retrieval": ("de", "es", "zh"), "AER": ("de-en", "zh-en")}
-COMPARED = (*RANKED, "mean", OTHER_DOMAIN, "tags, no bitext", "retrieval, no bitext")
+COMPARED = (*RANKED, "mean", OTHER_DOMAIN, "tags, no bitext", "retrieval, no bitext", "topics", "topics, no bitext")
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
     ("WEAM, target", "TLM"),
@@ -194,6 +196,8 @@ def figures_of(record: Record) -> dict[str, float]:
         found |= means(scores["udpos"], unaligned, "tags") | by_language(scores["udpos"], "tags")
         found["tags, English"] = scores["udpos"]["en"]
         found["gap"] = found["tags, English"] - found["tags"]
+    if "sib200" in scores:
+        found |= means(scores["sib200"], unaligned, "topics")
     if all(name in found for name in RANKED):
         found["mean"] = statistics.fmean(found[name] if BETTER[name] else 100 - found[name] for name in RANKED)
     return found

@@ -25,12 +25,13 @@ from weam.transfer.arguments import CheckpointArguments, FineTuningArguments
 from weam.transfer.examples import encode_examples
 from weam.transfer.fine_tuning import fine_tune, load_base, predict
 from weam.transfer.tasks.files import SPLITS, DataFiles
+from weam.transfer.tasks.sib200 import SIB200
 from weam.transfer.tasks.tagging import PANX, UDPOS
 from weam.transfer.tasks.task import Task
 from weam.transfer.tasks.text_pairs import XNLI
 
 WORD_SENTENCES = 200  # of each language pair, whose words are the candidates of word retrieval
-TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI}
+TASKS: dict[str, type[Task]] = {"udpos": UDPOS, "panx": PANX, "xnli": XNLI, "sib200": SIB200}
 ByLayer = dict[str, list[float]]  # language or pair -> a figure in per cent for each layer, the first one first
 
 
@@ -44,12 +45,12 @@ def task_files(name: str, data: Path) -> DataFiles:
     return DataFiles(**entries)
 
 
-def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
+def task_arguments(task: str, plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
     """Return the arguments of a fine-tuning."""
     return FineTuningArguments(
         output_dir=str(folder),
         seed=seed,
-        num_train_epochs=plan.epochs,
+        num_train_epochs=plan.topic_epochs if task == "sib200" else plan.epochs,
         learning_rate=plan.learning_rate,
         per_device_train_batch_size=plan.batch_size,
         eval_strategy="no",
