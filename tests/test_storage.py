@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, Features, Value, concatenate_datasets
 
 from tests.conftest import ROOT
 from weam import storage
-from weam.storage import cached_folder, file_fingerprint, read_rows, whole_column
+from weam.storage import cached_folder, file_fingerprint, read_rows, whole_column, write_arrow
 
 
 def test_built_once_and_found_by_its_key(tmp_path):
@@ -26,6 +27,18 @@ def test_built_once_and_found_by_its_key(tmp_path):
     assert cached_folder(tmp_path, "thing", {"n": 2}, build) != first
     assert len(calls) == 2
     assert (first / "a").read_text() == "x"
+
+
+def test_small_tables_become_few_record_batches_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "ROWS_OF_A_BATCH", 10)
+    features = Features({"id": Value("int64")})
+    tables = [pa.table({"id": pa.array(range(start, start + 4))}) for start in range(0, 24, 4)]
+    write_arrow(tables, tmp_path / "few.arrow", features)
+    write_arrow([], tmp_path / "none.arrow", features)
+    few, none = (Dataset.from_file(str(tmp_path / f"{name}.arrow")) for name in ("few", "none"))
+    assert few["id"][:] == list(range(24))
+    assert [len(batch) for batch in few.data.to_batches()] == [12, 12]
+    assert len(none) == 0
 
 
 def test_others_may_read_what_they_may_read_around_it(tmp_path):

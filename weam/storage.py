@@ -10,14 +10,16 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from datasets import Dataset
+import pyarrow as pa
+from datasets import Dataset, Features
+from datasets.arrow_writer import ArrowWriter
 from huggingface_hub.constants import HF_HOME
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -26,6 +28,7 @@ from transformers import PreTrainedTokenizerBase
 KEY_FILE = "key.json"
 CACHE_DIR = Path(HF_HOME) / "weam"
 READ_AT_ONCE = 1000  # rows
+ROWS_OF_A_BATCH = 10_000  # of an Arrow file: who opens it keeps some kilobytes for each record batch
 CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)  # a dataclass whose files are checked has it
 Saved = TypeVar("Saved")
 
@@ -175,6 +178,26 @@ def parse_json(text: str | bytes, kind: type[Saved], origin: str, remedy: str, f
     except ValueError as error:
         raise ValueError(f"{origin} is damaged ({error}); {remedy}") from error
     return record
+
+
+def write_arrow(tables: Iterable[pa.Table], path: Path, features: Features) -> None:
+    """Write tables as they come, however small, as one memory-mapped file of a data set."""
+    with ArrowWriter(path=str(path), features=features) as writer:
+        for batch in _joined(tables):
+            writer.write_table(batch, writer_batch_size=max(1, len(batch)))
+        writer.finalize()
+
+
+def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables until they have enough rows for a record batch."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROWS_OF_A_BATCH:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def read_rows(dataset: Dataset, *columns: str) -> Iterator[tuple[Any, ...]]:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
-from datasets.arrow_writer import ArrowWriter
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
@@ -30,6 +29,7 @@ from weam.storage import (
     parallel_lines,
     read_json,
     tokenizer_fingerprint,
+    write_arrow,
 )
 
 MAX_TOKENS = 200  # per side
@@ -330,11 +330,14 @@ def cache_bitext(
 def write_pairs(tables: Iterable[pa.Table], path: Path, progress: str) -> int:
     """Write tables of pairs as they come, whatever their number; return how many pairs there were."""
     written = tqdm(desc=progress, unit=" pairs")
-    with written, ArrowWriter(path=str(path), features=FEATURES) as writer:
+
+    def counted() -> Iterator[pa.Table]:
         for table in tables:
-            writer.write_table(table)
             written.update(len(table))
-        writer.finalize()
+            yield table
+
+    with written:
+        write_arrow(counted(), path, FEATURES)
     return written.n
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
-from datasets.arrow_writer import ArrowWriter
 
 from weam.alignment.formats import read_links
 from weam.alignment.links import BitextLinks
 from weam.alignment.symmetrization import Links
 from weam.bitext.reading import Bitext
 from weam.processor import batches, in_order, with_progress
-from weam.storage import CACHE_DIR, cached_folder, read_lines
+from weam.storage import CACHE_DIR, cached_folder, read_lines, write_arrow
 
 FEATURES = Features(
     {
@@ -121,10 +120,8 @@ def build_features(
 
     def build(folder: Path) -> None:
         tables = in_order(encode, _lines_of_rows(links.path, len(columns)))
-        with ArrowWriter(path=str(folder / "features.arrow"), features=FEATURES) as writer:
-            for table in with_progress(tables, len(columns), f"encoding {bitext.language_pair}"):
-                writer.write_table(table)
-            writer.finalize()
+        shown = with_progress(tables, len(columns), f"encoding {bitext.language_pair}")
+        write_arrow(shown, folder / "features.arrow", FEATURES)
 
     folder = cached_folder(Path(cache_dir), f"features-{bitext.language_pair}", key, build)
     return Dataset.from_file(str(folder / "features.arrow"))
