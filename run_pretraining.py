@@ -37,7 +37,7 @@ from weam.pretraining.arguments import (
     parse_arguments,
     pretraining_settings,
 )
-from weam.pretraining.checkpoint import load_model, save_as_stock, write_settings
+from weam.pretraining.checkpoint import average_with_start, load_model, save_as_stock, write_settings
 from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
@@ -48,7 +48,6 @@ from weam.pretraining.held_out import (
     write_held_out,
 )
 from weam.pretraining.mixture import mix_language_pairs
-from weam.pretraining.objectives import Objective
 from weam.pretraining.objectives.systems import WordAlignment
 from weam.pretraining.objectives.words import ContrastsWords, EmbeddingAlignment
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
@@ -111,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     with encoder_precision(args):
         before = score_before(model, collator, language_pairs, args)
     trainer = train(model, collator, language_pairs, arguments, checkpoint)
-    save_weights(trainer, model_args.system, Path(args.output_dir))
+    save_weights(trainer, model_args, Path(args.output_dir))
     if args.process_index == 0:
         # what was saved, not what is in memory: a training engine may have the weights in shards
         saved = type(loaded.model).from_pretrained(args.output_dir, config=model.config).to(args.device)
@@ -250,12 +249,17 @@ def train(
     return trainer
 
 
-def save_weights(trainer: Trainer, system: Objective, folder: Path) -> None:
+def save_weights(trainer: Trainer, model_args: ModelArguments, folder: Path) -> None:
     """Save the trained model and its tokenizer; adapters are merged first. Every process calls this."""
     trainer.model = merge_adapters(trainer.model)
     trainer.save_model(str(folder))
-    if system.auto_class is not None and trainer.args.process_index == 0:
-        save_as_stock(folder, system.auto_class)
+    if trainer.args.process_index != 0:
+        return
+    if model_args.start_share:
+        _, start = load(model_args)
+        average_with_start(folder, start, model_args.start_share)
+    if model_args.system.auto_class is not None:
+        save_as_stock(folder, model_args.system.auto_class)
 
 
 def samples(language_pairs: dict[str, LanguagePair]) -> list[Sample]:

@@ -229,6 +229,8 @@ def test_a_number_among_the_settings_of_another_that_is_not_finite_is_refused(nu
         ([*NEEDED, "--sampling_alpha", "-1"], "--sampling_alpha is -1.0; give 0 or more"),
         ([*NEEDED, "--word_layer", "1"], "--objective weam contrasts no words; leave --word_layer out"),
         ([*NEEDED, "--freeze_layers", "-1"], "--freeze_layers is -1; give the number of layers, 0 or more"),
+        ([*NEEDED, "--start_share", "1"], "--start_share is 1.0; give 0 or more and less than 1"),
+        (["--config_name", "c", *BITEXT, *OUTPUT, "--start_share", "0.5"], "--config_name begins from scratch"),
         ([*NEEDED, "--head_warmup_steps", "-1"], "--head_warmup_steps is -1; give 0 or more"),
         ([*NEEDED, "--remove_unused_columns", "true"], "--remove_unused_columns must stay off"),
         ([*NEEDED, "--objective", "word-alignment", "--use_lora", "yes"], "keeps a copy of .* leave --use_lora out"),

@@ -28,7 +28,7 @@ from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import ROOT, config_of, small_config, small_tokenizer
 from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_tokenizer, load_with_head, merge_adapters
 from weam.families import FAMILIES
-from weam.pretraining.checkpoint import load_model, save_as_stock
+from weam.pretraining.checkpoint import average_with_start, load_model, save_as_stock
 from weam.pretraining.objectives import OBJECTIVES
 
 WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}
@@ -427,6 +427,21 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
     else:
         loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved")
         assert same(loaded.state_dict(), {name: x for name, x in trained.state_dict().items() if "pointer" not in name})
+
+
+def test_a_head_that_was_drawn_is_not_averaged(tmp_path):
+    BertModel(small_config()).save_pretrained(tmp_path / "start")
+    start, trained = (load_model(str(tmp_path / "start"), "main", {}) for _ in range(2))
+    with torch.no_grad():
+        for weight in trained.model.parameters():
+            weight.add_(1.0)
+    trained.model.save_pretrained(tmp_path / "trained")
+    average_with_start(tmp_path / "trained", start, 0.25)
+    averaged = BertForWEAMPreTraining.from_pretrained(tmp_path / "trained").state_dict()
+    before, after = start.model.state_dict(), trained.model.state_dict()
+    head, layer = "cls.predictions.transform.dense.weight", "bert.encoder.layer.0.output.dense.weight"
+    assert torch.equal(averaged[head], after[head])
+    torch.testing.assert_close(averaged[layer], before[layer] + 0.75)
 
 
 def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):

@@ -174,6 +174,18 @@ def test_a_resumed_training_equals_an_uninterrupted_one(workspace: Workspace, tr
         assert training(resumed)[name] == training(whole)[name]
 
 
+@pytest.mark.parametrize("objective", ["weam", "word-alignment", "word-contrastive"])
+def test_what_is_saved_may_keep_a_share_of_the_start(workspace: Workspace, objective: str) -> None:
+    options = ["--objective", objective, *STEPS]
+    trained = workspace.here(f"{objective} without the start", *options)
+    averaged = workspace.here(f"{objective} with the start", *options, "--start_share", "0.25")
+    start, after, found = map(encoder_weights, (workspace.folder / "checkpoint", trained, averaged))
+    assert not same_weights(trained, averaged)
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, 0.25 * start[name] + 0.75 * after[name])
+    assert same_weights(trained / "checkpoint-6", averaged / "checkpoint-6"), "the training itself is the same"
+
+
 def test_a_baseline_goes_on_from_ours_without_its_code(workspace: Workspace) -> None:
     ours = workspace.here("ours", "--max_steps", "1")
     from_ours = ["--model_name_or_path", str(ours)]

@@ -31,6 +31,9 @@ class ModelArguments(LoraArguments):
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
     word_layer: int | None = option(None, "The layer that the word-contrastive loss draws together. None: the last.")
     freeze_layers: int = option(0, "Keep the embeddings and so many layers, the lowest, as they are.")
+    start_share: float = option(
+        0.0, "Average the trained weights with those of the checkpoint, which have so great a share in what is saved."
+    )
     head_warmup_steps: int | None = option(
         None,
         "First train the prediction head alone for so many steps. "
@@ -53,6 +56,12 @@ class ModelArguments(LoraArguments):
             raise ValueError(f"--objective {self.objective} contrasts no words; leave --word_layer out")
         if self.freeze_layers < 0:
             raise ValueError(f"--freeze_layers is {self.freeze_layers}; give the number of layers, 0 or more")
+        if not 0 <= self.start_share < 1:
+            raise ValueError(f"--start_share is {self.start_share}; give 0 or more and less than 1, such as 0.5")
+        if self.start_share and self.model_name_or_path is None:
+            raise ValueError(
+                "--config_name begins from scratch, with which there is nothing to average: leave --start_share out"
+            )
         if not self.objective.startswith("weam") and self.cross_lingual_weight != 1.0:
             raise ValueError(
                 f"--objective {self.objective} has no cross-lingual prediction; leave --cross_lingual_weight out"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import CONFIG_NAME, AutoConfig, AutoModel, PretrainedConfig
 
 from weam.checkpoint import LoadedModel, load_weights, read_config, weights_fingerprint
@@ -54,6 +55,26 @@ def load_model(
         model = model_class(config)
         return LoadedModel(model, weights_fingerprint(model))
     return load_weights(model_class, name, revision=revision, config=config)
+
+
+def average_with_start(folder: Path, start: LoadedModel, share: float) -> None:
+    """Average a saved model with what its training began with: (1 - share) * trained + share * start.
+
+    Weights halfway between two such models often keep what the training brought and lose less of what was there
+    (Wortsman et al. 2022, arXiv 2109.01903). What the start had to draw at random stays as it was trained.
+
+    Args:
+        folder: holds the model, of the class of `start`; it is written over.
+        start: the checkpoint that the training began with.
+        share: of the start, from 0 to 1.
+    """
+    trained = type(start.model).from_pretrained(folder)
+    before = dict(start.model.named_parameters())
+    with torch.no_grad():
+        for name, weight in trained.named_parameters():
+            if name in before and name.rpartition(".")[0] not in start.drawn:
+                weight.lerp_(before[name], share)
+    trained.save_pretrained(folder)
 
 
 def _has_dropout(config: PretrainedConfig) -> bool:

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoTokenizer, BertForMaskedLM, BertModel
+from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM, BertModel
 
 import run_pretraining
 from benchmarks.study.beds.plan import ALIGNERS, HELD_OUT_SHARE, Alignment, Arm, FineTuning, Plan
 from benchmarks.study.beds.score import score_task, task_arguments
 from benchmarks.study.data import write_lines
 from weam import runs
+from weam.checkpoint import load_weights
+from weam.pretraining.checkpoint import average_with_start
 from weam.storage import read_lines
 from weam.transfer.fine_tuning import MODEL_FOLDER
 
@@ -126,12 +128,27 @@ def train_arm(arm: Arm, plan: Plan, bed: Bed, seed: int) -> Path:
         if not (folder / "model.safetensors").exists():
             teach(arm.taught, plan.fine_tuning, bed, seed, folder)
         return folder
+    if arm.start_share is not None:
+        if not folder.exists():
+            average(arm, plan, bed, seed, folder)
+        return folder
     if not arm.settings:
         return bed.backbone(seed)
     if not (folder / "results.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
         run_in_child(run_pretraining.main, ["run_pretraining.py", *arm_arguments(arm, plan.alignment, bed, seed)])
     return folder
+
+
+def average(arm: Arm, plan: Plan, bed: Bed, seed: int, folder: Path) -> None:
+    """Average the encoder of an arm with what it began with, as `--start_share` does after a training."""
+    base = next(other for other in plan.arms if other.name == arm.base)
+    start = bed.arm(seed, base.base) if base.base else bed.backbone(seed)
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(train_arm(base, plan, bed, seed), new, ignore=shutil.ignore_patterns("tasks", "results.json"))
+    average_with_start(new, load_weights(AutoModelForMaskedLM, str(start)), arm.start_share or 0.0)
+    new.rename(folder)
 
 
 def teach(task: str, plan: FineTuning, bed: Bed, seed: int, folder: Path) -> None:

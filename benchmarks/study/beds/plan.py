@@ -69,6 +69,7 @@ class Arm:
         placebo_of: the arm that it is the placebo of, if it is one.
         pairs: the language pairs that are read, and the most sentence pairs of each (none: all); empty: all pairs.
         taught: the task that the encoder learns in English, instead of a training.
+        start_share: instead of a training: the base's weights, averaged with those that the base began with.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Arm:
     placebo_of: str | None = None
     pairs: dict[str, int | None] = field(default_factory=dict)
     taught: str | None = None
+    start_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,10 @@ FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
     for layers in (2, 4, 8)  # of the 6 of a bed's own encoder; of the 12 of a given one
 )
+AVERAGED = tuple(  # what `--start_share 0.5` leaves of the same training
+    Arm(f"{arm.name}, averaged with its start", base=arm.name, start_share=0.5, placebo_of=placebo_of)
+    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"))
+)
 SECOND_ROUND = tuple(
     Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
     for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
@@ -144,10 +150,10 @@ SECOND_ROUND = tuple(
 LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
     Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER)
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2],
+    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED,
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
@@ -168,6 +174,7 @@ DISTANT = (
             WORDS[0],
         )
     ),
+    *AVERAGED,
 )
 # The questions around the claims, each for WEAM and for the best system; what they are compared with is in REAL.
 LOW_RESOURCE: dict[str, int | None] = {"en-de": None, "en-zh": 390}  # 1 to 64, where German has 25,000

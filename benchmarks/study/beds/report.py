@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import BEDS, LONGER, OTHER_DOMAIN, SECOND_ROUND, TAGS_FIRST
+from benchmarks.study.beds.plan import AVERAGED, BEDS, LONGER, OTHER_DOMAIN, SECOND_ROUND, TAGS_FIRST
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
@@ -82,6 +82,12 @@ CONTRASTS = (
     tuple(arm.name for arm in SECOND_ROUND),
     *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
     (LONGER[2].name, LONGER[1].name),
+    *(
+        (AVERAGED[0].name, other)
+        for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation", "TLM")
+    ),
+    (AVERAGED[0].name, "WEAM + word-contrastive, links shuffled"),
+    (AVERAGED[0].name, "none"),
     ("WEAM, representation", "none"),
     ("WEAM, target", "none"),
     ("TLM", "none"),
