@@ -65,7 +65,8 @@ from weam.runs import (
 from weam.trainer import HeadWarmup, WEAMTrainer, freeze_layers, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
-LOCATION_SETTINGS = {  # settings that only say where something is
+MAY_CHANGE = {  # settings of a training that goes on: where something is, and what is saved at its end
+    "start_share",
     *("model_name_or_path", "model_revision", "config_name", "tokenizer_name"),
     *("train_file", "dataset_name", "dataset_config", "dataset_revision", "gold_alignments"),
 }
@@ -171,8 +172,8 @@ def unchanging(
     settings = pretraining_settings(arguments)
     return {
         "checkpoint": {"weights": loaded.fingerprint},
-        "model": {name: value for name, value in settings["model"].items() if name not in LOCATION_SETTINGS},
-        "bitext": {name: value for name, value in settings["bitext"].items() if name not in LOCATION_SETTINGS},
+        "model": {name: value for name, value in settings["model"].items() if name not in MAY_CHANGE},
+        "bitext": {name: value for name, value in settings["bitext"].items() if name not in MAY_CHANGE},
         "data": {name: pair.prepared for name, pair in language_pairs.items()},
         "training": {"seed": arguments[-1].seed},
     }

@@ -184,6 +184,8 @@ def test_what_is_saved_may_keep_a_share_of_the_start(workspace: Workspace, objec
     for name, tensor in found.items():
         torch.testing.assert_close(tensor, 0.25 * start[name] + 0.75 * after[name])
     assert same_weights(trained / "checkpoint-6", averaged / "checkpoint-6"), "the training itself is the same"
+    resume = ["--start_share", "0.25", "--resume_from_checkpoint", "last"]
+    assert same_weights(workspace.here(f"{objective} without the start", *options, *resume), averaged)
 
 
 def test_a_baseline_goes_on_from_ours_without_its_code(workspace: Workspace) -> None:
