@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from transformers import AutoModelForMaskedLM
 
 from benchmarks.markdown import fill
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
-from benchmarks.study.beds.plan import BEDS, TAGS_FIRST, Alignment, PreTraining
+from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.report import APART, CLAIMS_PAGE, PAGE, claims_table, fill_page, read_figures
 from benchmarks.study.beds.score import linked_words
+from tests.conftest import ROOT
 from tests.support.command_line import sentence_pairs
 from weam.alignment.gold import GoldSentence, read_gold
 from weam.pretraining.arguments import parse_arguments
@@ -96,6 +98,19 @@ def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(tmp_pat
                 parse_arguments(arm_arguments(arm, plan.alignment, bed, 7))
     lines = [path.read_text().count("\n") for path in sorted(bed.data.glob("*/*.first-390"))]
     assert lines == [390, 390]  # of the bitext, and of its links
+
+
+def test_the_best_recipe_is_the_arm_that_won() -> None:
+    recipe = yaml.safe_load((ROOT / "recipes" / "best.yaml").read_text(encoding="utf-8"))
+    arm, plan = AVERAGED[0], BEDS["distant"]
+    base = next(other for other in plan.arms if other.name == arm.base)
+    assert recipe.pop("logging_steps")
+    assert {"exchange": "representation", **recipe} == {
+        **base.settings,
+        "start_share": arm.start_share,
+        "max_steps": plan.alignment.steps,
+        "warmup_steps": plan.alignment.warmup_steps,
+    }
 
 
 def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import AVERAGED, BEDS, LONGER, OTHER_DOMAIN, SECOND_ROUND, TAGS_FIRST
+from benchmarks.study.beds.plan import AVERAGED, BEDS, FROZEN, LONGER, OTHER_DOMAIN, SECOND_ROUND, TAGS_FIRST
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
@@ -75,10 +75,13 @@ CONTRASTS = (
     ("WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
     ("embedding-alignment", "MLM"),
     ("embedding-alignment", "embedding-alignment, links shuffled"),
+    ("embedding-alignment", "WEAM, representation"),
     ("TLM", "MLM"),
     ("TLM", "TLM, unpaired"),
     ("WEAM + word-contrastive", "MLM"),
+    ("WEAM + word-contrastive", "TLM, unpaired"),
     ("WEAM + word-contrastive", "pointer"),
+    *((arm.name, "WEAM + word-contrastive") for arm in FROZEN),
     tuple(arm.name for arm in SECOND_ROUND),
     *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
     (LONGER[2].name, LONGER[1].name),
