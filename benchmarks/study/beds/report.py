@@ -101,9 +101,11 @@ CONTRASTS = (
 )
 FOLLOWED = ("WEAM, representation", "WEAM + word-contrastive")
 FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared with
+    (TAGS_FIRST.name, "none"),
     *((f"{TAGS_FIRST.name}, then {arm}", arm) for arm in FOLLOWED),
     *((f"{TAGS_FIRST.name}, then {arm}", TAGS_FIRST.name) for arm in FOLLOWED),
     *((f"{arm}, {text}", arm) for text in ("German only", "Chinese only") for arm in FOLLOWED),
+    *((f"{arm}, German only", "none") for arm in FOLLOWED),
     *((f"{arm}, 1 Chinese pair to 64 German", f"{arm}, German only") for arm in FOLLOWED),
     *(
         (f"{arm}, 1 Chinese pair to 64 German, sampled alike", f"{arm}, 1 Chinese pair to 64 German")
@@ -295,7 +297,7 @@ def measured_names(figures: Figures, names: Iterable[str]) -> list[str]:
 
 def follow_ups_table(figures: Figures) -> str:
     """Lay out the questions around the claims, language by language."""
-    names = [f"{name} {key}" for name, keys in BY_LANGUAGE.items() for key in keys]
+    names = [part for name, keys in BY_LANGUAGE.items() for part in (name, *(f"{name} {key}" for key in keys))]
     rows = []
     for one, other in FOLLOW_UPS:
         found = [difference(figures, one, other, name) for name in names]
