@@ -64,6 +64,7 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "WEAM + word-contrastive, links shuffled"),
     ("word-contrastive", "TLM"),
     ("WEAM + word-contrastive", "TLM"),
+    ("word-contrastive", "WEAM, representation"),
     ("WEAM + word-contrastive", "WEAM, representation"),
     ("WEAM + word-contrastive", "word-contrastive"),
     ("WEAM + pointer", "WEAM, representation"),
