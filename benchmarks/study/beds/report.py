@@ -33,7 +33,7 @@ TO_BE_SEEN = 2.0  # points
 APART = ("clone", "real")  # the beds whose languages are not aligned before
 TITLES = {
     "clone": "English and its clone",
-    "real": "English to German, Spanish and Chinese",
+    "real": "English to de, es and zh",
     "distant": "Multilingual E5: English to distant languages",
 }
 BETTER = {  # of a record -> whether more is better
@@ -129,6 +129,7 @@ CANDIDATES = (  # for the default: trained equally long, on the links of the bed
     *("word-contrastive", "WEAM + word-contrastive", "translation ranking", "word-aligned (Cao)"),
 )
 
+DRAWN = (*CANDIDATES, "embedding-alignment", "pointer", "WEAM + pointer", AVERAGED[0].name)
 NO_LANGUAGES = ("en", "metric", "steps", "layer", "mean", "by layer")  # what else stands among scores by language
 
 Figures = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> figure -> value in per cent
@@ -363,8 +364,8 @@ def in_words(found: Interval | None) -> str:
 
 def draw(beds: dict[str, Figures], path: Path) -> None:
     """Draw the gap to English by system, bed by bed, each placebo in the row of its original."""
-    measured = {arm.name: [mean_of(figures, arm.name, "gap") for figures in beds.values()] for arm in ARMS}
-    shown = [arm.name for arm in ARMS if arm.placebo_of is None and any(measured[arm.name])]
+    measured = {arm: [mean_of(figures, arm, "gap") for figures in beds.values()] for arm in DRAWN}
+    shown = [arm for arm in DRAWN if any(measured[arm])]
     shown.sort(key=lambda arm: -next(filter(None, measured[arm])))
     size = (10, 0.3 * len(shown) + 1.7)
     figure, axes = plt.subplots(1, len(beds), figsize=size, layout="constrained", sharey=True, squeeze=False)
@@ -383,7 +384,7 @@ def draw(beds: dict[str, Figures], path: Path) -> None:
 def draw_panel(axis: Axes, figures: Figures, arms: Sequence[str], name: str) -> None:
     """Draw one figure of every arm, and of its placebo."""
     placebos = {arm.placebo_of: arm.name for arm in ARMS if arm.placebo_of}
-    looks = {"trained as named": ("C0", "o"), "the same, links shuffled": ("C3", "D")}
+    looks = {"trained as named": ("C0", "o"), "its placebo: links shuffled, or sentences unpaired": ("C3", "D")}
     for row, arm in enumerate(arms):
         for (label, (colour, marker)), drawn in zip(looks.items(), (arm, placebos.get(arm, "")), strict=True):
             value = figure_over_seeds(figures, drawn, name)
