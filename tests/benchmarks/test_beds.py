@@ -93,7 +93,7 @@ def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(tmp_pat
         files.write_bitext(bed.data, language, [("a", "b")] * 400)
         files.write_links(bed.data, language, [[(0, 0)]] * 400)
     for plan in BEDS.values():
-        for arm in (*plan.arms, *plan.follow_ups):
+        for arm in plan.all_arms:
             if arm.settings:
                 parse_arguments(arm_arguments(arm, plan.alignment, bed, 7))
     lines = [path.read_text().count("\n") for path in sorted(bed.data.glob("*/*.first-390"))]
@@ -103,7 +103,7 @@ def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(tmp_pat
 def test_the_best_recipe_is_the_arm_that_won() -> None:
     recipe = yaml.safe_load((ROOT / "recipes" / "best.yaml").read_text(encoding="utf-8"))
     arm, plan = AVERAGED[0], BEDS["distant"]
-    base = next(other for other in plan.arms if other.name == arm.base)
+    base = plan.named(str(arm.base))
     assert recipe.pop("logging_steps")
     assert {"exchange": "representation", **recipe} == {
         **base.settings,
@@ -116,7 +116,7 @@ def test_the_best_recipe_is_the_arm_that_won() -> None:
 def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BEDS, "clone", replace(BEDS["clone"], alignment=Alignment(steps=2, batch_size=4)))
     monkeypatch.setattr(arms, "run_in_child", lambda program, argv: program(argv[1:]))
-    arm = next(arm for arm in BEDS["clone"].arms if arm.name == "WEAM, representation")
+    arm = BEDS["clone"].named("WEAM, representation")
     measure(arm, bed, 7, ["udpos"])
     path = bed.records / "weam-representation.seed-7.json"
     record = json.loads(path.read_text())

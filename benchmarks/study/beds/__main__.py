@@ -26,13 +26,7 @@ from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
 from benchmarks.study.beds.plan import BEDS, OTHER_DOMAIN, Arm
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
 from benchmarks.study.beds.records import Record, read_collected
-from benchmarks.study.beds.score import (
-    TASKS,
-    score_as_it_is,
-    score_other_domain,
-    score_task,
-    task_arguments,
-)
+from benchmarks.study.beds.score import TASKS, UNTRAINED, score_task, task_arguments
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
 
@@ -66,7 +60,7 @@ def main() -> None:
         if not (bed.backbone(seed) / "model.safetensors").exists():
             make_encoder(bed, seed, arguments.encoder)
     if arguments.stage in (None, "arms"):
-        for arm in (*plan.arms, *plan.follow_ups):
+        for arm in plan.all_arms:
             for seed in arguments.seeds:
                 if not arguments.arms or arm.name in arguments.arms:
                     run_in_child(partial(measure, arm, bed, seed, arguments.tasks))
@@ -112,10 +106,8 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
         for task in missing:
             started = time.monotonic()
             scratch = bed.arm(seed, arm.name) / "tasks"
-            if task == "as it is":
-                record["scores"] |= {task: score_as_it_is(checkpoint, bed.data)}
-            elif task == OTHER_DOMAIN:
-                record["scores"] |= {task: score_other_domain(checkpoint, bed.data)}
+            if task in UNTRAINED:
+                record["scores"] |= {task: UNTRAINED[task](checkpoint, bed.data)}
             else:
                 args = task_arguments(task, plan.fine_tuning, seed, scratch / task)
                 record["scores"] |= {task: score_task(task, checkpoint, bed.data, args)}

@@ -5,6 +5,7 @@ times. A run that was interrupted is begun again; it takes a minute.
 """
 
 import multiprocessing
+import os
 import shutil
 import sys
 import time
@@ -117,7 +118,10 @@ def cut(path: Path, most: int | None) -> Path:
     if most is None:
         return path
     first = path.with_suffix(f".first-{most}")
-    write_lines(first, islice(read_lines(path), most))
+    if not first.exists():
+        unfinished = Path(f"{first}.{os.getpid()}")  # other processes may read the file meanwhile
+        write_lines(unfinished, islice(read_lines(path), most))
+        unfinished.replace(first)
     return first
 
 
@@ -128,7 +132,7 @@ def train_arm(arm: Arm, plan: Plan, bed: Bed, seed: int) -> Path:
         if not (folder / "model.safetensors").exists():
             teach(arm.taught, plan.fine_tuning, bed, seed, folder)
         return folder
-    if arm.start_share is not None:
+    if arm.start_share:
         if not folder.exists():
             average(arm, plan, bed, seed, folder)
         return folder
@@ -142,12 +146,12 @@ def train_arm(arm: Arm, plan: Plan, bed: Bed, seed: int) -> Path:
 
 def average(arm: Arm, plan: Plan, bed: Bed, seed: int, folder: Path) -> None:
     """Average the encoder of an arm with what it began with, as `--start_share` does after a training."""
-    base = next(other for other in plan.arms if other.name == arm.base)
+    base = plan.named(str(arm.base))
     start = bed.arm(seed, base.base) if base.base else bed.backbone(seed)
     new = folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(train_arm(base, plan, bed, seed), new, ignore=shutil.ignore_patterns("tasks", "results.json"))
-    average_with_start(new, load_weights(AutoModelForMaskedLM, str(start)), arm.start_share or 0.0)
+    average_with_start(new, load_weights(AutoModelForMaskedLM, str(start)), arm.start_share)
     new.rename(folder)
 
 

@@ -69,7 +69,7 @@ class Arm:
         placebo_of: the arm that it is the placebo of, if it is one.
         pairs: the language pairs that are read, and the most sentence pairs of each (none: all); empty: all pairs.
         taught: the task that the encoder learns in English, instead of a training.
-        start_share: instead of a training: the base's weights, averaged with those that the base began with.
+        start_share: instead of a training, above 0: the base's weights, averaged with those that the base began with.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Arm:
     placebo_of: str | None = None
     pairs: dict[str, int | None] = field(default_factory=dict)
     taught: str | None = None
-    start_share: float | None = None
+    start_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,15 @@ class Plan:
     fine_tuning: FineTuning = FineTuning()
     unaligned: tuple[str, ...] = ()
     follow_ups: tuple[Arm, ...] = ()
+
+    @property
+    def all_arms(self) -> tuple[Arm, ...]:
+        """What is trained, the follow-ups last."""
+        return (*self.arms, *self.follow_ups)
+
+    def named(self, name: str) -> Arm:
+        """Return the arm of a name."""
+        return next(arm for arm in self.all_arms if arm.name == name)
 
 
 def linked(name: str, **settings: str) -> tuple[Arm, Arm, Arm]:

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from benchmarks.study.beds.plan import FineTuning
+from benchmarks.study.beds.plan import OTHER_DOMAIN, FineTuning
 from benchmarks.study.space import word_vectors
 from modeling_weam import WEAMBertModel
 from weam.alignment.gold import GoldSentence, read_gold, score_links
@@ -79,10 +79,15 @@ def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArgument
     return {"metric": task.metric, "steps": trainer.state.global_step, **scores}
 
 
+def load(checkpoint: Path) -> tuple[WEAMBertModel, PreTrainedTokenizerBase]:
+    """Load an encoder as it is, and its tokenizer."""
+    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    return encoder, AutoTokenizer.from_pretrained(str(checkpoint))
+
+
 def score_as_it_is(checkpoint: Path, data: Path) -> dict[str, Any]:
     """Return retrieval, alignment error and word retrieval of an encoder that is not fine-tuned, at every layer."""
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
-    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    encoder, tokenizer = load(checkpoint)
     retrieval, errors = {}, {}
     for part in ("dev", "test"):
         files = sorted((data / "retrieval").glob(f"{part}.*.tsv"))
@@ -114,8 +119,7 @@ def at_best_layer(figures: dict[str, ByLayer], best: Callable[[np.ndarray], np.i
 
 def score_other_domain(checkpoint: Path, data: Path) -> dict[str, Any]:
     """Return retrieval at every layer among PUD's sentences, which are the same ones in all its languages."""
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
-    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    encoder, tokenizer = load(checkpoint)
     task = UDPOS(task_files("udpos", data))
     texts = {
         language: [" ".join(example.words) for example in task.read("test", language)]
@@ -178,3 +182,9 @@ def linked_words(gold: Sequence[GoldSentence]) -> torch.Tensor:
         for source, target in pair.sure:
             linked[source_start + source, target_start + target] = True
     return linked
+
+
+UNTRAINED: dict[str, Callable[[Path, Path], dict[str, Any]]] = {  # what is scored without fine-tuning
+    "as it is": score_as_it_is,
+    OTHER_DOMAIN: score_other_domain,
+}
