@@ -150,7 +150,7 @@ FROZEN = tuple(
 )
 AVERAGED = tuple(  # what `--start_share 0.5` leaves of the same training
     Arm(f"{arm.name}, averaged with its start", base=arm.name, start_share=0.5, placebo_of=placebo_of)
-    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"))
+    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"), (TLM, None))
 )
 SECOND_ROUND = tuple(
     Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
@@ -159,10 +159,11 @@ SECOND_ROUND = tuple(
 LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
     Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED[:2])
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED,
+    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED[:2], EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
+    WITH_POINTER[0], WITH_POINTER[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
