@@ -217,6 +217,7 @@ def pretraining(encoder: Encoder, scale: Scale, pairs: Sequence[str] = JOINT, **
     common: Settings = {
         "model_name_or_path": BACKBONE,
         "num_hidden_layers": encoder.layers,
+        "objective": objective,
         "train_file": bitext(pairs),
         "max_train_pairs": together // len(pairs) if together else None,
         "max_eval_pairs": 200,

@@ -109,8 +109,9 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             if task in UNTRAINED:
                 record["scores"] |= {task: UNTRAINED[task](checkpoint, bed.data)}
             else:
-                args = task_arguments(task, plan.fine_tuning, seed, scratch / task)
+                args = task_arguments(plan.fine_tuning_of(task), seed, scratch / task)
                 record["scores"] |= {task: score_task(task, checkpoint, bed.data, args)}
+                record["fine_tuning"] |= {task: asdict(plan.fine_tuning_of(task))}
             record["seconds"] |= {task: round(time.monotonic() - started, 1)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(record, path)
@@ -142,7 +143,7 @@ def new_record(arm: Arm, bed: Bed, seed: int) -> Record:
         **asdict(arm),
         "pretraining": plan.pretraining and asdict(plan.pretraining),
         "alignment": asdict(plan.alignment),
-        "fine_tuning": dict.fromkeys(TASKS, asdict(plan.fine_tuning)),
+        "fine_tuning": {},
         "training": None,
         "scores": {},
         "seconds": {},

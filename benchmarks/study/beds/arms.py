@@ -130,7 +130,7 @@ def train_arm(arm: Arm, plan: Plan, bed: Bed, seed: int) -> Path:
     folder = bed.arm(seed, arm.name)
     if arm.taught is not None:
         if not (folder / "model.safetensors").exists():
-            teach(arm.taught, plan.fine_tuning, bed, seed, folder)
+            teach(arm.taught, plan.fine_tuning_of(arm.taught), bed, seed, folder)
         return folder
     if arm.start_share:
         if not folder.exists():
@@ -157,7 +157,7 @@ def average(arm: Arm, plan: Plan, bed: Bed, seed: int, folder: Path) -> None:
 
 def teach(task: str, plan: FineTuning, bed: Bed, seed: int, folder: Path) -> None:
     """Fine-tune an encoder in English and save it with the prediction head that it had before, so that it can go on."""
-    args = task_arguments(task, plan, seed, folder / "taught")
+    args = task_arguments(plan, seed, folder / "taught")
     score_task(task, bed.backbone(seed), bed.data, args)
     model = BertForMaskedLM.from_pretrained(bed.backbone(seed))
     taught = BertModel.from_pretrained(folder / "taught" / MODEL_FOLDER, add_pooling_layer=False)

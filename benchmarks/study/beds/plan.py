@@ -5,6 +5,7 @@ for all seeds, the decisive ones first.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 HELD_OUT_SHARE = 0.03  # of the bitext's sentences
 HELD_OUT_SENTENCES = 200  # of these, to choose a layer by
@@ -46,9 +47,9 @@ class FineTuning:
     """How an encoder learns a task: fixed, without selection."""
 
     epochs: float = 1.0
-    topic_epochs: float = 5.0  # of SIB-200, which has 701 sentences to learn from
     learning_rate: float = 1e-3
     batch_size: int = 16
+    warmup: float = 0.0  # share of the steps
 
 
 TRUE, SHUFFLED, NO_LINKS = "true", "shuffled", "none"  # files of the bed
@@ -91,7 +92,8 @@ class Plan:
         pretraining: of the encoders; none: one is given, and the seed is that of alignment and fine-tuning.
         arms: in the order in which they are run, for all seeds.
         alignment: of all arms.
-        fine_tuning: of all tasks.
+        fine_tuning: of all tasks but those of `task_settings`.
+        task_settings: of `FineTuning`, where a task needs others.
         unaligned: languages that are tested and have no bitext.
         follow_ups: arms of the questions around the claims; they are no systems of their own.
     """
@@ -100,6 +102,7 @@ class Plan:
     arms: tuple[Arm, ...]
     alignment: Alignment = Alignment()
     fine_tuning: FineTuning = FineTuning()
+    task_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     unaligned: tuple[str, ...] = ()
     follow_ups: tuple[Arm, ...] = ()
 
@@ -111,6 +114,10 @@ class Plan:
     def named(self, name: str) -> Arm:
         """Return the arm of a name."""
         return next(arm for arm in self.all_arms if arm.name == name)
+
+    def fine_tuning_of(self, task: str) -> FineTuning:
+        """Return how a task is learnt."""
+        return replace(self.fine_tuning, **self.task_settings.get(task, {}))
 
 
 def linked(name: str, **settings: str) -> tuple[Arm, Arm, Arm]:
@@ -206,8 +213,11 @@ FOLLOW_UPS = (
     ),
 )
 SMALLER = (NONE, TLM, REPRESENTATION[0], BOTH[0])
+# At the settings of the tags encoder 4 of the clone bed learnt no inference, 33.3 % in English. These are the first
+# others that were tried; with them the same encoder, not aligned, has 45.3 %.
+INFERENCES = {"epochs": 3.0, "learning_rate": 3e-4, "batch_size": 32, "warmup": 0.1}
 BEDS = {
-    "clone": Plan(PreTraining(), ARMS),
+    "clone": Plan(PreTraining(), ARMS, task_settings={"xnli": INFERENCES}),
     "real": Plan(PreTraining(vocabulary=16_000, joint=True), REAL, follow_ups=FOLLOW_UPS),
     "real-3-layers": Plan(PreTraining(layers=3, vocabulary=16_000, joint=True), SMALLER),
     "distant": Plan(
@@ -215,6 +225,7 @@ BEDS = {
         DISTANT,
         Alignment(learning_rate=5e-5, held_out_pairs=50, links_unit="subword"),
         FineTuning(learning_rate=5e-5),
+        {"sib200": {"epochs": 5.0}},  # 701 sentences to learn from
         unaligned=("de", "es", "sw", "vi", "ko", "th", "ta"),
     ),
 }

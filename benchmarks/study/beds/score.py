@@ -45,13 +45,14 @@ def task_files(name: str, data: Path) -> DataFiles:
     return DataFiles(**entries)
 
 
-def task_arguments(task: str, plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
+def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArguments:
     """Return the arguments of a fine-tuning."""
     return FineTuningArguments(
         output_dir=str(folder),
         seed=seed,
-        num_train_epochs=plan.topic_epochs if task == "sib200" else plan.epochs,
+        num_train_epochs=plan.epochs,
         learning_rate=plan.learning_rate,
+        warmup_steps=plan.warmup,
         per_device_train_batch_size=plan.batch_size,
         eval_strategy="no",
         save_strategy="no",
