@@ -47,10 +47,10 @@ def documented_options(name):
     return shlex.split(shown.partition(f"recipes/{name}")[2])
 
 
-def test_the_defaults_are_the_recipe_of_the_paper():
+def test_the_defaults_are_the_recipe_of_the_paper_but_for_the_objective():
     model, bitext, alignment, _, training = parse_arguments(NEEDED)
     assert (model.exchange, model.cross_lingual_weight, model.head_warmup_steps) == ("representation", 1.0, None)
-    assert (model.objective, model.num_hidden_layers) == ("weam", None)
+    assert (model.objective, model.num_hidden_layers) == ("weam-contrastive", None)
     assert (bitext.mlm_probability, bitext.max_length, bitext.sampling_alpha) == (0.3, 128, 1.0)
     assert (bitext.max_train_pairs, bitext.sampling_ratios) == (None, [])
     assert (alignment.aligner, alignment.symmetrization) == ("fast_align", "intersect")
@@ -71,6 +71,7 @@ def test_labels_are_not_smoothed(arguments, tmp_path):
     [
         ([], 1.0),
         (["--cross_lingual_weight", "0.5"], 0.5),
+        (["--objective", "weam", "--cross_lingual_weight", "0"], 0.0),
         (["--objective", "tlm"], 0.0),
         (["--objective", "weam-ranking", "--cross_lingual_weight", "0.5"], 0.5),
     ],
@@ -227,7 +228,10 @@ def test_a_number_among_the_settings_of_another_that_is_not_finite_is_refused(nu
         ([*NEEDED, "--validation_fraction", "1.5"], "--validation_fraction is 1.5; give a share from 0 to 1"),
         ([*NEEDED, "--mlm_probability", "-0.1"], "--mlm_probability is -0.1; give a share from 0 to 1"),
         ([*NEEDED, "--sampling_alpha", "-1"], "--sampling_alpha is -1.0; give 0 or more"),
-        ([*NEEDED, "--word_layer", "1"], "--objective weam contrasts no words; leave --word_layer out"),
+        (
+            [*NEEDED, "--objective", "weam", "--word_layer", "1"],
+            "--objective weam contrasts no words; leave --word_layer out",
+        ),
         ([*NEEDED, "--freeze_layers", "-1"], "--freeze_layers is -1; give the number of layers, 0 or more"),
         ([*NEEDED, "--start_share", "1"], "--start_share is 1.0; give 0 or more and less than 1"),
         (["--config_name", "c", *BITEXT, *OUTPUT, "--start_share", "0.5"], "--config_name begins from scratch"),
@@ -295,7 +299,8 @@ def test_the_recipe_of_the_paper_leaves_the_method_at_its_defaults():
     paper = parse_arguments([str(ROOT / "recipes" / "paper.yaml"), *documented_options("paper.yaml")])
     named = ["--model_name_or_path", "google-bert/bert-base-multilingual-cased", "--output_dir", "weam-de"]
     data = ["--dataset_name", "Helsinki-NLP/opus-100", "--dataset_config", "de-en"]
-    assert pretraining_settings(paper) == pretraining_settings(parse_arguments([*named, *data]))
+    alone = ["--objective", "weam"]
+    assert pretraining_settings(paper) == pretraining_settings(parse_arguments([*named, *data, *alone]))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "recipes" / "accelerate").iterdir()))

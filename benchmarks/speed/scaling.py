@@ -49,7 +49,7 @@ def seconds_per_step(processes: int, arguments: argparse.Namespace, cache: Path)
         command = [
             *("accelerate", "launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1"),
             *("--mixed_precision", "no", "--dynamo_backend", "no", "run_pretraining.py"),
-            *("--model_name_or_path", arguments.model_name_or_path, "--use_cpu", "yes"),
+            *("--model_name_or_path", arguments.model_name_or_path, "--objective", "weam", "--use_cpu", "yes"),
             *("--train_file", f"en-de={arguments.data_dir / 'bitext' / 'en-de.multi30k.tsv.gz'}"),
             *("--max_train_pairs", str(PAIRS), "--max_eval_pairs", "50", "--cache_dir", str(cache)),
             *("--per_device_train_batch_size", str(BATCH_SIZE // processes), "--head_warmup_steps", "0"),

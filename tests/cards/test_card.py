@@ -116,7 +116,7 @@ model = AutoModel.from_pretrained("someone/weam-tiny")  # the stock encoder, no 
 ```
 
 With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
-`AutoModelForPreTraining` goes on with this training.
+`AutoModelForPreTraining` is the model with WEAM's losses.
 
 A head that you fine-tune on it is a stock model, but its config still names this code, which is not saved with it.
 Say `del model.config.auto_map` before you save or push such a model; the programs of WEAM do.

@@ -60,7 +60,7 @@ tokenizer = AutoTokenizer.from_pretrained({place})
 model = AutoModel.from_pretrained({place})  # the stock encoder, no remote code needed"""
 REMOTE_CODE = """\
 With `trust_remote_code=True`, `AutoModel` also has `align_words(tokenizer, sources, targets)` and
-`AutoModelForPreTraining` goes on with this training.
+`AutoModelForPreTraining` is the model with WEAM's losses.
 
 A head that you fine-tune on it is a stock model, but its config still names this code, which is not saved with it.
 Say `del model.config.auto_map` before you save or push such a model; the programs of WEAM do."""
@@ -112,7 +112,8 @@ class PretrainingRun(CardRun):
 
     def remarks(self) -> str:
         """Say what the model's own code adds, where it is published with it."""
-        return REMOTE_CODE if self.results.settings["model"]["objective"] == "weam" else ""
+        is_ours = OBJECTIVES[self.results.settings["model"]["objective"]].auto_class is None
+        return REMOTE_CODE if is_ours else ""
 
     def figures(self) -> str:
         """Lay out the scores on held-out pairs before and after training."""

@@ -1,4 +1,7 @@
-"""The settings of `run_pretraining.py` beside `TrainingArguments`; the defaults are the paper's recipe."""
+"""The settings of `run_pretraining.py` beside `TrainingArguments`.
+
+The defaults are the paper's recipe, but for the objective: WEAM alone is `recipes/paper.yaml`.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,13 +25,17 @@ class ModelArguments(LoraArguments):
     config_name: str | None = option(None, "Folder or Hub name of a config, to train from scratch.")
     tokenizer_name: str | None = option(None, "Tokenizer, where it is not the checkpoint's.")
     num_hidden_layers: int | None = option(None, "Keep only so many of the checkpoint's layers, the lowest.")
-    objective: str = option("weam", "What is learnt: WEAM, or a system to compare it with.", tuple(OBJECTIVES))
+    objective: str = option(
+        "weam-contrastive",
+        "What is learnt: WEAM with a contrast of aligned words, WEAM alone, or a system to compare them with.",
+        tuple(OBJECTIVES),
+    )
     exchange: str = option(
         "representation",
         "representation: the aligned word's vector predicts a masked word, too; target: the masked word's predicts it.",
         EXCHANGES,
     )
-    cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; 0 is TLM.")
+    cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; of --objective weam 0 makes TLM.")
     word_layer: int | None = option(None, "The layer that the word-contrastive loss draws together. None: the last.")
     freeze_layers: int = option(0, "Keep the embeddings and so many layers, the lowest, as they are.")
     start_share: float = option(

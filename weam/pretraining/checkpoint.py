@@ -28,7 +28,8 @@ def load_model(
     """Load a checkpoint of any family in `weam/families.py`, or draw a new model from its config.
 
     Whatever saves a WEAM model later saves a complete repository: `modeling_weam.py` and the map of Auto classes
-    included. Baselines end as stock checkpoints (`save_as_stock`).
+    included. What WEAM is trained with ends as such a one (`save_as_weam`), baselines as stock checkpoints
+    (`save_as_stock`).
 
     Args:
         name: Hub name or folder.
@@ -86,6 +87,16 @@ def write_settings(settings: dict[str, Any], folder: Path) -> None:
     """Write `config.weam` of a saved model."""
     path = folder / CONFIG_NAME
     write_json({**json.loads(path.read_text(encoding="utf-8")), "weam": settings}, path)
+
+
+def save_as_weam(folder: Path) -> None:
+    """Make a saved model of an objective that has WEAM's weights the published one, with its code.
+
+    Args:
+        folder: holds the model, as its training class saved it; it is written over.
+    """
+    published = family_of(AutoConfig.from_pretrained(folder), str(folder)).pre_training
+    published.from_pretrained(folder).save_pretrained(folder)
 
 
 def save_as_stock(folder: Path, auto_class: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""What `run_pretraining.py --objective` offers: WEAM and the systems that it is compared with.
+"""What `run_pretraining.py --objective` offers: WEAM, alone and with word contrast, and what these are compared with.
 
 Each is written once for all families of models; `Objective.model_class` joins it with the classes of one.
 """
@@ -34,7 +34,7 @@ class Objective:
 
     Attributes:
         kind: what it makes of a family's model; for `WEAMPreTrainingMixin` that is the published class.
-        auto_class: the stock Auto class that a baseline is saved with; None: as WEAM, with its code.
+        auto_class: the stock Auto class that a system to compare with is saved with; None: as WEAM, with its code.
     """
 
     kind: type[WEAMPreTrainingMixin] | type[EncoderObjective]
@@ -74,7 +74,7 @@ OBJECTIVES = {
     "weam-ranking": Objective(WEAMWithRanking, AutoModelForMaskedLM),
     "weam-apart": Objective(WEAMApart, AutoModelForMaskedLM),
     "word-contrastive": Objective(WordContrast, AutoModel),
-    "weam-contrastive": Objective(WEAMWithWordContrast, AutoModelForMaskedLM),
+    "weam-contrastive": Objective(WEAMWithWordContrast, None),
     "pointer": Objective(PointerAlone, AutoModel),
     "weam-pointer": Objective(WEAMWithPointer, AutoModelForMaskedLM),
     "embedding-alignment": Objective(EmbeddingAlignment, AutoModelForMaskedLM),
