@@ -48,6 +48,8 @@ BETTER = {  # of a record -> whether more is better
     "tags, English": True,
     "tags": True,
     "gap": False,
+    "XNLI, English": True,
+    "XNLI": True,
     "retrieval": True,
     OTHER_DOMAIN: True,
     "AER": False,
@@ -60,7 +62,10 @@ BETTER = {  # of a record -> whether more is better
 }
 RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
 BY_LANGUAGE = {"tags": ("de", "es", "zh"), "retrieval": ("de", "es", "zh"), "AER": ("de-en", "zh-en")}
-COMPARED = (*RANKED, "mean", OTHER_DOMAIN, "tags, no bitext", "retrieval, no bitext", "topics", "topics, no bitext")
+COMPARED = (
+    *(*RANKED, "mean", "XNLI", OTHER_DOMAIN),
+    *("tags, no bitext", "retrieval, no bitext", "topics", "topics, no bitext"),
+)
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
     ("WEAM, target", "TLM"),
@@ -96,6 +101,8 @@ CONTRASTS = (
     (LONGER[2].name, LONGER[1].name),
     *((AVERAGED[0].name, other) for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation")),
     *((AVERAGED[0].name, other) for other in ("TLM", "WEAM + word-contrastive, links shuffled", "none")),
+    (AVERAGED[0].name, AVERAGED[2].name),
+    *((arm.name, "none") for arm in AVERAGED[1:]),
     ("WEAM, representation", "none"),
     ("WEAM, target", "none"),
     ("TLM", "none"),
@@ -110,7 +117,7 @@ FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared w
     *((f"{TAGS_FIRST.name}, then {arm}", arm) for arm in FOLLOWED),
     *((f"{TAGS_FIRST.name}, then {arm}", TAGS_FIRST.name) for arm in FOLLOWED),
     *((f"{arm}, {text}", arm) for text in ("German only", "Chinese only") for arm in FOLLOWED),
-    *((f"{arm}, German only", "none") for arm in FOLLOWED),
+    *((f"{arm}, {text}", "none") for text in ("German only", "Chinese only") for arm in FOLLOWED),
     *((f"{arm}, 1 Chinese pair to 64 German", f"{arm}, German only") for arm in FOLLOWED),
     *(
         (f"{arm}, 1 Chinese pair to 64 German, sampled alike", f"{arm}, 1 Chinese pair to 64 German")
@@ -218,6 +225,8 @@ def figures_of(record: Record) -> dict[str, float]:
         found |= means(scores["udpos"], unaligned, "tags") | by_language(scores["udpos"], "tags")
         found["tags, English"] = scores["udpos"]["en"]
         found["gap"] = found["tags, English"] - found["tags"]
+    if "xnli" in scores:
+        found |= means(scores["xnli"], unaligned, "XNLI") | {"XNLI, English": scores["xnli"]["en"]}
     if "sib200" in scores:
         found |= means(scores["sib200"], unaligned, "topics")
     if all(name in found for name in RANKED):
@@ -313,15 +322,16 @@ def follow_ups_table(figures: Figures) -> str:
 
 
 def contrasts_table(figures: Figures) -> str:
-    """Lay out the planned contrasts: on tags in the clone, and the other figures."""
+    """Lay out the planned contrasts, with the most seeds that any figure has."""
     rows, names = [], measured_names(figures, COMPARED)
     for one, other in CONTRASTS:
-        tags = difference(figures, one, other, "tags")
-        if tags is None:
+        found = {name: difference(figures, one, other, name) for name in names}
+        seeds = max((each.seeds for each in found.values() if each is not None), default=0)
+        if not seeds:
             continue
-        needed = "–" if tags.deviation is None else (seeds_needed(tags.deviation) or f"over {len(STUDENT) + 1}")
-        cells = [in_words(difference(figures, one, other, name)) for name in names]
-        rows.append([f"{one} – {other}", str(tags.seeds), *cells, str(needed)])
+        deviation = found["tags"].deviation if found["tags"] is not None else None
+        needed = "–" if deviation is None else (seeds_needed(deviation) or f"over {len(STUDENT) + 1}")
+        rows.append([f"{one} – {other}", str(seeds), *map(in_words, found.values()), str(needed)])
     return table(["contrast", "seeds", *names, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
 
 
