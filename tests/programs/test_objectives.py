@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForMaskedLM, BertForMaskedLM, BertModel
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertForMaskedLM, BertModel
 
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import NO_DROPOUT
@@ -130,6 +130,10 @@ def test_weam_leaves_its_code_and_what_it_is_compared_with_a_stock_checkpoint(tr
         assert read["architectures"] == ["BertForWEAMPreTraining"]
         assert read["auto_map"]["AutoModelForPreTraining"] == "modeling_weam.BertForWEAMPreTraining"
         assert code == ["modeling_weam.py"]
+        options = {"trust_remote_code": True, "output_loading_info": True}
+        model, report = AutoModelForPreTraining.from_pretrained(folder, **options)
+        assert type(model).__name__ == "BertForWEAMPreTraining"
+        assert not report["missing_keys"] and not report["unexpected_keys"]
     else:
         assert read["architectures"] == [stock.__name__] and stock in (BertForMaskedLM, BertModel)
         assert "auto_map" not in read
