@@ -15,12 +15,21 @@ from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
 from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
-from benchmarks.study.beds.report import APART, CLAIMS_PAGE, PAGE, claims_table, fill_page, read_figures
+from benchmarks.study.beds.report import (
+    APART,
+    CANDIDATES,
+    CLAIMS_PAGE,
+    PAGE,
+    claims_table,
+    fill_page,
+    mean_ranks,
+    read_figures,
+)
 from benchmarks.study.beds.score import linked_words
 from tests.conftest import ROOT
 from tests.support.command_line import sentence_pairs
 from weam.alignment.gold import GoldSentence, read_gold
-from weam.pretraining.arguments import parse_arguments
+from weam.pretraining.arguments import ModelArguments, parse_arguments
 
 
 def test_collecting_keeps_other_records_and_replaces_those_measured_again(
@@ -47,6 +56,12 @@ def test_the_page_is_what_the_records_make_it() -> None:
     assert fill_page(text, beds) == text
     apart = {bed: figures for bed, figures in beds.items() if bed in APART}
     assert fill(claims, "claims in beds", claims_table(apart)) == claims
+
+
+def test_the_default_objective_is_one_of_the_two_that_lead_where_languages_are_apart() -> None:
+    ranks = [mean_ranks({arm: read_figures(bed)[arm] for arm in CANDIDATES}) for bed in APART]
+    leading = sorted(CANDIDATES, key=lambda arm: sum(of_bed[arm] for of_bed in ranks))[:2]
+    assert ModelArguments.objective in [BEDS["clone"].named(arm).settings["objective"] for arm in leading]
 
 
 @pytest.fixture(scope="module")

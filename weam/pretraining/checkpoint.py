@@ -28,7 +28,7 @@ def load_model(
     """Load a checkpoint of any family in `weam/families.py`, or draw a new model from its config.
 
     Whatever saves a WEAM model later saves a complete repository: `modeling_weam.py` and the map of Auto classes
-    included. What WEAM is trained with ends as such a one (`save_as_weam`), baselines as stock checkpoints
+    included. WEAM with word contrast ends as such a one (`save_as_weam`), what both are compared with as stock checkpoints
     (`save_as_stock`).
 
     Args:

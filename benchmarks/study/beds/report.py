@@ -124,6 +124,7 @@ FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared w
         for arm in FOLLOWED
     ),
 )
+JUDGED = {"clone": ("tags", "XNLI"), "real": ("tags",)}  # by which tasks a bed decides the claims
 CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which a bed has no training set
     ("a", "TLM", "above", "none"),
     ("c", "WEAM, target", "above", "none"),
@@ -336,15 +337,16 @@ def contrasts_table(figures: Figures) -> str:
 
 
 def claims_table(beds: dict[str, Figures]) -> str:
-    """Lay out the paper's claims on tags, with a verdict in each bed."""
+    """Lay out the paper's claims, with a verdict for each task that a bed decides them by."""
+    judged = [(bed, name) for bed in beds for name in JUDGED[bed]]
     rows = []
     for letter, one, relation, other in CLAIMS:
         cells = []
-        for figures in beds.values():
-            found = difference(figures, one, other, "tags")
+        for bed, name in judged:
+            found = difference(beds[bed], one, other, name)
             cells += ["not measured", "–"] if found is None else [f"{found:+}", verdict(found, relation)]
         rows.append([f"{letter}. {one} {relation} {other}", *cells])
-    titles = [title for bed in beds for title in (f"{bed} bed: tags, difference", "verdict")]
+    titles = [title for bed, name in judged for title in (f"{bed} bed: {name}, difference", "verdict")]
     return table(["claim", *titles], rows)
 
 
