@@ -28,8 +28,8 @@ def load_model(
     """Load a checkpoint of any family in `weam/families.py`, or draw a new model from its config.
 
     Whatever saves a WEAM model later saves a complete repository: `modeling_weam.py` and the map of Auto classes
-    included. WEAM with word contrast ends as such a one (`save_as_weam`), what both are compared with as stock checkpoints
-    (`save_as_stock`).
+    included. WEAM with word contrast ends as such a one (`save_as_weam`), what both are compared with as a stock
+    checkpoint (`save_as_stock`).
 
     Args:
         name: Hub name or folder.
