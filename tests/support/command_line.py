@@ -106,7 +106,6 @@ class Evaluation:
         ours = {
             "--model_name_or_path": self.folder / "checkpoint",
             "--output_dir": self.folder / output,
-            "--objective": "weam",  # half the time of the default
             "--report_to": "none",
         }
         named = [str(word) for name, value in ours.items() if name not in options for word in (name, value)]
