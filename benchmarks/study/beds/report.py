@@ -81,6 +81,7 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "WEAM, representation"),
     ("WEAM + word-contrastive", "word-contrastive"),
     ("WEAM + pointer", "WEAM, representation"),
+    ("WEAM + pointer", "WEAM + pointer, links shuffled"),
     ("WEAM + word-contrastive", "translation ranking"),
     ("WEAM + word-contrastive", "word-aligned (Cao)"),
     ("WEAM, representation", "word-aligned (Cao)"),
