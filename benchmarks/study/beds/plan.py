@@ -157,8 +157,9 @@ FROZEN = tuple(
 )
 AVERAGED = tuple(  # what `--start_share 0.5` leaves of the same training
     Arm(f"{arm.name}, averaged with its start", base=arm.name, start_share=0.5, placebo_of=placebo_of)
-    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"), (TLM, None))
+    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"))
 )
+AVERAGED_TLM = Arm(f"{TLM.name}, averaged with its start", base=TLM.name, start_share=0.5)
 SECOND_ROUND = tuple(
     Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
     for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
@@ -166,10 +167,10 @@ SECOND_ROUND = tuple(
 LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
     Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED[:2])
+ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED[:2], EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
+    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
@@ -192,6 +193,7 @@ DISTANT = (
         )
     ),
     *AVERAGED,
+    AVERAGED_TLM,
 )
 # The questions around the claims, each for WEAM and for the best system; what they are compared with is in REAL.
 LOW_RESOURCE: dict[str, int | None] = {"en-de": None, "en-zh": 390}  # 1 to 64, where German has 25,000

@@ -23,6 +23,7 @@ from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
 from benchmarks.study.beds.plan import (
     AVERAGED,
+    AVERAGED_TLM,
     BEDS,
     FROZEN,
     LONGER,
@@ -102,8 +103,8 @@ CONTRASTS = (
     (LONGER[2].name, LONGER[1].name),
     *((AVERAGED[0].name, other) for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation")),
     *((AVERAGED[0].name, other) for other in ("TLM", "WEAM + word-contrastive, links shuffled", "none")),
-    (AVERAGED[0].name, AVERAGED[2].name),
-    *((arm.name, "none") for arm in AVERAGED[1:]),
+    (AVERAGED[0].name, AVERAGED_TLM.name),
+    *((arm.name, "none") for arm in (AVERAGED[1], AVERAGED_TLM)),
     ("WEAM, representation", "none"),
     ("WEAM, target", "none"),
     ("TLM", "none"),
