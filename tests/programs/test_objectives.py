@@ -253,7 +253,9 @@ def test_accumulation_changes_nothing(
     check_same_steps(objective, batch_of_eight[objective], shared, exact_workspace.folder / "checkpoint")
 
 
-@pytest.mark.parametrize("objective", ["mlm", "word-alignment", "weam-ranking", "weam-contrastive"])
+@pytest.mark.parametrize(
+    "objective", ["mlm", "word-alignment", "translation-ranking", "weam-ranking", "weam-contrastive"]
+)
 def test_two_processes_change_nothing(
     exact_workspace: Workspace, batch_of_eight: dict[str, Path], objective: str
 ) -> None:
