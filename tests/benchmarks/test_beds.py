@@ -14,7 +14,7 @@ from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
 from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
-from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
+from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
 from benchmarks.study.beds.report import (
     APART,
     CANDIDATES,
@@ -25,7 +25,8 @@ from benchmarks.study.beds.report import (
     mean_ranks,
     read_figures,
 )
-from benchmarks.study.beds.score import linked_words
+from benchmarks.study.beds.score import linked_words, load
+from modeling_weam import WEAMBertModel
 from tests.conftest import ROOT
 from tests.support.command_line import sentence_pairs
 from weam.alignment.gold import GoldSentence, read_gold
@@ -91,6 +92,22 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
     write_tokenizer(bed.texts, PreTraining(vocabulary=60, joint=True), bed.tokenizer)
     pretrain(PreTraining(layers=2, hidden_size=16, steps=2, joint=True), bed.texts, bed.tokenizer, 7, bed.backbone(7))
     return bed
+
+
+def test_a_vocabulary_is_learnt_alike_each_time(bed: Bed) -> None:
+    assert len({tuple(learn_tokens(bed.texts, 60)) for _ in range(5)}) == 1
+
+
+def test_an_encoder_that_keeps_its_hidden_states_aligns_at_each_layer_as_one_that_does_not(bed: Bed) -> None:
+    kept, tokenizer = load(bed.backbone(7))
+    plain = WEAMBertModel.from_pretrained(str(bed.backbone(7)), add_pooling_layer=False).eval()
+    pairs = [(pair.source, pair.target) for pair in read_gold(bed.data / "gold" / "test.en-xx")]
+    found = [
+        [list(encoder.align_corpus(tokenizer, pairs, layer=layer, method="argmax")) for layer in (1, 2)]
+        for encoder in (kept, plain)
+    ]
+    assert found[0] == found[1]  # cosines, too
+    assert found[0][0] != found[0][1]
 
 
 def test_shuffled_links_link_the_same_words_to_others(bed: Bed) -> None:

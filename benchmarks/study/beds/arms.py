@@ -25,6 +25,7 @@ from benchmarks.study.data import write_lines
 from weam import runs
 from weam.checkpoint import load_weights
 from weam.pretraining.checkpoint import average_with_start
+from weam.processor import has_bfloat16
 from weam.storage import read_lines
 from weam.transfer.fine_tuning import MODEL_FOLDER
 
@@ -96,7 +97,7 @@ def arm_arguments(arm: Arm, plan: Alignment, bed: Bed, seed: int) -> list[str]:
         "max_eval_pairs": plan.held_out_pairs,
         "pad_to_multiple_of": 8,
         "seed": seed,
-        "bf16": "yes",
+        "bf16": "yes" if has_bfloat16() else "no",  # in the record, where "auto" would not say which
         "use_cpu": "yes",
         "save_strategy": "no",
         "logging_steps": 50,

@@ -142,7 +142,7 @@ MLM = Arm("MLM", {"objective": "mlm"})
 TLM = Arm("TLM", {"objective": "tlm"})
 TLM_UNPAIRED = Arm("TLM, unpaired", {"objective": "tlm"}, NO_LINKS, "unpaired", placebo_of="TLM")
 RANKING = Arm("translation ranking", {"objective": "translation-ranking"})
-WORD_ALIGNED = Arm("word-aligned (Cao)", {"objective": "word-alignment"})
+WORD_ALIGNED = linked("word-aligned (Cao)", objective="word-alignment")
 
 DECISIVE = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], TARGET[0], TARGET[2], WORDS[0], BOTH[0],
@@ -150,7 +150,10 @@ DECISIVE = (
 NEXT = (
     REPRESENTATION[1], BOTH[1], MLM, RANKING, POINTER[0], POINTER[2], WITH_POINTER[0], BOTH[2], WORDS[2], TARGET[1],
 )  # fmt: skip
-LAST = (EMBEDDINGS[0], WORD_ALIGNED, TLM_UNPAIRED, EMBEDDINGS[2], WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1])
+LAST = (
+    EMBEDDINGS[0], WORD_ALIGNED[0], TLM_UNPAIRED, EMBEDDINGS[2], WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1],
+    WORD_ALIGNED[1], WORD_ALIGNED[2],
+)  # fmt: skip
 FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
     for layers in (2, 4, 8)  # of the 6 of a bed's own encoder; of the 12 of a given one
@@ -170,7 +173,7 @@ LONGER = tuple(  # four times as long: whether 300 steps say what more of them w
 ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
-    RANKING, WORD_ALIGNED, *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
+    RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)

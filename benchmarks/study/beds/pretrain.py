@@ -4,6 +4,7 @@ Every row is `[CLS] chunk [SEP] chunk [SEP]`, two chunks of one language that fo
 rows are equally long, so that a processor makes its kernels once. No row has two languages, and no text is in both.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,15 +35,7 @@ def write_tokenizer(texts: Sequence[Path], plan: PreTraining, folder: Path) -> N
     """
     tokens = list(SPECIAL)
     for group in [list(texts)] if plan.joint else [[text] for text in texts]:
-        trainer = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
-        trainer.train(
-            list(map(str, group)),
-            vocab_size=plan.vocabulary,
-            limit_alphabet=MOST_CHARACTERS,
-            special_tokens=SPECIAL,
-            show_progress=False,
-        )
-        own = [token for token in sorted(trainer.get_vocab(), key=trainer.get_vocab().get) if token not in SPECIAL]
+        own = learn_tokens(group, plan.vocabulary)
         if not set(own).isdisjoint(tokens):
             raise ValueError(f"{group[0]} shares {sorted(set(own) & set(tokens))[:5]} with another language")
         tokens += own
@@ -50,6 +43,32 @@ def write_tokenizer(texts: Sequence[Path], plan: PreTraining, folder: Path) -> N
     tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False, tokenize_chinese_chars=False)
     tokenizer.model_max_length = POSITIONS
     tokenizer.save_pretrained(str(folder))
+
+
+def learn_tokens(texts: Sequence[Path], size: int) -> list[str]:
+    """Train a WordPiece vocabulary, the same one in every process; return its tokens without the special ones.
+
+    The trainer counts in hash tables, whose order differs from run to run, and lets that order decide between equally
+    frequent tokens. So it is given the characters, and what may stand within a word, in an order of their own.
+    """
+    counts = sum((Counter(path.read_text(encoding="utf-8")) for path in texts), Counter())
+    characters = sorted((c for c in counts if not c.isspace()), key=lambda c: (-counts[c], c))[:MOST_CHARACTERS]
+
+    def train(first: list[str]) -> list[str]:
+        tokenizer = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
+        tokenizer.train(
+            list(map(str, texts)),
+            vocab_size=size,
+            limit_alphabet=MOST_CHARACTERS,
+            initial_alphabet=characters,
+            special_tokens=first,
+            show_progress=False,
+        )
+        vocab = tokenizer.get_vocab()
+        return [token for token in sorted(vocab, key=vocab.__getitem__) if token not in SPECIAL]
+
+    within_words = sorted(token for token in train(SPECIAL) if token.startswith("##") and len(token) == 3)
+    return train(SPECIAL + within_words)
 
 
 def chunk_pairs(text: Path, tokenizer: PreTrainedTokenizerBase, length: int) -> Iterator[tuple[list[int], list[int]]]:
@@ -95,7 +114,6 @@ def pretrain(plan: PreTraining, texts: Sequence[Path], tokenizer_folder: Path, s
         warmup_steps=plan.warmup_steps,
         weight_decay=0.01,
         adam_beta2=0.98,
-        bf16="yes",
         use_cpu=True,
         train_sampling_strategy="random",
         logging_steps=100,

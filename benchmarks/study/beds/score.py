@@ -5,6 +5,7 @@ languages; every layer's figure is kept. Word retrieval is that of the best laye
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -57,7 +58,6 @@ def task_arguments(plan: FineTuning, seed: int, folder: Path) -> FineTuningArgum
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
-        bf16="yes",
         use_cpu=True,
         report_to="none",
         disable_tqdm=True,
@@ -80,9 +80,25 @@ def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArgument
     return {"metric": task.metric, "steps": trainer.state.global_step, **scores}
 
 
-def load(checkpoint: Path) -> tuple[WEAMBertModel, PreTrainedTokenizerBase]:
+class ScoredEncoder(WEAMBertModel):
+    """An encoder that keeps its hidden states, so that text is encoded once and not once for each layer."""
+
+    def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
+        """Return (B, L, H), the output of a layer."""
+        key = inputs["input_ids"].numpy().tobytes()
+        if key not in self.kept:
+            self.kept[key] = self(**inputs, output_hidden_states=True).hidden_states
+        return self.kept[key][layer]
+
+    @cached_property
+    def kept(self) -> dict[bytes, tuple[torch.Tensor, ...]]:
+        """Hidden states of the embeddings and of each layer, by token numbers."""
+        return {}
+
+
+def load(checkpoint: Path) -> tuple[ScoredEncoder, PreTrainedTokenizerBase]:
     """Load an encoder as it is, and its tokenizer."""
-    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    encoder = ScoredEncoder.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
     return encoder, AutoTokenizer.from_pretrained(str(checkpoint))
 
 
@@ -141,10 +157,11 @@ def retrieval_by_layer(
     ]
 
 
-def errors_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
+def errors_by_layer(encoder: ScoredEncoder, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
     """Return for each layer the alignment error rate of mutual nearest neighbours, which have nothing to tune."""
     gold = read_gold(prefix)
     pairs = [(list(pair.source), list(pair.target)) for pair in gold]
+    encoder.kept.clear()
     errors = []
     for layer in range(1, encoder.config.num_hidden_layers + 1):
         links = encoder.align_corpus(tokenizer, pairs, layer=layer, method="argmax")
