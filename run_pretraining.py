@@ -37,7 +37,7 @@ from weam.pretraining.arguments import (
     parse_arguments,
     pretraining_settings,
 )
-from weam.pretraining.checkpoint import average_with_start, load_model, save_as_stock, save_as_weam, write_settings
+from weam.pretraining.checkpoint import average_with_start, load_model, save_as_stock, write_settings
 from weam.pretraining.held_out import (
     BEFORE_FILE,
     HeldOutScores,
@@ -261,8 +261,6 @@ def save_weights(trainer: Trainer, model_args: ModelArguments, folder: Path) -> 
         average_with_start(folder, start, model_args.start_share)
     if model_args.system.auto_class is not None:
         save_as_stock(folder, model_args.system.auto_class)
-    elif model_args.objective != "weam":
-        save_as_weam(folder)
 
 
 def samples(language_pairs: dict[str, LanguagePair]) -> list[Sample]:

@@ -28,7 +28,8 @@ from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import ROOT, config_of, small_config, small_tokenizer
 from weam.checkpoint import LoraSettings, add_adapters, check_vocabulary, load_tokenizer, load_with_head, merge_adapters
 from weam.families import FAMILIES
-from weam.pretraining.checkpoint import average_with_start, load_model, save_as_stock
+from weam.pretraining.arguments import ModelArguments
+from weam.pretraining.checkpoint import average_with_start, load_model, load_pretraining_model, save_as_stock
 from weam.pretraining.objectives import OBJECTIVES
 
 WEAM = {"exchange": "target", "cross_lingual_weight": 0.5}
@@ -427,6 +428,22 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
     else:
         loaded = BertForMaskedLM.from_pretrained(tmp_path / "saved")
         assert same(loaded.state_dict(), {name: x for name, x in trained.state_dict().items() if "pointer" not in name})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_default_objective_is_saved_as_weam_with_its_code(family, tmp_path):
+    drawn(AutoModelForMaskedLM.from_config(config_of(family))).save_pretrained(tmp_path / "stock")
+    trained = drawn(load_pretraining_model(str(tmp_path / "stock")))
+    assert OBJECTIVES[ModelArguments.objective].model_class(FAMILIES[family]) is type(trained)
+    trained.save_pretrained(tmp_path / "saved")
+    published = FAMILIES[family].pre_training
+    config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == [published.__name__]
+    assert config["auto_map"]["AutoModelForPreTraining"] == f"modeling_weam.{published.__name__}"
+    assert (tmp_path / "saved" / "modeling_weam.py").read_bytes() == (ROOT / "modeling_weam.py").read_bytes()
+    again, report = published.from_pretrained(tmp_path / "saved", output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert same(again.state_dict(), trained.state_dict())
 
 
 def test_a_head_that_was_drawn_is_not_averaged(tmp_path):

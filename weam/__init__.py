@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from weam.bitext.reading import load_bitext as load_bitext
     from weam.metrics import mlqa_score as mlqa_score
     from weam.metrics import squad_score as squad_score
+    from weam.pretraining.checkpoint import load_pretraining_model as load_pretraining_model
     from weam.pretraining.features import build_features as build_features
     from weam.results import Results as Results
     from weam.results import read_results as read_results
@@ -45,6 +46,7 @@ MODULE_OF = {
     "load_bitext": "weam.bitext.reading",
     "mlqa_score": "weam.metrics",
     "squad_score": "weam.metrics",
+    "load_pretraining_model": "weam.pretraining.checkpoint",
     "build_features": "weam.pretraining.features",
     "Results": "weam.results",
     "read_results": "weam.results",

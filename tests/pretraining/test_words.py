@@ -230,6 +230,12 @@ def test_the_embeddings_of_a_dictionary_draw_near(batch, pairs):  # noqa: F811
     assert model(**batch).loss_parts[0, 4] < 0.8 * before
 
 
+def test_a_batch_that_does_not_tell_the_sentences_apart_is_refused(batch):
+    del batch["sequence_ids"]
+    with pytest.raises(ValueError, match="reads sequence_ids: give DataCollatorForWordExchange return_sequence_ids=T"):
+        new_model(BertForWEAMWithWordContrast)(**batch)
+
+
 # Frozen layers
 
 

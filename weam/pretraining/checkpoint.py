@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import CONFIG_NAME, AutoConfig, AutoModel, PretrainedConfig
+from transformers import CONFIG_NAME, AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from weam.checkpoint import LoadedModel, load_weights, read_config, weights_fingerprint
 from weam.families import family_of
@@ -27,9 +27,8 @@ def load_model(
 ) -> LoadedModel:
     """Load a checkpoint of any family in `weam/families.py`, or draw a new model from its config.
 
-    Whatever saves a WEAM model later saves a complete repository: `modeling_weam.py` and the map of Auto classes
-    included. WEAM with word contrast ends as such a one (`save_as_weam`), what both are compared with as a stock
-    checkpoint (`save_as_stock`).
+    Whatever saves a WEAM model later, with word contrast or without, saves a complete repository: `modeling_weam.py`
+    and the map of Auto classes included. What both are compared with ends as a stock checkpoint (`save_as_stock`).
 
     Args:
         name: Hub name or folder.
@@ -56,6 +55,22 @@ def load_model(
         model = model_class(config)
         return LoadedModel(model, weights_fingerprint(model))
     return load_weights(model_class, name, revision=revision, config=config)
+
+
+def load_pretraining_model(name: str, revision: str = "main") -> PreTrainedModel:
+    """Load an encoder to train with the default objective of `run_pretraining.py`, WEAM with word contrast.
+
+    To be trained by `WEAMTrainer`, with a collator that has `return_sequence_ids=True`. What is saved then is what
+    `BertForWEAMPreTraining` saves, or its sibling of the encoder's family; those classes train WEAM alone.
+
+    Args:
+        name: Hub name or folder.
+        revision: branch, tag or commit.
+
+    Raises:
+        ValueError: the architecture has no family, or its weights are not those of a whole encoder.
+    """
+    return load_model(name, revision, {}, OBJECTIVES["weam-contrastive"]).model
 
 
 def average_with_start(folder: Path, start: LoadedModel, share: float) -> None:
@@ -87,16 +102,6 @@ def write_settings(settings: dict[str, Any], folder: Path) -> None:
     """Write `config.weam` of a saved model."""
     path = folder / CONFIG_NAME
     write_json({**json.loads(path.read_text(encoding="utf-8")), "weam": settings}, path)
-
-
-def save_as_weam(folder: Path) -> None:
-    """Make a saved model of an objective that has WEAM's weights the published one, with its code.
-
-    Args:
-        folder: holds the model, as its training class saved it; it is written over.
-    """
-    published = family_of(AutoConfig.from_pretrained(folder), str(folder)).pre_training
-    published.from_pretrained(folder).save_pretrained(folder)
 
 
 def save_as_stock(folder: Path, auto_class: Any) -> None:  # noqa: ANN401

@@ -74,13 +74,21 @@ class PairObjective(PreTrainedModel):
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        sequence_ids: torch.Tensor,
         labels: torch.Tensor,
         aligned_positions: torch.Tensor,
+        sequence_ids: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> WEAMPreTrainingOutput:
-        """Return the loss of a batch, whose keys `DataCollatorForWordExchange` explains, and its parts."""
+        """Return the loss of a batch, whose keys `DataCollatorForWordExchange` explains, and its parts.
+
+        Raises:
+            ValueError: the batch does not say which sentence each token is of.
+        """
+        if sequence_ids is None:
+            raise ValueError(
+                f"{type(self).__name__} reads sequence_ids: give DataCollatorForWordExchange return_sequence_ids=True"
+            )
         batch = (input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch)
         return WEAMPreTrainingOutput(*self.losses(Batch(*batch)))
 

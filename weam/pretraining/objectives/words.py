@@ -7,6 +7,7 @@ used. Each class says which paper its formula comes from.
 
 from collections import Counter
 from collections.abc import Iterable
+from os import PathLike
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel
 
 from modeling_weam import IGNORED, WEAMPreTrainingMixin
+from weam.families import Family
 from weam.pretraining.objectives.sentences import Sentences, gather, one_to_one, row_sums
 from weam.pretraining.objectives.systems import Batch, EncoderObjective, MonolingualMLM, PairObjective, WEAMObjective
 
@@ -115,9 +117,19 @@ class WordContrast(ContrastsWords, EncoderObjective):
 
 
 class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
-    """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words."""
+    """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words.
 
+    The contrast has no weights of its own, so what is saved is WEAM's class, with its code.
+    """
+
+    family: Family
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
+
+    def save_pretrained(self, save_directory: str | PathLike[str], **kwargs: Any) -> None:  # noqa: ANN401
+        """Save as `BertForWEAMPreTraining`, or its sibling of the family, does."""
+        with torch.device("meta"):
+            published = self.family.pre_training(self.config)
+        published.save_pretrained(save_directory, **{"state_dict": self.state_dict(), **kwargs})
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Score the masked tokens and contrast the linked words; (B, 6) those of WEAM, then of `WordContrast`."""
