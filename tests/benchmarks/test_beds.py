@@ -9,22 +9,12 @@ import torch
 import yaml
 from transformers import AutoModelForMaskedLM
 
-from benchmarks.markdown import fill
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
 from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
-from benchmarks.study.beds.report import (
-    APART,
-    CANDIDATES,
-    CLAIMS_PAGE,
-    PAGE,
-    claims_table,
-    fill_page,
-    mean_ranks,
-    read_figures,
-)
+from benchmarks.study.beds.report import APART, CANDIDATES, filled_pages, mean_ranks, read_figures
 from benchmarks.study.beds.score import linked_words, load
 from modeling_weam import WEAMBertModel
 from tests.conftest import ROOT
@@ -51,12 +41,9 @@ def test_collecting_keeps_other_records_and_replaces_those_measured_again(
     assert scores == {("TLM", 1): 10, ("TLM", 2): 21, ("none", 1): 30}
 
 
-def test_the_page_is_what_the_records_make_it() -> None:
-    beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
-    text, claims = PAGE.read_text(encoding="utf-8"), CLAIMS_PAGE.read_text(encoding="utf-8")
-    assert fill_page(text, beds) == text
-    apart = {bed: figures for bed, figures in beds.items() if bed in APART}
-    assert fill(claims, "claims in beds", claims_table(apart)) == claims
+def test_the_pages_are_what_the_records_make_them() -> None:
+    for page, text in filled_pages({bed: read_figures(bed) for bed in BEDS}).items():
+        assert page.read_text(encoding="utf-8") == text
 
 
 def test_the_default_objective_is_one_of_the_two_that_lead_where_languages_are_apart() -> None:

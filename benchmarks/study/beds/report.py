@@ -2,9 +2,9 @@
 
     python -m benchmarks.study.beds.report [--output_dir outputs/beds]
 
-Collects the records of trainings in `benchmarks/results/beds/BED.json`, fills the tables of `docs/study/beds.md` and
-draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a difference is taken within each seed, then
-its mean and the 95 % t interval.
+Collects the records of trainings in `benchmarks/results/beds/BED.json`, fills the tables of `docs/study/beds.md`,
+`beds_tables.md` and `claims.md`, and draws `docs/figures/beds.svg`. All intervals are over pre-training seeds: a
+difference is taken within each seed, then its mean and the 95 % t interval.
 """
 
 import argparse
@@ -36,8 +36,7 @@ from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, by degrees of freedom from 1
-PAGE, FIGURE = ROOT / "docs" / "study" / "beds.md", FIGURES / "beds.svg"
-CLAIMS_PAGE = PAGE.with_name("claims.md")
+PAGES, FIGURE = ROOT / "docs" / "study", FIGURES / "beds.svg"
 FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
 APART = ("clone", "real")  # the beds whose languages are not aligned before
@@ -113,6 +112,34 @@ CONTRASTS = (
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
 )
+ANSWERS = (  # of the summary: a question, and the difference that answers it
+    ("1. WEAM or TLM?", "WEAM, representation", "TLM"),
+    ("2. Is it the links?", "WEAM, representation", "WEAM, representation, links shuffled"),
+    ("", "WEAM + word-contrastive", "WEAM + word-contrastive, links shuffled"),
+    ("3. Which exchange?", "WEAM, representation", "WEAM, target"),
+    ("4. What brings more?", "WEAM + word-contrastive", "WEAM, representation"),
+    ("", "WEAM + word-contrastive", "TLM"),
+    ("5. Aligned embeddings?", "embedding-alignment", "WEAM, representation"),
+    ("6. Word alignment?", "WEAM, representation", "word-aligned (Cao)"),
+    ("", "WEAM + word-contrastive", "word-aligned (Cao)"),
+    ("7. More steps?", LONGER[0].name, LONGER[1].name),
+    ("8. The pointer?", "pointer", "pointer, links shuffled"),
+    ("9. The text alone?", "TLM", "TLM, unpaired"),
+    ("10. FastAlign's links?", "WEAM, representation, FastAlign", "WEAM, representation"),
+    ("", "WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
+    ("11. A second round?", SECOND_ROUND[0].name, SECOND_ROUND[1].name),
+    *(
+        ("" if number else "12. The best recipe?", AVERAGED[0].name, other)
+        for number, other in enumerate(("WEAM, representation", "TLM", AVERAGED[1].name))
+    ),
+    ("13. What gets lost?", "WEAM + word-contrastive", "none"),
+    ("", AVERAGED[0].name, "none"),
+)
+ANSWERED = {  # by which figures of each bed
+    "clone": ("tags", "mean"),
+    "real": ("tags", "mean"),
+    "distant": ("retrieval", "retrieval, no bitext"),
+}
 FOLLOWED = tuple(arm.name for arm in QUESTIONED)
 FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared with
     (TAGS_FIRST.name, "none"),
@@ -338,6 +365,16 @@ def contrasts_table(figures: Figures) -> str:
     return table(["contrast", "seeds", *names, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
 
 
+def answers_table(beds: dict[str, Figures]) -> str:
+    """Lay out the differences that answer the questions of the summary, bed by bed."""
+    columns = [(bed, name) for bed, names in ANSWERED.items() for name in names]
+    rows = [
+        [question, f"{one} – {other}", *(in_words(difference(beds[bed], one, other, name)) for bed, name in columns)]
+        for question, one, other in ANSWERS
+    ]
+    return table(["question", "difference", *(f"{bed}: {name}" for bed, name in columns)], rows)
+
+
 def claims_table(beds: dict[str, Figures]) -> str:
     """Lay out the paper's claims, with a verdict for each task that a bed decides them by."""
     judged = [(bed, name) for bed in beds for name in JUDGED[bed]]
@@ -421,16 +458,28 @@ def mean_of(figures: Figures, arm: str, name: str) -> float:
     return 0.0 if found is None else found.mean
 
 
-def fill_page(text: str, beds: dict[str, Figures]) -> str:
-    """Fill the tables of the page."""
+def filled_pages(beds: dict[str, Figures]) -> dict[Path, str]:
+    """Return the pages with all their tables."""
+    apart = {bed: beds[bed] for bed in APART}
+    sections = {
+        "beds.md": {"answers": answers_table(beds)},
+        "beds_tables.md": {"ranks": ranks_table(apart)},
+        "claims.md": {"claims in beds": claims_table(apart)},
+    }
     for bed, figures in beds.items():
         around = {arm.name for arm in BEDS[bed].follow_ups}
         systems = {arm: seeds for arm, seeds in figures.items() if arm not in around}
-        text = fill(text, f"{bed} systems", systems_table(systems))
-        text = fill(text, f"{bed} contrasts", contrasts_table(figures))
+        tables = {"systems": systems_table(systems), "contrasts": contrasts_table(figures)}
         if around:
-            text = fill(text, f"{bed} follow-ups", follow_ups_table(figures))
-    return fill(text, "ranks", ranks_table({bed: beds[bed] for bed in APART}))
+            tables["follow-ups"] = follow_ups_table(figures)
+        sections["beds_tables.md"] |= {f"{bed} {name}": text for name, text in tables.items()}
+    pages = {}
+    for name, texts in sections.items():
+        page = PAGES / name
+        pages[page] = page.read_text(encoding="utf-8")
+        for mark, text in texts.items():
+            pages[page] = fill(pages[page], mark, text)
+    return pages
 
 
 def main() -> None:
@@ -441,12 +490,10 @@ def main() -> None:
     for bed in BEDS:
         collect(bed, folder / bed / "records")
     matplotlib.rcParams["svg.hashsalt"] = "weam"
-    beds = {bed: figures for bed in BEDS if (figures := read_figures(bed))}
-    PAGE.write_text(fill_page(PAGE.read_text(encoding="utf-8"), beds), encoding="utf-8")
-    apart = {bed: figures for bed, figures in beds.items() if bed in APART}
-    claims = fill(CLAIMS_PAGE.read_text(encoding="utf-8"), "claims in beds", claims_table(apart))
-    CLAIMS_PAGE.write_text(claims, encoding="utf-8")
-    draw(apart, FIGURE)
+    beds = {bed: read_figures(bed) for bed in BEDS}
+    for page, text in filled_pages(beds).items():
+        page.write_text(text, encoding="utf-8")
+    draw({bed: beds[bed] for bed in APART}, FIGURE)
 
 
 if __name__ == "__main__":
