@@ -1,6 +1,6 @@
 """What is trained and tested in the beds, and what decides, fixed before anything was trained.
 
-`docs/study/beds.md` says it in words, with what decides. The arms of a bed stand in the order in which they are run,
+`docs/study/beds_tables.md` says it in words, with what decides. The arms of a bed stand in the order in which they are run,
 for all seeds, the decisive ones first.
 """
 

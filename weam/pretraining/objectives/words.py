@@ -125,11 +125,16 @@ class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]
     family: Family
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
 
-    def save_pretrained(self, save_directory: str | PathLike[str], **kwargs: Any) -> None:  # noqa: ANN401
-        """Save as `BertForWEAMPreTraining`, or its sibling of the family, does."""
+    def save_pretrained(
+        self,
+        save_directory: str | PathLike[str],
+        state_dict: dict[str, torch.Tensor] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Save as `BertForWEAMPreTraining`, or its sibling of the family, does; `state_dict`: other weights."""
         with torch.device("meta"):
             published = self.family.pre_training(self.config)
-        published.save_pretrained(save_directory, **{"state_dict": self.state_dict(), **kwargs})
+        published.save_pretrained(save_directory, state_dict=state_dict or self.state_dict(), **kwargs)
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Score the masked tokens and contrast the linked words; (B, 6) those of WEAM, then of `WordContrast`."""
