@@ -1,7 +1,7 @@
 """What is trained and tested in the beds, and what decides, fixed before anything was trained.
 
-`docs/study/beds_tables.md` says it in words, with what decides. The arms of a bed stand in the order in which they are run,
-for all seeds, the decisive ones first.
+`docs/study/beds_tables.md` says it in words, with what decides. The arms of a bed stand in the order in which they are
+run, for all seeds, the decisive ones first.
 """
 
 from dataclasses import dataclass, field, replace
