@@ -41,8 +41,9 @@ FEWEST_SEEDS = 3  # for an interval that is claimed
 TO_BE_SEEN = 2.0  # points
 APART = ("clone", "real")  # the beds whose languages are not aligned before
 TITLES = {
-    "clone": "English and its clone",
-    "real": "English to de, es and zh",
+    "clone": "clone bed: English and its clone",
+    "real": "real bed: English to de, es and zh",
+    "distant": "distant bed: E5, to ar, hi, tr and zh",
 }
 BETTER = {  # of a record -> whether more is better
     "tags, English": True,
@@ -422,14 +423,14 @@ def draw(beds: dict[str, Figures], path: Path) -> None:
     measured = {arm: [mean_of(figures, arm, "gap") for figures in beds.values()] for arm in DRAWN}
     shown = [arm for arm in DRAWN if any(measured[arm])]
     shown.sort(key=lambda arm: -next(filter(None, measured[arm])))
-    size = (10, 0.3 * len(shown) + 1.7)
+    size = (12, 0.35 * len(shown) + 1.9)
     figure, axes = plt.subplots(1, len(beds), figsize=size, layout="constrained", sharey=True, squeeze=False)
     for axis, (bed, figures) in zip(axes[0], beds.items(), strict=True):
         draw_panel(axis, figures, shown, "gap")
-        axis.set_title(TITLES[bed], fontsize=11)
+        axis.set_title(TITLES[bed], fontsize=10)
     axes[0][0].set_yticks(range(len(shown)), shown)
     handles = dict(zip(*reversed(axes[0][0].get_legend_handles_labels()), strict=True))
-    note = "Part-of-speech tags: points behind English, 95 % intervals over pre-trained encoders; lower is better"
+    note = "Part-of-speech tags: points behind English, with 95 % intervals; left is better; each bed has its own scale"
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, title=note, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
@@ -447,9 +448,9 @@ def draw_panel(axis: Axes, figures: Figures, arms: Sequence[str], name: str) -> 
                 continue
             half = value.half if value.seeds >= FEWEST_SEEDS else None
             style = {"color": colour, "marker": marker, "mfc": "white" if marker == "D" else colour}
-            axis.errorbar(value.mean, row, xerr=half, capsize=3, linestyle="", label=label, **style)  # type: ignore[arg-type]
-    axis.set_xlim(left=0)
-    axis.grid(axis="x", alpha=0.3)
+            place = row + 0.25 * (drawn != arm)  # beside its original, not over it
+            axis.errorbar(value.mean, place, xerr=half, capsize=3, linestyle="", label=label, **style)  # type: ignore[arg-type]
+    axis.grid(alpha=0.3)
 
 
 def mean_of(figures: Figures, arm: str, name: str) -> float:
@@ -493,7 +494,7 @@ def main() -> None:
     beds = {bed: read_figures(bed) for bed in BEDS}
     for page, text in filled_pages(beds).items():
         page.write_text(text, encoding="utf-8")
-    draw({bed: beds[bed] for bed in APART}, FIGURE)
+    draw({bed: beds[bed] for bed in TITLES}, FIGURE)
 
 
 if __name__ == "__main__":
