@@ -67,6 +67,10 @@ COMPARED = (
     *(*RANKED, "mean", "XNLI", OTHER_DOMAIN),
     *("tags, no bitext", "retrieval, no bitext", "topics", "topics, no bitext"),
 )
+LINKED = (  # what was trained on FastAlign's links, too
+    *("WEAM, representation", "WEAM, target", "word-contrastive", "WEAM + word-contrastive"),
+    *("pointer", "embedding-alignment", "word-aligned (Cao)"),
+)
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
     ("WEAM, target", "TLM"),
@@ -87,8 +91,8 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "word-aligned (Cao)"),
     ("WEAM, representation", "word-aligned (Cao)"),
     ("word-aligned (Cao)", "TLM"),
-    ("WEAM, representation, FastAlign", "WEAM, representation"),
-    ("WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
+    ("word-aligned (Cao)", "word-aligned (Cao), links shuffled"),
+    *((f"{arm}, FastAlign", arm) for arm in LINKED),
     ("embedding-alignment", "MLM"),
     ("embedding-alignment", "embedding-alignment, links shuffled"),
     ("embedding-alignment", "WEAM, representation"),
