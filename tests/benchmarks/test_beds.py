@@ -132,7 +132,8 @@ def test_the_best_recipe_is_the_arm_that_won() -> None:
     }
 
 
-def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "RESULTS", tmp_path)  # what the repository has on record is no record of this bed
     monkeypatch.setitem(BEDS, "clone", replace(BEDS["clone"], alignment=Alignment(steps=2, batch_size=4)))
     monkeypatch.setattr(arms, "run_in_child", lambda program, argv: program(argv[1:]))
     arm = BEDS["clone"].named("WEAM, representation")
