@@ -14,7 +14,7 @@ from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
 from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
-from benchmarks.study.beds.report import APART, CANDIDATES, filled_pages, mean_ranks, read_figures
+from benchmarks.study.beds.report import APART, CANDIDATES, filled_pages, mean_ranks, ranks_table, read_figures
 from benchmarks.study.beds.score import linked_words, load
 from modeling_weam import WEAMBertModel
 from tests.conftest import ROOT
@@ -50,6 +50,15 @@ def test_the_default_objective_is_one_of_the_two_that_lead_where_languages_are_a
     ranks = [mean_ranks({arm: read_figures(bed)[arm] for arm in CANDIDATES}) for bed in APART]
     leading = sorted(CANDIDATES, key=lambda arm: sum(of_bed[arm] for of_bed in ranks))[:2]
     assert ModelArguments.objective in [BEDS["clone"].named(arm).settings["objective"] for arm in leading]
+
+
+def test_a_system_that_a_bed_has_not_measured_has_no_rank() -> None:
+    beds = {bed: read_figures(bed) for bed in APART}
+    whole = ranks_table(beds)
+    del beds["clone"]["MLM"]
+    assert {line.split("|")[1] for line in whole.splitlines()} - {
+        line.split("|")[1] for line in ranks_table(beds).splitlines()
+    } == {" MLM "}
 
 
 @pytest.fixture(scope="module")

@@ -321,10 +321,10 @@ def mean_ranks(figures: Figures) -> dict[str, float]:
 
 
 def ranks_table(beds: dict[str, Figures]) -> str:
-    """Lay out the mean rank of each candidate for the default in every bed, and over all of them; the best first."""
-    ranks = [mean_ranks({arm: figures[arm] for arm in CANDIDATES}) for figures in beds.values()]
-    found = {arm: [of_bed[arm] for of_bed in ranks] for arm in CANDIDATES}
-    best_first = sorted(CANDIDATES, key=lambda arm: statistics.fmean(found[arm]))
+    """Lay out the mean rank of each candidate that all beds have measured, in each and over all; the best first."""
+    ranks = [mean_ranks({arm: figures[arm] for arm in CANDIDATES if arm in figures}) for figures in beds.values()]
+    found = {arm: [of_bed[arm] for of_bed in ranks] for arm in CANDIDATES if all(arm in of_bed for of_bed in ranks)}
+    best_first = sorted(found, key=lambda arm: statistics.fmean(found[arm]))
     rows = [[arm, *(f"{rank:.1f}" for rank in (*found[arm], statistics.fmean(found[arm])))] for arm in best_first]
     return table(["system", *beds, "both"], rows)
 
