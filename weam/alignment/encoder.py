@@ -111,10 +111,10 @@ def aligner_error_rate(
     encoder: WordAlignmentMixin,
     tokenizer: PreTrainedTokenizerBase,
     gold: Sequence[GoldSentence],
-    layer: int | None = None,
+    **options: Any,  # noqa: ANN401
 ) -> float:
-    """Return the alignment error rate of an encoder, at the layer that it notes unless one is given."""
-    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold), layer=layer)
+    """Return the alignment error rate of an encoder; the options are those of `align_words`."""
+    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold), **options)
     return score_links(list(links), gold).alignment_error_rate
 
 

@@ -5,7 +5,6 @@ languages; every layer's figure is kept. Word retrieval is that of the best laye
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,9 +15,10 @@ from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.study.beds.plan import OTHER_DOMAIN, FineTuning
-from benchmarks.study.space import word_vectors
+from benchmarks.study.space import KeptStates, word_vectors
 from modeling_weam import WEAMBertModel
-from weam.alignment.gold import GoldSentence, read_gold, score_links
+from weam.alignment.encoder import aligner_error_rate
+from weam.alignment.gold import GoldSentence, read_gold
 from weam.metrics import retrieved
 from weam.sentence_vectors import layer_vectors
 from weam.storage import read_lines
@@ -80,25 +80,9 @@ def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArgument
     return {"metric": task.metric, "steps": trainer.state.global_step, **scores}
 
 
-class ScoredEncoder(WEAMBertModel):
-    """An encoder that keeps its hidden states, so that text is encoded once and not once for each layer."""
-
-    def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
-        """Return (B, L, H), the output of a layer."""
-        key = inputs["input_ids"].numpy().tobytes()
-        if key not in self.kept:
-            self.kept[key] = self(**inputs, output_hidden_states=True).hidden_states
-        return self.kept[key][layer]
-
-    @cached_property
-    def kept(self) -> dict[bytes, tuple[torch.Tensor, ...]]:
-        """Hidden states of the embeddings and of each layer, by token numbers."""
-        return {}
-
-
-def load(checkpoint: Path) -> tuple[ScoredEncoder, PreTrainedTokenizerBase]:
+def load(checkpoint: Path) -> tuple[KeptStates, PreTrainedTokenizerBase]:
     """Load an encoder as it is, and its tokenizer."""
-    encoder = ScoredEncoder.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    encoder = KeptStates.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
     return encoder, AutoTokenizer.from_pretrained(str(checkpoint))
 
 
@@ -157,16 +141,12 @@ def retrieval_by_layer(
     ]
 
 
-def errors_by_layer(encoder: ScoredEncoder, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
+def errors_by_layer(encoder: KeptStates, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
     """Return for each layer the alignment error rate of mutual nearest neighbours, which have nothing to tune."""
     gold = read_gold(prefix)
-    pairs = [(list(pair.source), list(pair.target)) for pair in gold]
     encoder.kept.clear()
-    errors = []
-    for layer in range(1, encoder.config.num_hidden_layers + 1):
-        links = encoder.align_corpus(tokenizer, pairs, layer=layer, method="argmax")
-        errors.append(100 * score_links(list(links), gold).alignment_error_rate)
-    return errors
+    layers = range(1, encoder.config.num_hidden_layers + 1)
+    return [100 * aligner_error_rate(encoder, tokenizer, gold, layer=layer, method="argmax") for layer in layers]
 
 
 def words_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:

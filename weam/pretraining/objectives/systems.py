@@ -68,6 +68,7 @@ class Batch(NamedTuple):
 class PairObjective(PreTrainedModel):
     """What learns from batches of sentence pairs."""
 
+    family: Family  # `Objective.model_class` says which
     accepts_loss_kwargs = True  # the Trainer passes num_items_in_batch
 
     def forward(
@@ -160,8 +161,6 @@ class WEAMWithRanking(WEAMObjective):
 
 class EncoderObjective(PairObjective):
     """What trains an encoder without a prediction head."""
-
-    family: Family  # `Objective.model_class` says which
 
     def __init__(self, config: PretrainedConfig) -> None:
         """Build the encoder, under the name that the family's stock models have it."""

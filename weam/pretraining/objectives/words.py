@@ -16,7 +16,6 @@ from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel
 
 from modeling_weam import IGNORED, WEAMPreTrainingMixin
-from weam.families import Family
 from weam.pretraining.objectives.sentences import Sentences, gather, one_to_one, row_sums
 from weam.pretraining.objectives.systems import Batch, EncoderObjective, MonolingualMLM, PairObjective, WEAMObjective
 
@@ -122,7 +121,6 @@ class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]
     The contrast has no weights of its own, so what is saved is WEAM's class, with its code.
     """
 
-    family: Family
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
 
     def save_pretrained(
