@@ -152,7 +152,7 @@ NEXT = (
 )  # fmt: skip
 LAST = (
     EMBEDDINGS[0], WORD_ALIGNED[0], TLM_UNPAIRED, EMBEDDINGS[2], WORDS[1], POINTER[1], WITH_POINTER[2], EMBEDDINGS[1],
-    WORD_ALIGNED[1], WORD_ALIGNED[2],
+    WORD_ALIGNED[1], WORD_ALIGNED[2], WITH_POINTER[1],
 )  # fmt: skip
 FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
@@ -163,10 +163,18 @@ AVERAGED = tuple(  # what `--start_share 0.5` leaves of the same training
     for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"))
 )
 AVERAGED_TLM = Arm(f"{TLM.name}, averaged with its start", base=TLM.name, start_share=0.5)
-SECOND_ROUND = tuple(
-    Arm(f"{BOTH[1].name}, then {how}", BOTH[1].settings, links, base=BOTH[1].name)
-    for how, links in (("its own links", ENCODER), ("FastAlign again", FAST_ALIGN))
-)
+
+
+def second_round(first: Arm) -> tuple[Arm, Arm]:
+    """Return an arm trained on FastAlign's links and then as long on its own links, and on FastAlign's again."""
+    return (
+        Arm(f"{first.name}, then its own links", first.settings, ENCODER, base=first.name),
+        Arm(f"{first.name}, then FastAlign again", first.settings, first.links, base=first.name),
+    )
+
+
+SECOND_ROUND = second_round(BOTH[1])
+REAL_SECOND_ROUND = second_round(BOTH[0])  # the links of the real bed are FastAlign's
 LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
     Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
 )
@@ -174,7 +182,7 @@ ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
-    WITH_POINTER[0], WITH_POINTER[2],
+    WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND,
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.

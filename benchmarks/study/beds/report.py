@@ -29,6 +29,7 @@ from benchmarks.study.beds.plan import (
     LONGER,
     OTHER_DOMAIN,
     QUESTIONED,
+    REAL_SECOND_ROUND,
     SECOND_ROUND,
     TAGS_FIRST,
 )
@@ -69,7 +70,7 @@ COMPARED = (
 )
 LINKED = (  # what was trained on FastAlign's links, too
     *("WEAM, representation", "WEAM, target", "word-contrastive", "WEAM + word-contrastive"),
-    *("pointer", "embedding-alignment", "word-aligned (Cao)"),
+    *("pointer", "WEAM + pointer", "embedding-alignment", "word-aligned (Cao)"),
 )
 CONTRASTS = (
     ("WEAM, representation", "TLM"),
@@ -102,7 +103,7 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "TLM, unpaired"),
     ("WEAM + word-contrastive", "pointer"),
     *((arm.name, "WEAM + word-contrastive") for arm in FROZEN),
-    tuple(arm.name for arm in SECOND_ROUND),
+    *(tuple(arm.name for arm in arms) for arms in (SECOND_ROUND, REAL_SECOND_ROUND)),
     *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
     (LONGER[2].name, LONGER[1].name),
     *((AVERAGED[0].name, other) for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation")),
@@ -133,6 +134,7 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("10. FastAlign's links?", "WEAM, representation, FastAlign", "WEAM, representation"),
     ("", "WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
     ("11. A second round?", SECOND_ROUND[0].name, SECOND_ROUND[1].name),
+    ("", REAL_SECOND_ROUND[0].name, REAL_SECOND_ROUND[1].name),
     *(
         ("" if number else "12. The best recipe?", AVERAGED[0].name, other)
         for number, other in enumerate(("WEAM, representation", "TLM", AVERAGED[1].name))
