@@ -31,6 +31,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_NAME
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
+from modeling_weam import IGNORED
 from weam.checkpoint import keep_own_names, some_of
 from weam.storage import whole_column
 
@@ -140,7 +141,8 @@ class WEAMTrainer(RepeatableTrainer):
     - it tells the collator which epoch begins, so that every epoch has masks of its own;
     - every log has the parts of the loss, `multilingual_loss` and `cross_lingual_loss`: means in nats per token over
       all tokens and processes since the last log;
-    - an evaluation returns the exact means of these parts over all held-out pairs, under the same masks every time.
+    - an evaluation returns the exact means of these parts over all held-out pairs, under the same masks every time;
+    - a model that sets the vectors of a batch against each other gets those of all batches that a step accumulates.
 
     All else, such as trackers, callbacks and pushing, is as in `transformers.Trainer`.
     """
@@ -167,6 +169,8 @@ class WEAMTrainer(RepeatableTrainer):
         """
         self.loss_names = tuple(cast(Sequence[str], model.loss_names))
         self.loss_sums = torch.zeros(2 * len(self.loss_names), dtype=torch.float64)  # since the last log
+        self.batches: list[dict[str, Any]] = []  # of the optimiser step, and the vectors of each
+        self.vectors: list[torch.Tensor] = []
         kwargs = {"processing_class": data_collator.tokenizer, "compute_metrics": self.evaluation_losses, **kwargs}
         super().__init__(
             model=model,
@@ -177,6 +181,41 @@ class WEAMTrainer(RepeatableTrainer):
             callbacks=[EpochSignal(data_collator), *(kwargs.pop("callbacks", None) or [])],
             **kwargs,
         )
+        self.contrasts = getattr(model, "contrasts", False) and self.args.n_gpu < 2  # DataParallel would cut vectors up
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator, num_batches: int, device: torch.device
+    ) -> tuple[list, torch.Tensor | int | None]:
+        """Draw the batches of an optimiser step, as the stock Trainer does, and remember them."""
+        self.batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        return self.batches, items
+
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Learn from a batch, as the stock Trainer does; `Contrasting` says what it needs of the others of its step."""
+        if self.contrasts and len(self.batches) > 1:
+            place = next(place for place, batch in enumerate(self.batches) if batch is inputs)
+            if place == 0:
+                self.vectors = self.encode_batches(model)
+            empty = self.vectors[place][:0]
+            others = {
+                "before": torch.cat([empty, *self.vectors[:place]]),
+                "after": torch.cat([empty, *self.vectors[place + 1 :]]),
+                "masked": torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum(),
+            }
+            inputs = {**inputs, "others": others}
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    @torch.no_grad()
+    def encode_batches(self, model: nn.Module) -> list[torch.Tensor]:
+        """Return the vectors of each batch of the step, (K, sides, H)."""
+        model.train()
+        with self.compute_loss_context_manager():
+            return [model(**self._prepare_inputs(batch), only_vectors=True) for batch in self.batches]
 
     def compute_loss(
         self,

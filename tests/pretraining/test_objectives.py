@@ -654,6 +654,35 @@ def test_halves_of_a_batch_add_up(batch, kind):
     torch.testing.assert_close(sum(losses), model(**batch).loss)
 
 
+@pytest.mark.parametrize(
+    "kind", of("translation-ranking", "simcse", "weam-ranking", "word-contrastive", "weam-contrastive")
+)
+def test_accumulated_batches_are_set_against_each_other(batch, kind):
+    """Three batches of two pairs learn what one of six does, when each knows the vectors of the others."""
+    model = moved(new_model(kind, dropout=0.0))
+    items = masked_tokens(batch)
+    whole = model(**batch, num_items_in_batch=items).loss
+    whole.backward()
+    expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    thirds = [{key: value[row : row + 2] for key, value in batch.items()} for row in (0, 2, 4)]
+    vectors = [model(**third, only_vectors=True).detach() for third in thirds]
+    assert all(len(third) for third in vectors[:2])
+    total = 0.0
+    for place, third in enumerate(thirds):
+        others = {
+            "before": torch.cat([vectors[0][:0], *vectors[:place]]),
+            "after": torch.cat([vectors[0][:0], *vectors[place + 1 :]]),
+            "masked": items,
+        }
+        loss = model(**third, num_items_in_batch=items, others=others).loss
+        loss.backward()
+        total += loss.detach()
+    torch.testing.assert_close(total, whole.detach())
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
 @pytest.mark.parametrize("items", [None, 0])
 @pytest.mark.parametrize("kind", of("word-alignment", "translation-ranking", "simcse", "word-contrastive"))
 def test_a_step_without_masked_tokens_has_a_loss_and_gradients(batch, kind, items):

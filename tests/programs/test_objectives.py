@@ -178,6 +178,16 @@ def test_a_resumed_training_equals_an_uninterrupted_one(workspace: Workspace, tr
         assert training(resumed)[name] == training(whole)[name]
 
 
+def test_a_resumed_training_equals_an_uninterrupted_one_that_accumulates(workspace: Workspace) -> None:
+    """Under dropout the vectors of the other batches are drawn by what is drawn for the step."""
+    options = [*STEPS, "--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "4"]
+    options += ["--objective", "weam-contrastive"]
+    whole = workspace.here("accumulated", *options)
+    resumed = workspace.here("accumulated, resumed", *options, "--resume_from_checkpoint", str(whole / "checkpoint-3"))
+    assert same_weights(resumed, whole)
+    assert not same_weights(resumed, whole / "checkpoint-3")
+
+
 @pytest.mark.parametrize("objective", ["weam", "word-alignment", "word-contrastive"])
 def test_what_is_saved_may_keep_a_share_of_the_start(workspace: Workspace, objective: str) -> None:
     options = ["--objective", objective, *STEPS]
@@ -244,7 +254,13 @@ def check_same_steps(objective: str, one: Path, other: Path, start: Path) -> Non
     assert moved > 1e-3, "nothing was learned, so nothing was compared"
 
 
-@pytest.mark.parametrize("objective", ["mlm", "weam-apart", "word-alignment", "pointer", "embedding-alignment"])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        *("mlm", "weam-apart", "word-alignment", "pointer", "embedding-alignment"),
+        *("translation-ranking", "word-contrastive", "weam-contrastive"),
+    ],
+)
 def test_accumulation_changes_nothing(
     exact_workspace: Workspace, batch_of_eight: dict[str, Path], objective: str
 ) -> None:
@@ -254,14 +270,19 @@ def test_accumulation_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "objective", ["mlm", "word-alignment", "translation-ranking", "weam-ranking", "weam-contrastive"]
+    ("objective", "batch_size", "accumulated"),
+    [
+        *((name, 4, 1) for name in ("mlm", "word-alignment", "translation-ranking", "weam-ranking")),
+        *(("weam-contrastive", 4, 1), ("weam-contrastive", 2, 2)),
+    ],
 )
 def test_two_processes_change_nothing(
-    exact_workspace: Workspace, batch_of_eight: dict[str, Path], objective: str
+    exact_workspace: Workspace, batch_of_eight: dict[str, Path], objective: str, batch_size: int, accumulated: int
 ) -> None:
     """In-batch negatives come from both processes, and one of them scores held-out pairs by itself."""
-    options = ["--per_device_train_batch_size", "4", "--objective", objective]
-    shared = exact_workspace.forked(f"{objective} 2 processes", *EXACT, *options, processes=2)
+    options = ["--per_device_train_batch_size", str(batch_size), "--gradient_accumulation_steps", str(accumulated)]
+    name = f"{objective} 2 x {batch_size} x {accumulated}"
+    shared = exact_workspace.forked(name, *EXACT, *options, "--objective", objective, processes=2)
     assert results(shared)["settings"]["training"]["world_size"] == 2
     check_same_steps(objective, batch_of_eight[objective], shared, exact_workspace.folder / "checkpoint")
     left = STOCK[OBJECTIVES[objective].auto_class] or BertForWEAMPreTraining
@@ -314,7 +335,8 @@ def test_what_cannot_be_meant_is_refused(workspace: Workspace, options: str, mes
 
 
 def test_adapters_learn_an_objective_and_are_merged(workspace: Workspace) -> None:
-    folder = workspace.here("adapters", *STEPS, "--objective", "translation-ranking", "--use_lora")
+    options = "--objective translation-ranking --use_lora --per_device_train_batch_size 4".split()
+    folder = workspace.here("adapters", *STEPS, *options, "--gradient_accumulation_steps", "2")
     start, end = encoder_weights(workspace.folder / "checkpoint"), weights(folder)
     changed = {name for name, tensor in end.items() if not torch.equal(tensor, start[name])}
     layers = [f"encoder.layer.{n}.attention.self.{part}.weight" for n in (0, 1) for part in ("query", "value")]

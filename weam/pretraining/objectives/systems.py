@@ -4,8 +4,8 @@ Each model takes what `DataCollatorForWordExchange` makes and returns a `WEAMPre
 `BertForWEAMPreTraining` does, so that one program trains all under the same data, order, steps, logging and resume.
 Each is written once for all families of models: `Objective.model_class` joins it with the classes of one.
 Most encode the two sentences of a pair apart; the batch tells which tokens belong to which, and what stood where a
-token was masked. Every loss is divided by `num_items_in_batch`, the masked tokens of the optimiser step: a batch then
-means the same however it is shared out, except for in-batch negatives, which a smaller batch has fewer of.
+token was masked. Every loss is divided by `num_items_in_batch`, the masked tokens of the optimiser step, and what sets
+the vectors of a batch against each other has those of the whole step: a batch means the same however it is shared out.
 """
 
 from typing import Any, NamedTuple
@@ -42,6 +42,7 @@ class Batch(NamedTuple):
     aligned_positions: torch.Tensor
     token_type_ids: torch.Tensor | None
     num_items_in_batch: torch.Tensor | int | None
+    others: dict[str, torch.Tensor] | None = None  # `Contrasting` explains it
 
     def sides(self) -> Sentences:
         """Return the sentences, each by itself."""
@@ -54,11 +55,12 @@ class Batch(NamedTuple):
         return items_of_step(self.labels, self.num_items_in_batch)
 
     def share(self, count: int) -> torch.Tensor:
-        """Return () what one of `count` losses counts.
+        """Return () what one of `count` losses counts, those of the other batches of the step included.
 
-        Over all processes the losses of a batch add up to their mean, times its share of the step's masked tokens.
+        Over all processes the losses add up to their mean, times their batches' share of the step's masked tokens.
         """
-        masked_and_count = torch.stack([(self.labels != IGNORED).sum(), torch.tensor(count, device=self.labels.device)])
+        masked = (self.labels != IGNORED).sum() if self.others is None else self.others["masked"]
+        masked_and_count = torch.stack([masked, torch.tensor(count, device=masked.device)])
         if in_parallel():
             torch.distributed.all_reduce(masked_and_count)
         masked, total = masked_and_count
@@ -80,8 +82,11 @@ class PairObjective(PreTrainedModel):
         sequence_ids: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> WEAMPreTrainingOutput:
+        **of_step: Any,  # noqa: ANN401
+    ) -> WEAMPreTrainingOutput | torch.Tensor:
         """Return the loss of a batch, whose keys `DataCollatorForWordExchange` explains, and its parts.
+
+        `of_step` is what `outputs` takes beside the batch: nothing, but for `Contrasting`.
 
         Raises:
             ValueError: the batch does not say which sentence each token is of.
@@ -91,10 +96,68 @@ class PairObjective(PreTrainedModel):
                 f"{type(self).__name__} reads sequence_ids: give DataCollatorForWordExchange return_sequence_ids=True"
             )
         batch = (input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch)
-        return WEAMPreTrainingOutput(*self.losses(Batch(*batch)))
+        return self.outputs(Batch(*batch), **of_step)
+
+    def outputs(self, batch: Batch) -> WEAMPreTrainingOutput | torch.Tensor:
+        """Return what `forward` does."""
+        return WEAMPreTrainingOutput(*self.losses(batch))
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return () the loss, and (B, 2 * names) its parts, the sum and the number of each of `loss_names`."""
+        raise NotImplementedError
+
+
+class Vectors(NamedTuple):
+    """What a batch sets against each other: K words or sentences, each seen from several sides.
+
+    Attributes:
+        values: (K, sides, H) float, such as a word and the one that it is linked to.
+        rows: (K,) int64, the sentence pair that each is of.
+    """
+
+    values: torch.Tensor
+    rows: torch.Tensor
+
+
+class Contrasting(PairObjective):
+    """What must tell a vector from all others of the optimiser step, of all processes and accumulated batches.
+
+    Accumulated batches are encoded twice (GradCache: Gao et al. 2021, arXiv 2101.06983): all of them without gradients
+    first, for their vectors; then each again, for its loss among the vectors of the others. The gradients add up to
+    those of one large batch. `WEAMTrainer` does so with every model that has `contrasts`.
+    """
+
+    contrasts = True
+
+    def outputs(
+        self, batch: Batch, only_vectors: bool = False, others: dict[str, torch.Tensor] | None = None
+    ) -> WEAMPreTrainingOutput | torch.Tensor:
+        """Return what `forward` does.
+
+        Args:
+            batch: to be encoded.
+            only_vectors: return (K, sides, H) its vectors instead.
+            others: vectors of the batches "before" it in the step and "after" it, (N, sides, H) each; "masked", () the
+                masked tokens of the step, this batch's included. None: it is the whole step.
+        """
+        return self.vectors(batch).values if only_vectors else super().outputs(batch._replace(others=others))
+
+    def contrast(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return () the mean loss of the vectors, as it counts in the step, and (B, 2) its sums and counts."""
+        own, rows = self.vectors(batch)
+        others = batch.others or {"before": own[:0], "after": own[:0]}
+        losses = self.compare(torch.cat([others["before"], own, others["after"]]))  # (N,)
+        own_losses = losses[len(others["before"]) :][: len(own)]
+        # Its value is that of the own vectors; its gradient that of all losses, which these have a part in.
+        loss = losses.sum() + (own_losses.sum() - losses.sum()).detach()
+        return loss * batch.share(len(losses)), torch.stack(row_sums(own_losses, rows, len(batch.labels)), dim=1)
+
+    def vectors(self, batch: Batch) -> Vectors:
+        """Encode what is set against each other."""
+        raise NotImplementedError
+
+    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return (N,) the loss of each of (N, sides, H) vectors, in nats, among those of all processes."""
         raise NotImplementedError
 
 
@@ -105,7 +168,7 @@ class WEAMObjective(PairObjective, WEAMPreTrainingMixin):  # type: ignore[misc] 
 
     def weam_outputs(self, batch: Batch, **kwargs: Any) -> WEAMPreTrainingOutput:  # noqa: ANN401
         """Return what WEAM itself makes of a batch; `kwargs` are for the encoder."""
-        ids, mask, _, labels, aligned_positions, segments, items = batch
+        ids, mask, _, labels, aligned_positions, segments, items, _ = batch
         return WEAMPreTrainingMixin.forward(self, ids, mask, segments, labels, aligned_positions, items, **kwargs)
 
 
@@ -144,19 +207,6 @@ class WEAMApart(WEAMObjective):
             hidden, matrix, sides.labels, sides.originals, sides.aligned_positions, other_rows
         )
         return total / batch.items(), torch.cat([l_m, l_c], dim=1).view(2, -1, 4).sum(dim=0)  # (B, 4)
-
-
-class WEAMWithRanking(WEAMObjective):
-    """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
-
-    loss_names = (*WEAMPreTrainingMixin.loss_names, "contrastive_loss")
-
-    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score the masked tokens and rank the translations; (B, 6) those of WEAM, then of `TranslationRanking`."""
-        outputs = self.weam_outputs(batch)
-        ranking = translation_ranking(*sentence_vectors(self.base_model, batch.sides()).chunk(2))  # (B,)
-        loss = outputs["loss"] + ranking.sum() * batch.share(len(ranking))
-        return loss, torch.cat([outputs["loss_parts"], _with_counts(ranking)], dim=1)
 
 
 class EncoderObjective(PairObjective):
@@ -221,8 +271,21 @@ class WordAlignment(EncoderObjective):
         return (distances.sum() + drift.sum()) / batch.items(), torch.stack(parts, dim=1)
 
 
-class TranslationRanking(EncoderObjective):
-    """Sentence contrastive, as LaBSE: among the targets of the batch each source must find its own, and conversely.
+class RanksTranslations(Contrasting):
+    """What ranks the translations of a step; `translation_ranking` has the formula."""
+
+    def vectors(self, batch: Batch) -> Vectors:
+        """Encode the sentences, each by itself: (B, 2, H) unit vectors."""
+        sides = sentence_vectors(self.base_model, batch.sides()).chunk(2)
+        return Vectors(torch.stack(sides, dim=1), torch.arange(len(sides[0]), device=sides[0].device))
+
+    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Rank the translations."""
+        return translation_ranking(*vectors.unbind(dim=1))
+
+
+class TranslationRanking(RanksTranslations, EncoderObjective):
+    """Sentence contrastive, as LaBSE: among the targets of the step each source must find its own, and conversely.
 
     Feng et al. 2022, "Language-agnostic BERT Sentence Embedding", arXiv 2007.01852: dual encoder with shared weights,
     additive margin, in-batch negatives from all processes; here with mean pooling over the tokens of a sentence.
@@ -232,12 +295,19 @@ class TranslationRanking(EncoderObjective):
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Rank the translations; (B, 2) the loss of each pair in nats, mean of both directions, and 1."""
-        ranking = self.ranking_losses(batch.sides())  # (B,)
-        return ranking.sum() * batch.share(len(ranking)), _with_counts(ranking)
+        return self.contrast(batch)
 
-    def ranking_losses(self, sides: Sentences) -> torch.Tensor:
-        """Return (B,) the loss of each pair."""
-        return translation_ranking(*sentence_vectors(self.base_model, sides).chunk(2))
+
+class WEAMWithRanking(RanksTranslations, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
+    """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
+
+    loss_names = (*WEAMPreTrainingMixin.loss_names, *TranslationRanking.loss_names)
+
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and rank the translations; (B, 6) those of WEAM, then of `TranslationRanking`."""
+        weam = self.weam_outputs(batch)
+        loss, parts = self.contrast(batch)
+        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class SimCSE(TranslationRanking):
@@ -248,11 +318,17 @@ class SimCSE(TranslationRanking):
     dropout; mean pooling, as in the systems that it is compared with.
     """
 
-    def ranking_losses(self, sides: Sentences) -> torch.Tensor:
-        """Return (B,) the loss of each pair, mean over its two sentences."""
-        first, second = (sentence_vectors(self.base_model, sides).chunk(2) for _ in range(2))
-        losses = [contrastive_losses(*views, margin=0.0) for views in zip(first, second, strict=True)]
-        return torch.stack(losses).mean(dim=0)
+    def vectors(self, batch: Batch) -> Vectors:
+        """Encode the sentences twice: (B, 4, H) unit vectors, source and target, and both again."""
+        sides = batch.sides()
+        views = [view for _ in range(2) for view in sentence_vectors(self.base_model, sides).chunk(2)]
+        return Vectors(torch.stack(views, dim=1), torch.arange(len(views[0]), device=views[0].device))
+
+    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Find each sentence; (N,) the mean over the two sentences of each pair."""
+        source, target, source_again, target_again = vectors.unbind(dim=1)
+        pairs = ((source, source_again), (target, target_again))
+        return torch.stack([contrastive_losses(*views, margin=0.0) for views in pairs]).mean(dim=0)
 
 
 def translation_ranking(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -281,9 +357,3 @@ def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: 
 
 def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return (one.float() - other.float()).square().sum(dim=-1)
-
-
-def _with_counts(losses: torch.Tensor) -> torch.Tensor:
-    """Return (B, 2) float32, detached: (B,) losses and ones."""
-    losses = losses.detach().float()
-    return torch.stack([losses, torch.ones_like(losses)], dim=1)

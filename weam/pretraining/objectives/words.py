@@ -8,7 +8,7 @@ used. Each class says which paper its formula comes from.
 from collections import Counter
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,27 +17,20 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from modeling_weam import IGNORED, WEAMPreTrainingMixin
 from weam.pretraining.objectives.sentences import Sentences, gather, one_to_one, row_sums
-from weam.pretraining.objectives.systems import Batch, EncoderObjective, MonolingualMLM, PairObjective, WEAMObjective
+from weam.pretraining.objectives.systems import (
+    Batch,
+    Contrasting,
+    EncoderObjective,
+    MonolingualMLM,
+    Vectors,
+    WEAMObjective,
+)
 
 WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
 
 
-class LinkedWords(NamedTuple):
-    """The linked words of a batch, K pairs of them.
-
-    Attributes:
-        source: (K, H) float, a vector for each.
-        target: (K, H) float, those of the words that they are linked to.
-        rows: (K,) int64, the sentence pair that each is of.
-    """
-
-    source: torch.Tensor
-    target: torch.Tensor
-    rows: torch.Tensor
-
-
-def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) -> LinkedWords:
-    """Encode unmasked sentences, each by itself, and take the vectors of linked words at one layer.
+def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) -> Vectors:
+    """Encode unmasked sentences, each by itself, and take (K, 2, H) the vectors of linked words at one layer.
 
     Args:
         encoder: of the model that is trained.
@@ -49,14 +42,14 @@ def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) 
     pairs = len(hidden) // 2
     rows, i = one_to_one(sides.aligned_positions).nonzero(as_tuple=True)  # (K,), (K,)
     j = sides.aligned_positions[rows, i]  # (K,)
-    return LinkedWords(hidden[rows, i], hidden[pairs + rows, j], rows)
+    return Vectors(torch.stack([hidden[rows, i], hidden[pairs + rows, j]], dim=1), rows)
 
 
 def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return (K,) the loss of each pair of linked words, the mean of both directions, in nats.
 
     Wu & Dredze 2020, "Do Explicit Alignments Robustly Improve Multilingual Encoders?", arXiv 2010.02537, with strong
-    alignment: with unit vectors z of all linked words of the batch, of both languages and of all processes, a word u
+    alignment: with unit vectors z of all linked words given, of both languages and of all processes, a word u
     and v its linked one
 
         -log[ e^(u.v / t) / sum over z other than u of e^(u.z / t) ]
@@ -77,8 +70,8 @@ def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return torch.stack(losses).mean(dim=0)
 
 
-class ContrastsWords(PairObjective):
-    """What contrasts the linked words of a batch; `word_contrast` has the formula."""
+class ContrastsWords(Contrasting):
+    """What contrasts the linked words of a step; `word_contrast` has the formula."""
 
     layer: int | None = None
 
@@ -93,16 +86,17 @@ class ContrastsWords(PairObjective):
             raise ValueError(f"--word_layer is {layer}; the layers of this encoder are 1 to {layers}")
         self.layer = layer
 
-    def contrast(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return () the mean loss of the linked words, as it counts in the step, and (B, 2) its sums and counts."""
-        words = linked_words(self.base_model, batch.sides(), self.layer)
-        losses = word_contrast(words.source, words.target)  # (K,)
-        parts = torch.stack(row_sums(losses, words.rows, len(batch.labels)), dim=1)
-        return losses.sum() * batch.share(len(losses)), parts
+    def vectors(self, batch: Batch) -> Vectors:
+        """Encode the linked words."""
+        return linked_words(self.base_model, batch.sides(), self.layer)
+
+    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Find the linked words."""
+        return word_contrast(*vectors.unbind(dim=1))
 
 
 class WordContrast(ContrastsWords, EncoderObjective):
-    """Word contrastive: among all linked words of a batch each must find the one that it is linked to.
+    """Word contrastive: among all linked words of a step each must find the one that it is linked to.
 
     Sentences are encoded apart and unmasked. Gaschi et al. 2023, arXiv 2306.02790, have it as realignment. `layer`
     chooses which hidden states are drawn together, None the last.
