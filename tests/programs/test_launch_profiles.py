@@ -15,6 +15,8 @@ from tests.support.forks import free_port
 
 PROFILES = ROOT / "recipes" / "accelerate"
 STEPS = "--max_steps 10 --save_steps 5 --logging_steps 1 --learning_rate 1e-3 --lr_scheduler_type constant".split()
+STEPS += ["--objective", "weam-contrastive"]  # words are told from those of all processes and accumulated batches
+ACCUMULATED = ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "2"]
 TWO_MACHINES = ["--num_machines", "2", "--num_processes", "2", "--main_process_ip", "127.0.0.1"]
 
 
@@ -32,8 +34,7 @@ def alone(workspace: Workspace) -> Path:
 
 def start(workspace: Workspace, output: str, launches: list[list[str]], *options: str) -> list[subprocess.Popen]:
     """Start a command on each machine."""
-    own = [*STEPS, "--per_device_train_batch_size", "4", *options]
-    commands = [workspace.command(output, *own, launch=launch) for launch in launches]
+    commands = [workspace.command(output, *STEPS, *ACCUMULATED, *options, launch=launch) for launch in launches]
     return [subprocess.Popen(x, env=environment(), start_new_session=True, **PIPES) for x in commands]
 
 
