@@ -169,8 +169,7 @@ class WEAMTrainer(RepeatableTrainer):
         """
         self.loss_names = tuple(cast(Sequence[str], model.loss_names))
         self.loss_sums = torch.zeros(2 * len(self.loss_names), dtype=torch.float64)  # since the last log
-        self.batches: list[dict[str, Any]] = []  # of the optimiser step, and the vectors of each
-        self.vectors: list[torch.Tensor] = []
+        self.batches: list[dict[str, Any]] = []  # of the optimiser step
         kwargs = {"processing_class": data_collator.tokenizer, "compute_metrics": self.evaluation_losses, **kwargs}
         super().__init__(
             model=model,
@@ -198,16 +197,11 @@ class WEAMTrainer(RepeatableTrainer):
     ) -> torch.Tensor:
         """Learn from a batch, as the stock Trainer does; `Contrasting` says what it needs of the others of its step."""
         if self.contrasts and len(self.batches) > 1:
-            place = next(place for place, batch in enumerate(self.batches) if batch is inputs)
-            if place == 0:
+            if inputs is self.batches[0]:
                 self.vectors = self.encode_batches(model)
-            empty = self.vectors[place][:0]
-            others = {
-                "before": torch.cat([empty, *self.vectors[:place]]),
-                "after": torch.cat([empty, *self.vectors[place + 1 :]]),
-                "masked": torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum(),
-            }
-            inputs = {**inputs, "others": others}
+                self.masked = torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum()
+            vectors = [own for batch, own in zip(self.batches, self.vectors, strict=True) if batch is not inputs]
+            inputs = {**inputs, "others": {"vectors": torch.cat(vectors), "masked": self.masked}}
         return super().training_step(model, inputs, num_items_in_batch)
 
     @torch.no_grad()

@@ -670,11 +670,7 @@ def test_accumulated_batches_are_set_against_each_other(batch, kind):
     assert all(len(third) for third in vectors[:2])
     total = 0.0
     for place, third in enumerate(thirds):
-        others = {
-            "before": torch.cat([vectors[0][:0], *vectors[:place]]),
-            "after": torch.cat([vectors[0][:0], *vectors[place + 1 :]]),
-            "masked": items,
-        }
+        others = {"vectors": torch.cat([*vectors[:place], *vectors[place + 1 :]]), "masked": items}
         loss = model(**third, num_items_in_batch=items, others=others).loss
         loss.backward()
         total += loss.detach()

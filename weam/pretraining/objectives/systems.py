@@ -137,17 +137,16 @@ class Contrasting(PairObjective):
         Args:
             batch: to be encoded.
             only_vectors: return (K, sides, H) its vectors instead.
-            others: vectors of the batches "before" it in the step and "after" it, (N, sides, H) each; "masked", () the
-                masked tokens of the step, this batch's included. None: it is the whole step.
+            others: of the other batches of the step the "vectors", (N, sides, H); "masked", () the masked tokens of the
+                step, this batch's included. None: it is the whole step.
         """
         return self.vectors(batch).values if only_vectors else super().outputs(batch._replace(others=others))
 
-    def contrast(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return () the mean loss of the vectors, as it counts in the step, and (B, 2) its sums and counts."""
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return () the mean loss of the vectors, as it counts in the step, and (B, 2) its sums in nats and counts."""
         own, rows = self.vectors(batch)
-        others = batch.others or {"before": own[:0], "after": own[:0]}
-        losses = self.compare(torch.cat([others["before"], own, others["after"]]))  # (N,)
-        own_losses = losses[len(others["before"]) :][: len(own)]
+        losses = self.compare(own if batch.others is None else torch.cat([own, batch.others["vectors"]]))  # (N,)
+        own_losses = losses[: len(own)]
         # Its value is that of the own vectors; its gradient that of all losses, which these have a part in.
         loss = losses.sum() + (own_losses.sum() - losses.sum()).detach()
         return loss * batch.share(len(losses)), torch.stack(row_sums(own_losses, rows, len(batch.labels)), dim=1)
@@ -170,6 +169,16 @@ class WEAMObjective(PairObjective, WEAMPreTrainingMixin):  # type: ignore[misc] 
         """Return what WEAM itself makes of a batch; `kwargs` are for the encoder."""
         ids, mask, _, labels, aligned_positions, segments, items, _ = batch
         return WEAMPreTrainingMixin.forward(self, ids, mask, segments, labels, aligned_positions, items, **kwargs)
+
+
+class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
+    """WEAM and what sets vectors against each other: the loss is the sum of both."""
+
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the masked tokens and compare the vectors; (B, 6) the parts of WEAM, then of the contrast."""
+        weam = self.weam_outputs(batch)
+        loss, parts = super().losses(batch)
+        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class MonolingualMLM(WEAMObjective):
@@ -293,21 +302,11 @@ class TranslationRanking(RanksTranslations, EncoderObjective):
 
     loss_names = ("contrastive_loss",)
 
-    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rank the translations; (B, 2) the loss of each pair in nats, mean of both directions, and 1."""
-        return self.contrast(batch)
 
-
-class WEAMWithRanking(RanksTranslations, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
+class WEAMWithRanking(RanksTranslations, WEAMWithContrast):  # type: ignore[misc]  # as WEAMObjective
     """WEAM and translation ranking together: loss = WEAM's + the mean ranking loss of the pairs."""
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, *TranslationRanking.loss_names)
-
-    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score the masked tokens and rank the translations; (B, 6) those of WEAM, then of `TranslationRanking`."""
-        weam = self.weam_outputs(batch)
-        loss, parts = self.contrast(batch)
-        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class SimCSE(TranslationRanking):
@@ -320,9 +319,8 @@ class SimCSE(TranslationRanking):
 
     def vectors(self, batch: Batch) -> Vectors:
         """Encode the sentences twice: (B, 4, H) unit vectors, source and target, and both again."""
-        sides = batch.sides()
-        views = [view for _ in range(2) for view in sentence_vectors(self.base_model, sides).chunk(2)]
-        return Vectors(torch.stack(views, dim=1), torch.arange(len(views[0]), device=views[0].device))
+        first, second = super().vectors(batch), super().vectors(batch)
+        return first._replace(values=torch.cat([first.values, second.values], dim=1))
 
     def compare(self, vectors: torch.Tensor) -> torch.Tensor:
         """Find each sentence; (N,) the mean over the two sentences of each pair."""

@@ -24,6 +24,7 @@ from weam.pretraining.objectives.systems import (
     MonolingualMLM,
     Vectors,
     WEAMObjective,
+    WEAMWithContrast,
 )
 
 WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
@@ -104,12 +105,8 @@ class WordContrast(ContrastsWords, EncoderObjective):
 
     loss_names = ("word_contrastive_loss",)
 
-    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Contrast the linked words; (B, 2) the summed loss of each pair's linked words in nats, and their number."""
-        return self.contrast(batch)
 
-
-class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
+class WEAMWithWordContrast(ContrastsWords, WEAMWithContrast):  # type: ignore[misc]  # as WEAMObjective
     """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words.
 
     The contrast has no weights of its own, so what is saved is WEAM's class, with its code.
@@ -127,12 +124,6 @@ class WEAMWithWordContrast(ContrastsWords, WEAMObjective):  # type: ignore[misc]
         with torch.device("meta"):
             published = self.family.pre_training(self.config)
         published.save_pretrained(save_directory, state_dict=state_dict or self.state_dict(), **kwargs)
-
-    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score the masked tokens and contrast the linked words; (B, 6) those of WEAM, then of `WordContrast`."""
-        weam = self.weam_outputs(batch)
-        loss, parts = self.contrast(batch)
-        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
 
 
 class Pointer(nn.Module):
