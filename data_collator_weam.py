@@ -108,8 +108,9 @@ class DataCollatorForWordExchange:
         return_sequence_ids: for objectives that encode the sentences of a pair apart.
 
     Raises:
-        ValueError: the tokenizer lacks a special token or is slow, or a probability is outside 0..1; on a call, a
-            feature is longer than `max_length` or links a token that it does not have.
+        ValueError: the tokenizer lacks a special token or is slow, a probability is outside 0..1, or sequence_ids are
+            asked for and a pair has not one special token at each end; on a call, a feature is longer than `max_length`
+            or links a token that it does not have.
     """
 
     def __init__(
@@ -129,6 +130,11 @@ class DataCollatorForWordExchange:
             raise ValueError(f"mlm_probability is {mlm_probability}; give a share from 0 to 1")
         self.tokenizer = tokenizer
         self.template = PairTemplate.of(tokenizer)
+        if return_sequence_ids and not len(self.template.before) == len(self.template.after) == 1:
+            raise ValueError(
+                f"{type(tokenizer).__name__} does not put one special token before a pair and one after it, which "
+                "objectives that encode the sentences apart need; give it such a template, or train weam, tlm"
+            )
         self.mlm_probability = mlm_probability
         self.max_length = max_length
         self.pad_to_multiple_of = pad_to_multiple_of or 1

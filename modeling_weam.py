@@ -350,7 +350,21 @@ class WordAlignmentMixin(CheckpointMixin):
         layer: int,
         options: AlignmentOptions,
     ) -> "list[_Tokens]":
-        """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
+        """Encode each sentence by itself without dropout, those of like length together; empty ones have no tokens."""
+        was_training = self.training
+        self.eval()
+        try:
+            return self._encode_windows(tokenizer, sentences, layer, options)
+        finally:
+            self.train(was_training)
+
+    def _encode_windows(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        sentences: Sequence[Sentence],
+        layer: int,
+        options: AlignmentOptions,
+    ) -> "list[_Tokens]":
         longest = min(self.longest_input, tokenizer.model_max_length)
         windows = _cut_windows(tokenizer, sentences, options, longest)
         parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)

@@ -33,7 +33,6 @@ from weam.pretraining.arguments import (
     NEW_HEAD_WARMUP_STEPS,
     Arguments,
     ModelArguments,
-    OutputArguments,
     parse_arguments,
     pretraining_settings,
 )
@@ -53,6 +52,7 @@ from weam.pretraining.objectives.words import ContrastsWords, EmbeddingAlignment
 from weam.pretraining.preparation import LanguagePair, prepare_language_pairs
 from weam.results import SETTINGS_FILE, Measurement, Results, command_line, course
 from weam.runs import (
+    check_not_overwritten,
     check_output_dir,
     check_settings,
     clear_output_dir,
@@ -71,6 +71,8 @@ MAY_CHANGE = {  # settings of a training that goes on: where something is, and w
     *("train_file", "dataset_name", "dataset_config", "dataset_revision", "gold_alignments"),
 }
 
+OF_OPTIMISER = ("learning_rate", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon")  # its state has these
+
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stages in order."""
@@ -78,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     model_args, bitext_args, alignment_args, output_args, args = arguments
     start_program(args)
     writes = args.process_index == 0 and not output_args.prepare_only
-    repository = prepare_output(output_args, args) if writes else None
+    repository = prepare_output(arguments) if writes else None
     checkpoint = find_checkpoint(Path(args.output_dir), args.resume_from_checkpoint)
 
     set_seed(args.seed)  # what the checkpoint lacks, such as a head, is drawn now
@@ -123,9 +125,18 @@ def main(argv: list[str] | None = None) -> None:
         publish(to_results(arguments, trainer, language_pairs, measured), args, repository)
 
 
-def prepare_output(output_args: OutputArguments, args: TrainingArguments) -> str | None:
-    """Refuse an output directory that holds something, and create the Hub repository if there is to be one."""
+def prepare_output(arguments: Arguments) -> str | None:
+    """Refuse an output directory that holds something, and create the Hub repository if there is to be one.
+
+    Raises:
+        ValueError: what the training begins with would be overwritten.
+        FileExistsError: the directory is not empty.
+    """
+    model_args, _, alignment_args, output_args, args = arguments
     resuming = args.resume_from_checkpoint is not None
+    if output_args.overwrite_output_dir:
+        named = (model_args.name, model_args.tokenizer_name, alignment_args.aligner_model)
+        check_not_overwritten(named, Path(args.output_dir))
     check_output_dir(Path(args.output_dir), resuming, output_args.overwrite_output_dir)
     if not resuming:
         clear_output_dir(Path(args.output_dir), (BEFORE_FILE, SETTINGS_FILE, EVAL_RESULTS_FOLDER))
@@ -175,7 +186,7 @@ def unchanging(
         "model": {name: value for name, value in settings["model"].items() if name not in MAY_CHANGE},
         "bitext": {name: value for name, value in settings["bitext"].items() if name not in MAY_CHANGE},
         "data": {name: pair.prepared for name, pair in language_pairs.items()},
-        "training": {"seed": arguments[-1].seed},
+        "training": {"seed": arguments[-1].seed, **{name: settings["training"][name] for name in OF_OPTIMISER}},
     }
 
 
@@ -193,8 +204,7 @@ def score_before(
         return read_held_out(path, list(language_pairs))
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = model.config.weam
-    encoder = model.base_model.eval()
-    note_alignment(encoder, collator.tokenizer, samples(language_pairs), encoder.align_layer())
+    note_alignment(model.base_model.eval(), collator.tokenizer, samples(language_pairs))
     scores = score(model, collator, language_pairs)
     model.config.weam = settings  # training makes the statistics untrue
     write_held_out(scores, path)
@@ -266,7 +276,7 @@ def save_weights(trainer: Trainer, model_args: ModelArguments, folder: Path) -> 
 def samples(language_pairs: dict[str, LanguagePair]) -> list[Sample]:
     """Take held-out pairs of each language pair, to fit the word aligner on."""
     held_out = [pair.held_out for pair in language_pairs.values()]
-    return [Sample(x.sources[:PAIRS_OF_SAMPLE], x.targets[:PAIRS_OF_SAMPLE], x.gold) for x in held_out]
+    return [Sample(x.sources[:PAIRS_OF_SAMPLE], x.targets[:PAIRS_OF_SAMPLE], x.gold_to_choose_by) for x in held_out]
 
 
 def score(

@@ -238,6 +238,9 @@ def test_a_number_among_the_settings_of_another_that_is_not_finite_is_refused(nu
         ([*NEEDED, "--head_warmup_steps", "-1"], "--head_warmup_steps is -1; give 0 or more"),
         ([*NEEDED, "--remove_unused_columns", "true"], "--remove_unused_columns must stay off"),
         ([*NEEDED, "--objective", "word-alignment", "--use_lora", "yes"], "keeps a copy of .* leave --use_lora out"),
+        ([*NEEDED, "--freeze_layers", "1", "--use_lora", "yes"], "--use_lora puts adapters on all layers"),
+        ([*NEEDED, "--objective", "embedding-alignment", "--use_lora", "yes"], "trains the embeddings"),
+        ([*NEEDED, "--objective", "embedding-alignment", "--freeze_layers", "1"], "trains the embeddings"),
     ],
 )
 def test_what_is_missing_or_contradictory_is_refused(argv, message):
@@ -362,7 +365,17 @@ def test_bfloat16_is_chosen_where_the_processor_has_it_unless_the_user_says_othe
     assert replace(made, seed=7).bf16 is chosen
 
 
+def test_bfloat16_of_the_launcher_is_what_the_arguments_say(monkeypatch):
+    """The Trainer takes it from the environment, so results and scores must know of it."""
+    monkeypatch.setattr("weam.arguments.has_bfloat16", lambda: False)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    assert parse_arguments(NEEDED)[-1].bf16 is True
+    with pytest.raises(ValueError, match="--bf16 is no, but accelerate launch asks for bf16"):
+        parse_arguments([*NEEDED, "--bf16", "no"])
+
+
 def test_bfloat16_is_left_to_accelerate_on_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
     monkeypatch.setattr("weam.arguments.has_bfloat16", lambda: True)
     monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
     arguments = object.__new__(PreTrainingArguments)

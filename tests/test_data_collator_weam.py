@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from tokenizers import processors
 from torch.utils.data import DataLoader
 from transformers import CanineTokenizer
 
@@ -54,6 +55,14 @@ def test_pairs_are_joined_as_the_tokenizer_joins_them(any_tokenizer):
     sequence_ids = [[-1 if x is None else x for x in expected.sequence_ids(row)] for row in (0, 1)]
     assert batch["sequence_ids"].tolist() == sequence_ids
     assert collator.template.special_tokens == any_tokenizer.num_special_tokens_to_add(pair=True)
+
+
+def test_sentences_to_be_encoded_apart_need_a_special_token_at_each_end():
+    tokenizer = small_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B")
+    DataCollatorForWordExchange(tokenizer)
+    with pytest.raises(ValueError, match="does not put one special token before a pair and one after it"):
+        DataCollatorForWordExchange(tokenizer, return_sequence_ids=True)
 
 
 def test_links_lead_to_the_aligned_token_whatever_stands_between(any_tokenizer):

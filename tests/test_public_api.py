@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer, BertConfig
 
 import weam
+from tests.conftest import SIZES
 from tests.support.command_line import make_evaluation, write_tsv
 from tests.support.evaluation_data import write_mlqa, write_xnli
 from weam.transfer.tasks.answer_spans import Windows
@@ -82,8 +84,20 @@ def test_a_model_in_memory_is_scored_as_the_program_scores_it(
     ]
 
 
-def test_a_head_for_another_task_is_refused(tokenizer, model, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [(["yes", "no", "maybe"], "those of xnli"), (["LABEL_0", "LABEL_1"], "has 2 classes, xnli has 3")],
+)
+def test_a_head_for_another_task_is_refused(tokenizer, model, tmp_path, classes, message) -> None:
     files = weam.DataFiles(test=[f"{write_xnli(tmp_path)}/xnli/test.{{language}}.jsonl.gz"])
-    with pytest.raises(ValueError, match="those of xnli"):
-        model.config.id2label = {0: "yes", 1: "no"}
+    model.config.id2label = dict(enumerate(classes))
+    with pytest.raises(ValueError, match=message):
         weam.evaluate(model, tokenizer, weam.XNLI(files), ["en"])
+
+
+def test_a_model_in_bfloat16_is_scored(tokenizer, tmp_path) -> None:
+    files = weam.DataFiles(test=[f"{write_xnli(tmp_path)}/xnli/test.{{language}}.jsonl.gz"])
+    config = BertConfig(vocab_size=len(tokenizer), **SIZES, num_labels=3)
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.bfloat16)
+    (measured,) = weam.evaluate(model, tokenizer, weam.XNLI(files, 32), ["en"]).measurements
+    assert 0 <= measured.value <= 1

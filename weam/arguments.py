@@ -6,6 +6,7 @@ A YAML file holds any of them, the command line overrides the file.
 import difflib
 import json
 import math
+import os
 import re
 import sys
 import warnings
@@ -105,12 +106,16 @@ class ProgramArguments(TrainingArguments):
             self.use_cpu = True
 
     def _wants_bf16(self) -> bool:
+        launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # the Trainer takes this where `bf16` is off
         if self.bf16 == "auto":
-            return self.use_cpu and not self.fp16 and has_bfloat16()
+            return launched == "bf16" or (self.use_cpu and not self.fp16 and has_bfloat16())
         try:
-            return string_to_bool(self.bf16)
+            wanted = string_to_bool(self.bf16)
         except ArgumentTypeError as error:
             raise ValueError(f"--bf16 is {self.bf16!r}; give auto, yes or no") from error
+        if not wanted and launched == "bf16":
+            raise ValueError("--bf16 is no, but accelerate launch asks for bf16: give it --mixed_precision no")
+        return wanted
 
 
 def parse_settings(concerns: tuple[type, ...], description: str, argv: list[str] | None = None) -> tuple[Any, ...]:

@@ -121,7 +121,8 @@ def weights_fingerprint(model: PreTrainedModel, drawn: Collection[str] = ()) -> 
     digest = hashlib.sha256()
     for key, tensor in sorted(model.state_dict().items()):
         if key not in drawn:
-            digest.update(f"{key} {tuple(tensor.shape)}".encode() + tensor.contiguous().numpy().tobytes())
+            data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy has no bfloat16
+            digest.update(f"{key} {tuple(tensor.shape)}".encode() + data.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

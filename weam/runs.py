@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,6 +135,23 @@ def check_output_dir(output_dir: Path, resuming: bool, overwrite: bool) -> None:
         f"{output_dir} is not empty; continue it with --resume_from_checkpoint last, choose another --output_dir, "
         "or write into it with --overwrite_output_dir"
     )
+
+
+def check_not_overwritten(names: Iterable[str | None], output_dir: Path) -> None:
+    """Refuse `--overwrite_output_dir` where what a run begins with lies in the folder.
+
+    Args:
+        names: Hub names or folders that are read; None: nothing.
+        output_dir: the folder.
+
+    Raises:
+        ValueError: one lies there, and says which.
+    """
+    for name in filter(None, names):
+        if Path(name).resolve().is_relative_to(output_dir.resolve()):
+            raise ValueError(
+                f"{name} lies in {output_dir}, which --overwrite_output_dir clears; choose another --output_dir"
+            )
 
 
 def clear_output_dir(output_dir: Path, others: Sequence[str]) -> None:

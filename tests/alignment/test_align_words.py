@@ -124,6 +124,16 @@ def test_align_words_equals_the_slow_loop(encoder, tokenizer, is_fitted):
     assert_same(links, scores, expected)
 
 
+def test_a_model_in_training_aligns_without_dropout_and_stays_in_training(encoder, tokenizer):
+    expected = encoder.align_words(tokenizer, SOURCES, TARGETS)
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    encoder.train()
+    assert encoder.align_words(tokenizer, SOURCES, TARGETS) == expected
+    assert encoder.training and encoder.encoder.layer[0].training
+
+
 def test_a_token_that_is_only_a_space_has_no_link(encoder):
     vocabulary = {token: number for number, token in enumerate([*SPECIAL, *WORDS[:-1], "\u2581"])}
     tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=False)

@@ -122,7 +122,9 @@ def test_a_second_call_reads_the_cache(bitext: Bitext, tmp_path: Path, monkeypat
     assert list(second) == list(first)
 
 
-@pytest.mark.parametrize("change", [{"aligner": "eflomal"}, {"symmetrization": "union"}, {"seed": 43}])
+@pytest.mark.parametrize(
+    "change", [{"aligner": "eflomal"}, {"aligner": "eflomal", "seed": 43}, {"symmetrization": "union"}]
+)
 def test_other_settings_are_cached_apart(
     bitext: Bitext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict
 ) -> None:
@@ -133,6 +135,14 @@ def test_other_settings_are_cached_apart(
     assert len(trainings) == 2
     assert other.path != first.path
     assert other.key != first.key
+
+
+def test_another_seed_has_other_links_of_eflomal_only(bitext: Bitext, tmp_path: Path) -> None:
+    links = {
+        aligner: [align_bitext(bitext, replace(SETTINGS, aligner=aligner, seed=seed), tmp_path) for seed in (1, 2)]
+        for aligner in ("fast_align", "eflomal")
+    }
+    assert [one.path == other.path for one, other in links.values()] == [True, False]
 
 
 def test_another_bitext_is_cached_apart(

@@ -135,7 +135,7 @@ mean of both directions; AER is the alignment error rate of `align_words` on han
 
 ## Data
 
-In `code`: fingerprints; equal ones mean equal examples in equal order.
+In `code`: hashes of the examples, in their order.
 
 - en-de: 1,234 of 1,300 sentence pairs kept (dropped: 66 duplicate)
 - en-zh: 99 of 99 sentence pairs kept
@@ -235,7 +235,7 @@ difference is this model's figure less that of base; in brackets its 95 % interv
 
 ## Data
 
-In `code`: fingerprints; equal ones mean equal examples in equal order.
+In `code`: hashes of the examples, in their order.
 
 - train: en 20,000 (`cccccccccccccccc`)
 - dev: en 2,490 (`dddddddddddddddd`)
@@ -423,7 +423,7 @@ INTRODUCED = {  # words that stand in the card of one objective only
     "tlm": "trained further across de, en, zh by translation language modelling",
     "weam-ranking": "aligned word in the other language; each sentence had to find\nits translation",
     "weam-apart": "aligned word in the other language; the two sentences\nof a pair were encoded apart.",
-    "word-contrastive": "each word had to\nfind its aligned word among those of the batch ([Wu and Dredze 2020]",
+    "word-contrastive": "each word had to\nfind its aligned word among those of the step ([Wu and Dredze 2020]",
     "weam-contrastive": "aligned word in the other language; each word had to find\nits aligned word",
     "pointer": "XLM-Align, Chi et al. 2021",
     "weam-pointer": "aligned word in the other language; each masked word had to\npoint at its aligned word",
@@ -435,6 +435,11 @@ def test_the_reading_of_the_exchange_is_told():
     texts = [card(pretraining("/abs/base", exchange=exchange)) for exchange in ("target", "representation")]
     told = ["predicted\nthat word and its aligned word in the other", "through\nits aligned word in the other"]
     assert [[words in text for words in told] for text in texts] == [[True, False], [False, True]]
+
+
+def test_an_average_with_the_start_is_told():
+    told = "The weights are an average: 0.75 of the trained ones and 0.25 of those before."
+    assert [told in card(pretraining("/abs/base", start_share=share)) for share in (0.25, 0.0)] == [True, False]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

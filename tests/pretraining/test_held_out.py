@@ -116,7 +116,9 @@ def test_scores_count_pairs_and_sentences_aligned_by_hand(model, collator, bitex
     assert (without.language_pair, without.pairs) == ("en-de", 3)
     assert (without.gold_sentences, without.alignment_error_rate) == (0, None)
     sentence = GoldSentence(("cat",), ("katze",), frozenset({(0, 0)}), frozenset({(0, 0)}))
-    scores = score_held_out(model, collator, of_rows(bitext, [0, 1, 2], [sentence, sentence]))
+    held_out = of_rows(bitext, [0, 1, 2], [sentence] * 3)
+    assert len(held_out.gold_to_choose_by) == 1
+    scores = score_held_out(model, collator, held_out)
     assert (scores.gold_sentences, scores.alignment_error_rate) == (2, 0.0)  # one word each: nothing else is nearest
 
 

@@ -101,6 +101,18 @@ def test_the_loss_of_word_contrast_is_that_of_a_loop_over_links(batch, pairs, la
     torch.testing.assert_close(outputs.loss_parts, torch.tensor(sums))
 
 
+def test_words_that_are_found_part_by_part_have_the_same_losses_and_gradients(batch, monkeypatch):  # noqa: F811
+    model = new_model(BertForWordContrast)
+    found = []
+    for words_at_once in (1024, 5):
+        monkeypatch.setattr("weam.pretraining.objectives.words.WORDS_AT_ONCE", words_at_once)
+        model.zero_grad()
+        outputs = model(**batch)
+        outputs.loss.backward()
+        found.append([outputs.loss, outputs.loss_parts, *(p.grad for p in model.parameters() if p.grad is not None)])
+    torch.testing.assert_close(found[1], found[0])
+
+
 def test_a_layer_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="--word_layer is 3; the layers of this encoder are 1 to 2"):
         new_model(BertForWordContrast).choose_layer(3)

@@ -117,12 +117,35 @@ def test_a_training_does_not_go_on_as_another_one(workspace: Workspace) -> None:
     for change, message in {
         ("--cross_lingual_weight", "2"): r"another model \(cross_lingual_weight 1.0, now 2.0\)",
         ("--seed", "7"): r"another training \(seed 42, now 7\)",
+        ("--learning_rate", "0.01"): r"another training \(learning_rate 5e-05, now 0.01\)",  # which it would not use
         ("--train_file", f"en-de={other_text}"): r"another data \(en-de features-",
     }.items():
         with pytest.raises(ValueError, match=message):
             workspace.here("first", *options, *last, *change)
     workspace.here("first", "--max_steps", "5", "--save_steps", "3", *last)
     assert training(folder)["steps"] == 5
+
+
+def test_a_training_that_learns_nothing_changes_no_score(workspace: Workspace) -> None:
+    """The layer that is read is chosen in the same way before and after, by sentences that do not test."""
+    gold = workspace.folder / "gold"
+    Path(f"{gold}.src-tgt").write_text("".join(f"{a} ||| {b}\n" for a, b in sentence_pairs()[:9]), encoding="utf-8")
+    Path(f"{gold}.gold").write_text("1-1 2-2\n" * 9, encoding="utf-8")
+    options = f"--max_steps 1 --learning_rate 0 --head_warmup_steps 0 --gold_alignments en-de={gold}".split()
+    folder = workspace.here("nothing learnt", *options)
+    assert held_out(folder, 1) == held_out(folder, 0)
+    (tested,) = {row["count"] for row in results(folder)["measurements"] if row["metric"] == "alignment_error_rate"}
+    assert tested == 5
+
+
+def test_what_a_training_begins_with_is_not_overwritten(workspace: Workspace) -> None:
+    folder = workspace.here("begun with", "--max_steps", "2", "--save_steps", "2")
+    before = weights(folder)
+    for name in (str(folder), str(folder / "checkpoint-2")):
+        with pytest.raises(ValueError, match="lies in .*begun with, which --overwrite_output_dir clears"):
+            workspace.here("begun with", "--model_name_or_path", name, "--overwrite_output_dir")
+    assert (folder / "checkpoint-2" / "model.safetensors").is_file()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(folder).items())
 
 
 def test_a_folder_that_is_overwritten_leaves_nothing_to_go_on_from(workspace: Workspace) -> None:

@@ -311,6 +311,18 @@ def test_an_intermediate_task_is_trained_first_and_its_head_is_kept(exact_worksp
     assert {"split": "intermediate", "language": "en", "count": 40}.items() <= results(folder)["data"][0].items()
 
 
+def test_an_intermediate_model_that_was_not_saved_to_its_end_is_trained_again(exact_workspace: Evaluation) -> None:
+    extra = write_json_lines(exact_workspace.folder / "more.jsonl", xnli_rows("train", "de", 40))
+    options = [*EXACT, *BATCH_OF_EIGHT, "--intermediate_task", str(extra)]
+    whole = exact_workspace.here("intermediate whole", *options)
+    broken = exact_workspace.folder / "intermediate broken"
+    shutil.copytree(whole / "runs/seed-42/intermediate/model", broken / "runs/seed-42/intermediate/model")
+    (broken / "runs/seed-42/intermediate/model/model.safetensors").unlink()
+    shutil.copy(whole / "runs/settings.json", broken / "runs")
+    exact_workspace.here("intermediate broken", *options, "--resume_from_checkpoint", "last")
+    assert results(broken)["measurements"] == results(whole)["measurements"]
+
+
 def test_adapters_are_merged_and_only_they_and_the_head_are_trained(workspace: Evaluation) -> None:
     folder = workspace.here("adapters", *ONE_EPOCH, "--use_lora", "--lora_r", "4")
     model, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)

@@ -259,7 +259,12 @@ def _validate_card(hub: Hub, request: Request) -> Answer:
     front_matter = FRONT_MATTER.match(request.json()["content"])
     if front_matter is None:
         return json_answer({"warnings": [{"message": "empty or missing yaml metadata in repo card"}], "errors": []})
-    base_model = yaml.safe_load(front_matter[1]).get("base_model")
+    metadata = yaml.safe_load(front_matter[1])
+    unknown = [code for code in metadata.get("language", []) if not re.fullmatch("[a-z]{2,3}", code)]
+    if unknown:
+        message = f'"language" must only contain ISO 639-1, 639-2 or 639-3 codes, not {", ".join(unknown)}.'
+        return json_answer({"warnings": [], "errors": [{"message": message}]}, 400)
+    base_model = metadata.get("base_model")
     if base_model is not None and not MODEL_NAME.fullmatch(base_model):
         message = f'"base_model" with value "{base_model}" is not valid. Use a model id from https://hf.co/models.'
         return json_answer({"warnings": [], "errors": [{"message": message}]}, 400)

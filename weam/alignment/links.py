@@ -107,8 +107,9 @@ def align_bitext(
     settings = settings or AlignerSettings()
     if settings.aligner == ENCODER:
         return _align_by_encoder(bitext, settings, Path(cache_dir))
-    names = ("aligner", "symmetrization", "seed")
-    chosen = {name: getattr(settings, name) for name in names}
+    chosen = {"aligner": settings.aligner, "symmetrization": settings.symmetrization, "seed": settings.seed}
+    if settings.aligner == "fast_align":
+        chosen["seed"] = AlignerSettings.seed  # it draws nothing: another seed has the same links
     key = {"stage": "links 1", "bitext": bitext.key, **chosen, "version": aligner_version()}
 
     def build(folder: Path) -> None:

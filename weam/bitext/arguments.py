@@ -15,7 +15,9 @@ class BitextArguments:
     dataset_config: list[str] = option([], "Its configurations, one for each language pair, like de-en.")
     dataset_revision: str = option("main", "Branch, tag or commit of the data set.")
     validation_fraction: float = option(0.01, "Share of source sentences to hold out of training.")
-    gold_alignments: list[str] = option([], "en-de=PREFIX of PREFIX.src-tgt and PREFIX.gold, for the error rate.")
+    gold_alignments: list[str] = option(
+        [], "en-de=PREFIX of PREFIX.src-tgt and PREFIX.gold: some choose the layer that aligns, the others test it."
+    )
     max_train_pairs: int | None = option(None, "Train on so many pairs of each language pair, always the same ones.")
     max_eval_pairs: int = option(1000, "Evaluate on at most so many held-out pairs of each language pair.")
     sampling_alpha: float = option(1.0, "Sample language pairs by size to this power: 1 natural, 0 uniform.")

@@ -10,6 +10,7 @@ Figures of whole test sets of the Hub are also written for its leaderboards (htt
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,12 +92,21 @@ def make_card(runs: Sequence[CardRun], repository: str) -> ModelCard:
     )
 
 
+def hub_language(code: str) -> str:
+    """Return what the Hub takes as a language: the code without script or country.
+
+    >>> hub_language("ace_Arab"), hub_language("zh-CN"), hub_language("de")
+    ('ace', 'zh', 'de')
+    """
+    return re.split("[-_]", code)[0].lower()
+
+
 def metadata(runs: Sequence[CardRun], title: str) -> ModelCardData:
     """Return what the Hub reads of the card; no licence, which is the base model's and the data's to give."""
     first = runs[0]
     evaluated = [m.metric for run in runs if not run.is_pretraining for m in run.results.measurements]
     return ModelCardData(
-        language=sorted({language for run in runs for language in run.languages}),
+        language=sorted({hub_language(language) for run in runs for language in run.languages}),
         library_name="transformers",
         pipeline_tag=first.hub_task,
         tags=["weam", "multilingual", *first.tags],

@@ -32,17 +32,17 @@ aligned words were drawn together, and those of the source side kept where they 
 2020](https://arxiv.org/abs/2002.03518)).""",
     "translation-ranking": BASELINE
     + """each sentence had
-to find its translation among those of the batch ([LaBSE, Feng et al. 2022](https://arxiv.org/abs/2007.01852)).""",
+to find its translation among those of the step ([LaBSE, Feng et al. 2022](https://arxiv.org/abs/2007.01852)).""",
     "simcse": BASELINE
     + """each sentence had to
 find itself under another dropout ([SimCSE, Gao et al. 2021](https://arxiv.org/abs/2104.08821)); no translation was
 used.""",
     "weam-apart": WEAM[:-1] + "; the two sentences\nof a pair were encoded apart.",
-    "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the batch as well.",
+    "weam-ranking": WEAM[:-1] + "; each sentence had to find\nits translation among those of the step as well.",
     "word-contrastive": BASELINE
     + """each word had to
-find its aligned word among those of the batch ([Wu and Dredze 2020](https://arxiv.org/abs/2010.02537)).""",
-    "weam-contrastive": WEAM[:-1] + "; each word had to find\nits aligned word among those of the batch as well.",
+find its aligned word among those of the step ([Wu and Dredze 2020](https://arxiv.org/abs/2010.02537)).""",
+    "weam-contrastive": WEAM[:-1] + "; each word had to find\nits aligned word among those of the step as well.",
     "pointer": BASELINE
     + """each masked word had
 to point at its aligned word in the other sentence ([XLM-Align, Chi et al. 2021](https://arxiv.org/abs/2106.06381)).""",
@@ -99,6 +99,8 @@ class PretrainingRun(CardRun):
             languages=listed(self.languages),
             exchange=EXCHANGES[model["exchange"]],
         )
+        if share := model.get("start_share"):
+            text += f" The weights are an average: {1 - share:g} of the trained ones and {share:g} of those before."
         tested = {language for run in others for language in run.languages}
         not_aligned = sorted(tested - set(self.languages))
         if not_aligned:

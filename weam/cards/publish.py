@@ -11,7 +11,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from weam.cards.card import card_run, write_model_card
 from weam.results import RESULTS_FILE, SETTINGS_FILE, Results, read_results, write_results
-from weam.runs import check_output_dir, clear_output_dir
+from weam.runs import check_not_overwritten, check_output_dir, clear_output_dir
 from weam.scores import PREDICTIONS_FOLDER
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.zero_shot import remove_models
@@ -38,10 +38,8 @@ def prepare_output(
     checkpoint, overwrite = checkpoint_args.model_name_or_path, transfer_args.overwrite_output_dir
     if args.push_to_hub and transfer_args.setting == "test-only":
         raise ValueError("test-only trains nothing, so there is nothing to push; leave --push_to_hub out")
-    if overwrite and Path(checkpoint).resolve().is_relative_to(Path(args.output_dir).resolve()):
-        raise ValueError(
-            f"{checkpoint} lies in {args.output_dir}, which --overwrite_output_dir clears; choose another --output_dir"
-        )
+    if overwrite:
+        check_not_overwritten([checkpoint], Path(args.output_dir))
     if args.resume_from_checkpoint not in (None, "last"):
         raise ValueError("a run of several trainings goes on with --resume_from_checkpoint last, and nothing else")
     with args.main_process_first(local=False):

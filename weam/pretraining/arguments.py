@@ -32,14 +32,14 @@ class ModelArguments(LoraArguments):
     )
     exchange: str = option(
         "representation",
-        "representation: the aligned word's vector predicts a masked word, too; target: the masked word's predicts it.",
+        "representation: a masked word is predicted from its aligned word, too; target: it predicts that word, too.",
         EXCHANGES,
     )
     cross_lingual_weight: float = option(1.0, "Weight of the cross-lingual loss; of --objective weam 0 makes TLM.")
     word_layer: int | None = option(None, "The layer that the word-contrastive loss draws together. None: the last.")
-    freeze_layers: int = option(0, "Keep the embeddings and so many layers, the lowest, as they are.")
+    freeze_layers: int = option(0, "Keep the embeddings and this many of the lowest layers as they are. 0: train all.")
     start_share: float = option(
-        0.0, "Average the trained weights with those of the checkpoint, which have so great a share in what is saved."
+        0.0, "Save an average of the trained weights and those at the start: the share of the latter. 0: no average."
     )
     head_warmup_steps: int | None = option(
         None,
@@ -57,12 +57,9 @@ class ModelArguments(LoraArguments):
             raise ValueError(f"--head_warmup_steps is {self.head_warmup_steps}; give 0 or more")
         if self.head_warmup_steps and not self.system.predicts:
             raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
-        if self.use_lora and self.objective == "word-alignment":
-            raise ValueError("--objective word-alignment keeps a copy of the encoder; leave --use_lora out")
         if self.word_layer is not None and not self.objective.endswith("contrastive"):
             raise ValueError(f"--objective {self.objective} contrasts no words; leave --word_layer out")
-        if self.freeze_layers < 0:
-            raise ValueError(f"--freeze_layers is {self.freeze_layers}; give the number of layers, 0 or more")
+        self._check_what_is_trained()
         if not 0 <= self.start_share < 1:
             raise ValueError(f"--start_share is {self.start_share}; give 0 or more and less than 1, such as 0.5")
         if self.start_share and self.model_name_or_path is None:
@@ -72,6 +69,19 @@ class ModelArguments(LoraArguments):
         if not self.objective.startswith("weam") and self.cross_lingual_weight != 1.0:
             raise ValueError(
                 f"--objective {self.objective} has no cross-lingual prediction; leave --cross_lingual_weight out"
+            )
+
+    def _check_what_is_trained(self) -> None:
+        """Refuse what would train other weights than it says."""
+        if self.freeze_layers < 0:
+            raise ValueError(f"--freeze_layers is {self.freeze_layers}; give the number of layers, 0 or more")
+        if self.freeze_layers and self.use_lora:
+            raise ValueError("--use_lora puts adapters on all layers; leave it or --freeze_layers out")
+        if self.use_lora and self.objective == "word-alignment":
+            raise ValueError("--objective word-alignment keeps a copy of the encoder; leave --use_lora out")
+        if self.objective == "embedding-alignment" and (self.freeze_layers or self.use_lora):
+            raise ValueError(
+                "--objective embedding-alignment trains the embeddings; leave --freeze_layers and --use_lora out"
             )
 
     @property

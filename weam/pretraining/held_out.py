@@ -7,7 +7,7 @@ is chosen in `weam/bitext/selection.py`; downstream tasks are not here.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import WEAMPreTrainingMixin
-from weam.alignment.encoder import aligner_error_rate
+from weam.alignment.encoder import PAIRS_OF_SAMPLE, aligner_error_rate
 from weam.alignment.gold import GoldSentence
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement
@@ -37,13 +37,23 @@ FIXED_EPOCH = 0  # held-out pairs keep these masks throughout
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The held-out pairs of one language pair, and hand-aligned sentences where there are some."""
+    """The held-out pairs of one language pair, and hand-aligned sentences where there are some.
+
+    Attributes:
+        language_pair: such as en-de.
+        features: of the pairs, as training features, with the column `epoch`.
+        sources: of the pairs.
+        targets: of the pairs.
+        gold: hand-aligned sentences to test with.
+        gold_to_choose_by: others, that choose the layer that aligns words.
+    """
 
     language_pair: str
-    features: Dataset  # as training features, with the column `epoch`
+    features: Dataset
     sources: list[str]
     targets: list[str]
     gold: list[GoldSentence]
+    gold_to_choose_by: list[GoldSentence] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -81,14 +91,19 @@ class HeldOutScores:
 
 
 def make_held_out(language_pair: str, pairs: Dataset, features: Dataset, gold: list[GoldSentence]) -> HeldOut:
-    """Gather what `score_held_out` needs of held-out pairs and their features, which are in one order."""
+    """Gather what `score_held_out` needs of held-out pairs and their features, which are in one order.
+
+    Half of the hand-aligned sentences, at most so many as a sample has, choose a layer; the others test.
+    """
+    choosing = min(len(gold) // 2, PAIRS_OF_SAMPLE)
     epochs = np.full(len(features), FIXED_EPOCH, dtype=np.int64)
     return HeldOut(
         language_pair=language_pair,
         features=features.add_column("epoch", epochs),
         sources=list(pairs["source"]),
         targets=list(pairs["target"]),
-        gold=gold,
+        gold=gold[choosing:],
+        gold_to_choose_by=gold[:choosing],
     )
 
 

@@ -80,7 +80,11 @@ def check_head(task: Task, base: BaseCheckpoint) -> None:
     if base.drawn:
         raise ValueError(f"{base.name} has no trained head for {task.benchmark}: it lacks {', '.join(base.drawn)}")
     names = [name.casefold() for name in base.classes]
-    if task.labels is None or all(MADE_UP_CLASS.fullmatch(name) for name in names):
+    if task.labels is None:
+        return
+    if len(names) != len(task.labels):
+        raise ValueError(f"the head of {base.name} has {len(names)} classes, {task.benchmark} has {len(task.labels)}")
+    if all(MADE_UP_CLASS.fullmatch(name) for name in names):
         return
     if names != [label.casefold() for label in task.labels]:
         raise ValueError(

@@ -96,9 +96,11 @@ def run_job(job: Job, task: Task, base: BaseCheckpoint, examples: Examples, args
     folder, checkpoint = Path(args.output_dir) / "runs" / job.name, base.name
     for part in examples.intermediate.values():
         stage = stage_arguments(args, task, folder / "intermediate", job.seed, selects=False)
-        checkpoint = str(folder / "intermediate" / MODEL_FOLDER)
-        if not Path(checkpoint).exists():
-            fine_tune(task, base, base.name, (part.rows, {}), stage)
+        checkpoint, finished = str(folder / "intermediate" / MODEL_FOLDER), folder / "intermediate" / FINISHED_FILE
+        if not finished.exists():
+            trainer = fine_tune(task, base, base.name, (part.rows, {}), stage)
+            if args.process_index == 0:
+                write_json({"steps": trainer.state.global_step}, finished)
     train = concatenate_datasets([examples.train[language].rows for language in job.train]) if job.train else None
     dev = {language: examples.dev[language] for language in job.dev if language in examples.dev}
     stage = stage_arguments(args, task, folder, job.seed, selects=bool(dev))

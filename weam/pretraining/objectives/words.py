@@ -6,13 +6,15 @@ used. Each class says which paper its formula comes from.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from os import PathLike
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import PretrainedConfig, PreTrainedModel
 
 from modeling_weam import IGNORED, WEAMPreTrainingMixin
@@ -28,6 +30,7 @@ from weam.pretraining.objectives.systems import (
 )
 
 WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
+WORDS_AT_ONCE = 1024  # whose scores are kept; a batch of 32 pairs has a few hundred linked words
 
 
 def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) -> Vectors:
@@ -63,12 +66,23 @@ def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         sides = [functional.normalize(side.float(), dim=-1) for side in (source, target)]
         candidates, own = gather(torch.stack(sides, dim=1))  # (N, 2, H)
         everything = candidates.flatten(0, 1)  # (2N, H), each word beside its linked one
+        find: Callable[..., torch.Tensor] = _losses_of_words
+        if len(source) > WORDS_AT_ONCE:  # all scores would fill the memory: a part's are made again for gradients
+            find = partial(checkpoint, _losses_of_words, use_reentrant=False)
         losses = []
         for side, words in enumerate(sides):
-            scores = words @ everything.T / WORD_TEMPERATURE  # (K, 2N)
-            scores = scores.scatter(1, (2 * own + side)[:, None], float("-inf"))  # a word is no negative of itself
-            losses.append(functional.cross_entropy(scores, 2 * own + 1 - side, reduction="none"))
+            parts = (each.split(WORDS_AT_ONCE) for each in (words, 2 * own + side, 2 * own + 1 - side))
+            losses.append(torch.cat([find(*part, everything) for part in zip(*parts, strict=True)]))
     return torch.stack(losses).mean(dim=0)
+
+
+def _losses_of_words(
+    words: torch.Tensor, own: torch.Tensor, linked: torch.Tensor, everything: torch.Tensor
+) -> torch.Tensor:
+    """Return (K,) losses of (K, H) words, `own` (K,) their rows in `everything` (N, H), `linked` (K,) those to find."""
+    scores = words @ everything.T / WORD_TEMPERATURE  # (K, N)
+    scores = scores.scatter(1, own[:, None], float("-inf"))  # a word is no negative of itself
+    return functional.cross_entropy(scores, linked, reduction="none")
 
 
 class ContrastsWords(Contrasting):
