@@ -1,6 +1,6 @@
 .PHONY: install test test-nightly test-oldest test-versions check quickstart benchmarks docs docs-check
 
-install: ## on a machine without a GPU, install torch==2.13.0 first
+install: ## on a machine without a GPU, install PyTorch's CPU build first, see docs/installation.md
 	pip install -e ".[test,benchmarks,docs]"
 
 test:

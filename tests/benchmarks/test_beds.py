@@ -46,6 +46,13 @@ def test_the_pages_are_what_the_records_make_them() -> None:
         assert page.read_text(encoding="utf-8") == text
 
 
+def test_all_arms_of_the_encoders_that_were_made_here_are_scored_on_tags() -> None:
+    """A figure that lacks in one seed would be over fewer encoders than its row says."""
+    made_here = [bed for bed, plan in BEDS.items() if plan.pretraining is not None]
+    found = [record for bed in made_here for record in records.read_collected(bed).values()]
+    assert [(each["bed"], each["name"], each["seed"]) for each in found if "udpos" not in each["scores"]] == []
+
+
 def test_the_default_objective_is_one_of_the_two_that_lead_where_languages_are_apart() -> None:
     ranks = [mean_ranks({arm: read_figures(bed)[arm] for arm in CANDIDATES}) for bed in APART]
     leading = sorted(CANDIDATES, key=lambda arm: sum(of_bed[arm] for of_bed in ranks))[:2]
