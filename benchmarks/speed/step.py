@@ -4,7 +4,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import torch
@@ -16,13 +16,23 @@ from data_collator_weam import DataCollatorForWordExchange
 from weam.alignment.symmetrization import Links
 from weam.families import FAMILIES
 from weam.pretraining.features import encode_pairs
+from weam.pretraining.objectives import OBJECTIVES
 from weam.processor import has_bfloat16
 
+
+class Contender(NamedTuple):
+    """What is trained."""
+
+    objective: str
+    exchange: str
+
+
 STOCK = "stock masked language model"
-CONTENDERS: dict[str, dict[str, Any] | None] = {
+CONTENDERS: dict[str, Contender | None] = {
     STOCK: None,
-    "WEAM": {"exchange": "target"},
-    "WEAM, representation exchange": {"exchange": "representation"},
+    "WEAM": Contender("weam", "target"),
+    "WEAM, representation exchange": Contender("weam", "representation"),
+    "WEAM + word contrast, the default": Contender("weam-contrastive", "representation"),
 }
 
 SPECIAL_TOKENS = 3  # [CLS] source [SEP] target [SEP]
@@ -56,11 +66,11 @@ def make_model(contender: str, shape: Shape, device: torch.device) -> nn.Module:
     """Build a contender with random weights, as it trains (dropout included)."""
     sizes = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "pad_token_id": 0}
     config = AutoConfig.for_model(shape.family, vocab_size=shape.vocabulary, num_hidden_layers=shape.layers, **sizes)
-    settings = CONTENDERS[contender]
-    if settings is None:
+    chosen = CONTENDERS[contender]
+    if chosen is None:
         return AutoModelForMaskedLM.from_config(config).to(device).train()
-    config.weam = settings
-    return FAMILIES[shape.family].pre_training(config).to(device).train()
+    config.weam = {"exchange": chosen.exchange}
+    return OBJECTIVES[chosen.objective].model_class(FAMILIES[shape.family])(config).to(device).train()
 
 
 def full_rows(features: list[Example], shape: Shape) -> list[Example]:
@@ -81,7 +91,8 @@ def make_batch(shape: Shape, data: Data, device: torch.device) -> dict[str, torc
     """Mask full rows once; tokens that a smaller vocabulary lacks become others."""
     features, vocabulary = data
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=False)
-    batch = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length)(full_rows(features, shape))
+    collator = DataCollatorForWordExchange(tokenizer, shape.mask_rate, shape.length, return_sequence_ids=True)
+    batch = collator(full_rows(features, shape))
     for name in ("input_ids", "labels"):
         batch[name] = batch[name].where(batch[name] < shape.vocabulary, batch[name] % shape.vocabulary)
     return {name: values.to(device) for name, values in batch.items()}
@@ -93,8 +104,11 @@ def measure_step(contender: str, shape: Shape, steps: int, data: Data, in_bfloat
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     in_bfloat16 = (device.type == "cuda" or has_bfloat16()) if in_bfloat16 is None else in_bfloat16
     batch = make_batch(shape, data, device)
-    if CONTENDERS[contender] is None:
+    chosen = CONTENDERS[contender]
+    if chosen is None:
         del batch["aligned_positions"]
+    if chosen is None or not OBJECTIVES[chosen.objective].encodes_apart:
+        del batch["sequence_ids"]
     if shape.family != "bert":
         del batch["token_type_ids"]
     before = memory(device)
