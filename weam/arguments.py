@@ -108,7 +108,7 @@ class ProgramArguments(TrainingArguments):
     def _wants_bf16(self) -> bool:
         launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # the Trainer takes this where `bf16` is off
         if self.bf16 == "auto":
-            return launched == "bf16" or (self.use_cpu and not self.fp16 and has_bfloat16())
+            return not self.fp16 and (launched == "bf16" or (self.use_cpu and has_bfloat16()))
         try:
             wanted = string_to_bool(self.bf16)
         except ArgumentTypeError as error:
