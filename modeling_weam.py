@@ -350,21 +350,7 @@ class WordAlignmentMixin(CheckpointMixin):
         layer: int,
         options: AlignmentOptions,
     ) -> "list[_Tokens]":
-        """Encode each sentence by itself without dropout, those of like length together; empty ones have no tokens."""
-        was_training = self.training
-        self.eval()
-        try:
-            return self._encode_windows(tokenizer, sentences, layer, options)
-        finally:
-            self.train(was_training)
-
-    def _encode_windows(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        sentences: Sequence[Sentence],
-        layer: int,
-        options: AlignmentOptions,
-    ) -> "list[_Tokens]":
+        """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
         longest = min(self.longest_input, tokenizer.model_max_length)
         windows = _cut_windows(tokenizer, sentences, options, longest)
         parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)
@@ -391,7 +377,7 @@ class WordAlignmentMixin(CheckpointMixin):
         ]
 
     def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
-        """Return (B, L, H), the output of a layer; those above it do not run."""
+        """Return (B, L, H), the output of a layer without dropout; those above it do not run."""
         layers = next(
             module
             for module in self.modules()
@@ -401,13 +387,14 @@ class WordAlignmentMixin(CheckpointMixin):
         def stop(_: nn.Module, __: tuple, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
             raise _LayerReached(output if isinstance(output, torch.Tensor) else output[0])
 
-        handle = layers[layer - 1].register_forward_hook(stop)
+        handle, was_training = layers[layer - 1].register_forward_hook(stop), self.training
         try:
-            self(**inputs)
+            self.eval()(**inputs)
         except _LayerReached as reached:
             return reached.states
         finally:
             handle.remove()
+            self.train(was_training)
         raise RuntimeError(f"layer {layer} did not run")
 
 

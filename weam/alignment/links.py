@@ -107,9 +107,8 @@ def align_bitext(
     settings = settings or AlignerSettings()
     if settings.aligner == ENCODER:
         return _align_by_encoder(bitext, settings, Path(cache_dir))
-    chosen = {"aligner": settings.aligner, "symmetrization": settings.symmetrization, "seed": settings.seed}
-    if settings.aligner == "fast_align":
-        chosen["seed"] = AlignerSettings.seed  # it draws nothing: another seed has the same links
+    seed = settings.seed if settings.aligner == "eflomal" else AlignerSettings.seed  # FastAlign draws nothing
+    chosen = {"aligner": settings.aligner, "symmetrization": settings.symmetrization, "seed": seed}
     key = {"stage": "links 1", "bitext": bitext.key, **chosen, "version": aligner_version()}
 
     def build(folder: Path) -> None:
