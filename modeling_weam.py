@@ -12,8 +12,10 @@ checkpoint without this file.
 
 import math
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -71,6 +73,7 @@ Z_SHARPNESS = 2.0  # of the softmax over similarities that have mean 0 and devia
 Z_DISTANCE_WEIGHT = 0.5
 PROBABILITY_EXPONENT = 0.2  # makes products of two softmaxes agree with the share of right links
 CHUNK_CHARACTERS = 2**18  # of text whose vectors are held at once
+SENTENCES_AT_ONCE = 64  # whose vectors at all layers are held at once, for statistics
 
 
 def weam_settings(config: PretrainedConfig) -> dict[str, Any]:
@@ -271,19 +274,41 @@ class WordAlignmentMixin(CheckpointMixin):
         As `align_words`, for text of any length: the pairs are read in chunks, and neither text nor vectors are kept.
         A sentence longer than the model is encoded in windows that overlap by half.
         """
+        chosen = AlignmentOptions(**options)
+        layer = self.align_layer(chosen.layer)
+        for (links,) in self.align_at_layers(tokenizer, pairs, {layer: self.alignment_statistics(layer)}, chosen):
+            yield links
+
+    def align_at_layers(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        pairs: Iterable[tuple[Sentence, Sentence]],
+        layers: Mapping[int, torch.Tensor | None],
+        options: AlignmentOptions,
+    ) -> Iterator[list[dict[WordLink, float]]]:
+        """Yield the links of one sentence pair after the other at each of these layers; the text is encoded once.
+
+        Args:
+            tokenizer: the checkpoint's fast tokenizer.
+            pairs: as in `align_corpus`.
+            layers: their numbers, and the statistics of each, as `layer_statistics` has them, or None.
+            options: its `layer` is not read.
+
+        Raises:
+            ValueError: a checkpoint that lacked weights of the encoder.
+        """
         if self.drawn_weights:
             raise ValueError(
                 f"the checkpoint lacked {len(self.drawn_weights)} weights of the encoder, {self.drawn_weights[0]} for "
                 "one, which were drawn at random: load a whole checkpoint"
             )
-        chosen = AlignmentOptions(**options)
-        layer = self.align_layer(chosen.layer)
-        statistics = self.alignment_statistics(layer)
-        for chunk in _chunks_of_pairs(pairs):
+        for chunk in _chunks_of_pairs(pairs, CHUNK_CHARACTERS // len(layers)):
             sentences = dict.fromkeys(sentence for pair in chunk for sentence in pair)  # each is encoded once
-            tokens = dict(zip(sentences, self._encode_tokens(tokenizer, list(sentences), layer, chosen), strict=True))
+            encoded = self._encode_tokens(tokenizer, list(sentences), list(layers), options)
+            tokens = dict(zip(sentences, encoded, strict=True))
             for source, target in chunk:
-                yield _link(tokens[source], tokens[target], statistics, chosen)
+                by_layer = zip(tokens[source], tokens[target], layers.values(), strict=True)
+                yield [_link(one, other, statistics, options) for one, other, statistics in by_layer]
 
     def align_layer(self, layer: int | None = None) -> int:
         """Return the layer that `align_words` reads: the given one, the checkpoint's, or seven twelfths of the way up.
@@ -333,24 +358,41 @@ class WordAlignmentMixin(CheckpointMixin):
             ValueError: the encoder has no such layer, or the sentences have fewer than two tokens.
         """
         layer = self.align_layer(layer)
-        encoded = self._encode_tokens(tokenizer, sentences, layer, AlignmentOptions())
-        vectors = torch.cat([tokens.vectors for tokens in encoded] or [torch.empty(0, 1)])  # (tokens, H)
-        if len(vectors) < 2:
-            raise ValueError("the sentences have fewer than two tokens; give a few hundred sentences")
-        numbers = torch.stack([vectors.mean(dim=0), vectors.std(dim=0).clamp(min=1e-6)])  # (2, H)
+        (numbers,) = self.layer_statistics(tokenizer, sentences, [layer])
         text = b64encode(numbers.numpy().tobytes()).decode("ascii")
         given = self.config.to_dict().get("weam", {})
         self.config.weam = {**given, "align_layer": layer, "align_statistics": text}
+
+    def layer_statistics(
+        self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sentence], layers: Sequence[int]
+    ) -> torch.Tensor:
+        """Return (layers, 2, H) float32: mean and deviation of each dimension over all tokens, at each of these layers.
+
+        Raises:
+            ValueError: the sentences have fewer than two tokens.
+        """
+        count, sums = 0, torch.zeros(len(layers), 2, self.config.hidden_size, dtype=torch.float64)  # of values, squares
+        for start in range(0, len(sentences), SENTENCES_AT_ONCE):
+            part = sentences[start : start + SENTENCES_AT_ONCE]
+            for by_layer in self._encode_tokens(tokenizer, part, layers, AlignmentOptions()):
+                vectors = torch.stack([tokens.vectors for tokens in by_layer]).double()  # (layers, tokens, H)
+                sums += torch.stack([vectors.sum(dim=1), vectors.square().sum(dim=1)], dim=1)
+                count += vectors.shape[1]
+        if count < 2:
+            raise ValueError("the sentences have fewer than two tokens; give a few hundred sentences")
+        mean = sums[:, 0] / count
+        deviation = ((sums[:, 1] - count * mean.square()) / (count - 1)).clamp(min=0).sqrt()
+        return torch.stack([mean, deviation.clamp(min=1e-6)], dim=1).float()
 
     @torch.no_grad()  # else the activations of all sentences would be kept
     def _encode_tokens(
         self,
         tokenizer: PreTrainedTokenizerBase,
         sentences: Sequence[Sentence],
-        layer: int,
+        layers: Sequence[int],
         options: AlignmentOptions,
-    ) -> "list[_Tokens]":
-        """Encode each sentence by itself, those of like length together; empty ones have no tokens."""
+    ) -> "list[list[_Tokens]]":
+        """Encode each sentence by itself, those of like length together; return for each its tokens at each layer."""
         longest = min(self.longest_input, tokenizer.model_max_length)
         windows = _cut_windows(tokenizer, sentences, options, longest)
         parts: list[torch.Tensor] = [torch.empty(0)] * len(windows)
@@ -363,46 +405,48 @@ class WordAlignmentMixin(CheckpointMixin):
                 return_attention_mask=True,
                 return_tensors="pt",
             )
-            states = self._states_at(layer, **inputs.to(self.device)).float().cpu()  # (B, L, H)
-            for row, state in zip(rows, states, strict=True):
-                parts[row] = state[windows[row].positions]
+            states = self._states_at(layers, **inputs.to(self.device)).float().cpu()  # (layers, B, L, H)
+            for row, state in zip(rows, states.unbind(dim=1), strict=True):
+                parts[row] = state[:, windows[row].positions]
         vectors: list[list[torch.Tensor]] = [[] for _ in sentences]
         units: list[list[int]] = [[] for _ in sentences]
         for window, part in zip(windows, parts, strict=True):
             vectors[window.sentence].append(part)
             units[window.sentence] += window.units
+        nothing = torch.empty(len(layers), 0, self.config.hidden_size)  # of an empty sentence
         return [
-            _Tokens(torch.cat(own) if own else torch.empty(0, self.config.hidden_size), numbers)
+            [_Tokens(of_layer, numbers) for of_layer in (torch.cat(own, dim=1) if own else nothing)]
             for own, numbers in zip(vectors, units, strict=True)
         ]
 
-    def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
-        """Return (B, L, H), the output of a layer without dropout; those above it do not run."""
-        layers = next(
+    def _states_at(self, layers: Sequence[int], **inputs: torch.Tensor) -> torch.Tensor:
+        """Return (layers, B, L, H), the outputs of layers without dropout; those above the last of them do not run."""
+        modules = next(
             module
             for module in self.modules()
             if isinstance(module, nn.ModuleList) and len(module) == self.config.num_hidden_layers
         )
+        states: dict[int, torch.Tensor] = {}
 
-        def stop(_: nn.Module, __: tuple, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
-            raise _LayerReached(output if isinstance(output, torch.Tensor) else output[0])
+        def keep(layer: int, _: nn.Module, __: tuple, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+            states[layer] = output if isinstance(output, torch.Tensor) else output[0]
+            if layer == max(layers):
+                raise _LastLayerReached
 
-        handle, was_training = layers[layer - 1].register_forward_hook(stop), self.training
+        hooks = [modules[layer - 1].register_forward_hook(partial(keep, layer)) for layer in layers]
+        was_training = self.training
         try:
-            self.eval()(**inputs)
-        except _LayerReached as reached:
-            return reached.states
+            with suppress(_LastLayerReached):
+                self.eval()(**inputs)
         finally:
-            handle.remove()
+            for hook in hooks:
+                hook.remove()
             self.train(was_training)
-        raise RuntimeError(f"layer {layer} did not run")
+        return torch.stack([states[layer] for layer in layers])
 
 
-class _LayerReached(Exception):  # noqa: N818  # no error: it ends a forward pass that has gone far enough
-    """The output of the layer that is read."""
-
-    def __init__(self, states: torch.Tensor) -> None:
-        self.states = states
+class _LastLayerReached(Exception):  # noqa: N818  # no error: it ends a forward pass that has gone far enough
+    """The last layer that is read has run."""
 
 
 @dataclass(frozen=True)
@@ -430,14 +474,14 @@ class _Tokens:
     units: list[int]
 
 
-def _chunks_of_pairs(pairs: Iterable[tuple[Sentence, Sentence]]) -> Iterator[list[tuple[Any, Any]]]:
-    """Group pairs so that a chunk has a bounded amount of text; lists of words become tuples, to be told apart."""
+def _chunks_of_pairs(pairs: Iterable[tuple[Sentence, Sentence]], size: int) -> Iterator[list[tuple[Any, Any]]]:
+    """Group pairs so that a chunk has about `size` characters; lists of words become tuples, to be told apart."""
     chunk, characters = [], 0
     for pair in pairs:
         source, target = (side if isinstance(side, str) else tuple(side) for side in pair)
         chunk.append((source, target))
         characters += 1 + sum(map(len, source)) + sum(map(len, target))
-        if characters >= CHUNK_CHARACTERS:
+        if characters >= size:
             yield chunk
             chunk, characters = [], 0
     if chunk:

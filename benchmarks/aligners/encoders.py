@@ -40,7 +40,7 @@ from benchmarks.aligners.__main__ import GOLD_SETS, GoldSet, Task, make_corpus, 
 from benchmarks.processes import in_a_fresh_process, process_status
 from benchmarks.records import described, measuring_parser, write
 from weam.alignment.aligner import ALIGNERS
-from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, aligner_error_rate, expected_links, load_encoder
+from weam.alignment.encoder import PAIRS_OF_SAMPLE, Sample, error_rates, expected_links, load_encoder
 from weam.alignment.gold import read_gold, score_links
 from weam.storage import write_json
 
@@ -226,12 +226,17 @@ def measure_layers(cell: Cell, data_dir: Path) -> dict[str, Any]:
     sources, targets = zip(*evenly(all_bitext(gold_set, data_dir), PAIRS_OF_SAMPLE), strict=True)
     loaded = load_encoder(cell.folder)
     encoder, tokenizer = loaded.model.to(torch.bfloat16), loaded.tokenizer
-    rows = []
-    for layer in range(1, encoder.config.num_hidden_layers + 1):
-        encoder.fit_alignment(tokenizer, [*sources, *targets], layer)
-        expected = expected_links(encoder, tokenizer, [Sample(sources, targets)])
-        rate = aligner_error_rate(encoder, tokenizer, gold)
-        rows.append({"layer": layer, "expected_links": round(expected, 1), "alignment_error_rate": round(rate, 4)})
+    numbers = range(1, encoder.config.num_hidden_layers + 1)
+    layers = dict(zip(numbers, encoder.layer_statistics(tokenizer, [*sources, *targets], numbers), strict=True))
+    scores = zip(
+        expected_links(encoder, tokenizer, [Sample(sources, targets)], layers),
+        error_rates(encoder, tokenizer, gold, layers),
+        strict=True,
+    )
+    rows = [
+        {"layer": layer, "expected_links": round(expected, 1), "alignment_error_rate": round(rate, 4)}
+        for layer, (expected, rate) in zip(numbers, scores, strict=True)
+    ]
     return {"rows": rows, "load_average": os.getloadavg()}
 
 

@@ -12,16 +12,14 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from modeling_weam import WEAMBertModel
-from weam.alignment.encoder import aligner_error_rate
+from weam.alignment.encoder import error_rates
 from weam.alignment.gold import GoldSentence, read_gold
 from weam.metrics import retrieval_accuracy
 from weam.results import Measurement, Results, command_line, write_results
@@ -41,22 +39,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max_sentences", type=int, help="Of each gold set; the first ones.")
     parser.add_argument("--output_dir", type=Path, required=True)
     return parser.parse_args()
-
-
-class KeptStates(WEAMBertModel):
-    """An encoder that keeps its hidden states, so that text is encoded once and not once for each layer."""
-
-    def _states_at(self, layer: int, **inputs: torch.Tensor) -> torch.Tensor:
-        """Return (B, L, H), the output of a layer."""
-        key = inputs["input_ids"].numpy().tobytes()
-        if key not in self.kept:
-            self.kept[key] = self(**inputs, output_hidden_states=True).hidden_states
-        return self.kept[key][layer]
-
-    @cached_property
-    def kept(self) -> dict[bytes, tuple[torch.Tensor, ...]]:
-        """Hidden states of the embeddings and of each layer, by token numbers; to be cleared after each text."""
-        return {}
 
 
 @torch.no_grad()
@@ -120,11 +102,12 @@ def measure(
     sources = word_vectors(encoder, tokenizer, [sentence.source for sentence in gold])
     targets = word_vectors(encoder, tokenizer, [sentence.target for sentence in gold])
     scores = []
-    for layer in tqdm(range(1, encoder.config.num_hidden_layers + 1), desc="scoring", unit=" layers"):
+    layers = {layer: encoder.alignment_statistics(layer) for layer in range(1, encoder.config.num_hidden_layers + 1)}
+    rates = error_rates(encoder, tokenizer, gold, layers)
+    for layer, rate in zip(layers, rates, strict=True):
         pairs = [links[row] for row in chosen]
         source = np.stack([sources[number][layer - 1, i] for number, i, _ in pairs])
         target = np.stack([targets[number][layer - 1, j] for number, _, j in pairs])
-        rate = aligner_error_rate(encoder, tokenizer, gold, layer=layer)
         scores.append((layer, {"alignment_error_rate": rate, **word_scores(source, target)}, len(pairs)))
     return scores
 
@@ -135,7 +118,7 @@ def main() -> None:
     started = time.monotonic()
     layers = {} if arguments.num_hidden_layers is None else {"num_hidden_layers": arguments.num_hidden_layers}
     name = arguments.model_name_or_path
-    encoder = KeptStates.from_pretrained(name, add_pooling_layer=False, **layers).eval()
+    encoder = WEAMBertModel.from_pretrained(name, add_pooling_layer=False, **layers).eval()
     tokenizer = AutoTokenizer.from_pretrained(name)
     measurements = []
     for pair, gold_set in GOLD_SETS.items():
@@ -145,7 +128,6 @@ def main() -> None:
             for metric, value in scores.items():
                 figure = (f"space layer {layer}", pair, metric, value, count)
                 measurements.append(Measurement(*figure, SEED, 0, name, "", data))
-        encoder.kept.clear()
     results = Results(
         program="study_space",
         command=command_line(None),

@@ -180,16 +180,16 @@ def test_memory_stays_flat(encoder, tokenizer, monkeypatch):
     """Few shapes are encoded, since libraries keep a kernel of each, and no vector keeps what it was computed from."""
     run, shapes = encoder._states_at, set()
 
-    def watched(layer, **inputs):
+    def watched(layers, **inputs):
         shapes.add(tuple(inputs["input_ids"].shape))
-        return run(layer, **inputs)
+        return run(layers, **inputs)
 
     monkeypatch.setattr(encoder, "_states_at", watched)
     draw = random.Random(0)
     for _ in range(20):
         sentences = [draw.choices(WORDS[:12], k=draw.randint(1, 60)) for _ in range(draw.randint(1, 200))]
-        encoded = encoder._encode_tokens(tokenizer, sentences, 2, AlignmentOptions())
-        assert not any(tokens.vectors.requires_grad for tokens in encoded)
+        encoded = encoder._encode_tokens(tokenizer, sentences, [2], AlignmentOptions())
+        assert not any(tokens.vectors.requires_grad for [tokens] in encoded)
     assert {length for _, length in shapes} <= {*range(17), *range(18, 33, 2), *range(36, 65, 4)}
     assert {rows for rows, _ in shapes} <= {2**power for power in range(8)}
 
@@ -197,7 +197,7 @@ def test_memory_stays_flat(encoder, tokenizer, monkeypatch):
 @pytest.mark.parametrize("length", [62, 63, 93, 94, 200])  # the model reads 64, of which 2 are special tokens
 def test_a_sentence_longer_than_the_model_is_read_in_windows(encoder, tokenizer, length):
     words = random.Random(0).choices(WORDS[:12], k=length)
-    (tokens,) = encoder._encode_tokens(tokenizer, [words], 2, AlignmentOptions())
+    [[tokens]] = encoder._encode_tokens(tokenizer, [words], [2], AlignmentOptions())
     assert tokens.units == list(range(length))
     assert tokens.vectors.shape == (length, 32)
 

@@ -8,7 +8,16 @@ from transformers import DistilBertConfig, GPT2Config
 
 from modeling_weam import WEAMBertModel
 from tests.conftest import small_config
-from weam.alignment.encoder import Sample, choose_layer, expected_links, load_encoder, note_alignment, run
+from weam.alignment.encoder import (
+    Sample,
+    aligner_error_rate,
+    choose_layer,
+    error_rates,
+    expected_links,
+    load_encoder,
+    note_alignment,
+    run,
+)
 from weam.alignment.gold import GoldSentence
 
 WORDS = {"cat": "katze", "dog": "hund", "sees": "sieht", "red": "rotes", "house": "haus", "a": "ein"}
@@ -48,13 +57,29 @@ def test_the_layer_is_chosen_by_gold(encoder, tokenizer):
 
 
 def test_without_gold_the_surest_layer_is_chosen(encoder, tokenizer):
-    sample = Sample(SOURCES, TARGETS)
-    chosen = choose_layer(encoder, tokenizer, [sample])
+    chosen = choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS)])
     sums = {}
     for layer in (1, 2, 3):
         encoder.fit_alignment(tokenizer, SOURCES + TARGETS, layer)
-        sums[layer] = expected_links(encoder, tokenizer, [sample])
+        pairs = zip(SOURCES, TARGETS, strict=True)
+        sums[layer] = sum(sum(links.values()) for links in encoder.align_corpus(tokenizer, pairs, unit="subword"))
     assert chosen == max(sums, key=sums.get) == 1
+
+
+def test_all_layers_at_once_are_one_layer_after_the_other(encoder, tokenizer, monkeypatch):
+    monkeypatch.setattr("modeling_weam.SENTENCES_AT_ONCE", 3)
+    monkeypatch.setattr("modeling_weam.CHUNK_CHARACTERS", 90)
+    sample, rates, sums = Sample(SOURCES, TARGETS), [], []
+    layers = dict(zip((1, 2, 3), encoder.layer_statistics(tokenizer, SOURCES + TARGETS, (1, 2, 3)), strict=True))
+    for layer, statistics in layers.items():
+        encoder.fit_alignment(tokenizer, SOURCES + TARGETS, layer)
+        torch.testing.assert_close(encoder.alignment_statistics(layer), statistics)
+        rates.append(aligner_error_rate(encoder, tokenizer, gold()))
+        pairs = zip(SOURCES, TARGETS, strict=True)
+        sums.append(sum(sum(links.values()) for links in encoder.align_corpus(tokenizer, pairs, unit="subword")))
+    assert error_rates(encoder, tokenizer, gold(), layers) == pytest.approx(rates)
+    assert expected_links(encoder, tokenizer, [sample], layers) == pytest.approx(sums)
+    assert len(set(rates)) > 1
 
 
 def test_what_is_noted_is_read(encoder, tokenizer):

@@ -7,15 +7,16 @@ How links are found is in `modeling_weam.py`, which is published with every chec
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from modeling_weam import WordAlignmentMixin
+from modeling_weam import AlignmentOptions, WordAlignmentMixin
 from weam.alignment.gold import GoldSentence, read_gold, score_links
 from weam.bitext.reading import parse_bitext_file, read_bitext_file
 from weam.checkpoint import load_fast_tokenizer, load_weights, read_config
@@ -24,6 +25,7 @@ from weam.families import FAMILIES
 logger = logging.getLogger("weam")
 
 PAIRS_OF_SAMPLE = 100  # of each language pair; a few hundred sentences suffice
+Layers = Mapping[int, Tensor | None]  # their numbers, and the statistics of each
 
 
 @dataclass(frozen=True)
@@ -85,26 +87,39 @@ def choose_layer(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase
     A layer is as sure as the sum of the probabilities of the links between all tokens of the samples, the number of
     right links to be expected.
     """
+    numbers = range(1, encoder.config.num_hidden_layers + 1)
+    layers = dict(zip(numbers, encoder.layer_statistics(tokenizer, _sentences(samples), numbers), strict=True))
     gold = [sentence for sample in samples for sentence in sample.gold[:PAIRS_OF_SAMPLE]]
-    settings = encoder.config.to_dict().get("weam", {})
-    costs = {}
-    for layer in range(1, encoder.config.num_hidden_layers + 1):
-        encoder.fit_alignment(tokenizer, _sentences(samples), layer)
-        if gold:
-            costs[layer] = aligner_error_rate(encoder, tokenizer, gold)
-        else:
-            costs[layer] = -expected_links(encoder, tokenizer, samples)
-    encoder.config.weam = settings
-    return min(costs, key=lambda layer: costs[layer])
+    if gold:
+        costs = error_rates(encoder, tokenizer, gold, layers)
+    else:
+        costs = [-links for links in expected_links(encoder, tokenizer, samples, layers)]
+    return numbers[costs.index(min(costs))]
 
 
-def expected_links(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]) -> float:
-    """Return the sum of the probabilities of all links between tokens."""
-    total = 0.0
+def expected_links(
+    encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample], layers: Layers
+) -> list[float]:
+    """Return for each layer the sum of the probabilities of all links between tokens."""
+    totals = [0.0] * len(layers)
     for sample in samples:
         pairs = zip(sample.sources, sample.targets, strict=True)
-        total += sum(sum(links.values()) for links in encoder.align_corpus(tokenizer, pairs, unit="subword"))
-    return total
+        for by_layer in encoder.align_at_layers(tokenizer, pairs, layers, AlignmentOptions(unit="subword")):
+            totals = [total + sum(links.values()) for total, links in zip(totals, by_layer, strict=True)]
+    return totals
+
+
+def error_rates(
+    encoder: WordAlignmentMixin,
+    tokenizer: PreTrainedTokenizerBase,
+    gold: Sequence[GoldSentence],
+    layers: Layers,
+    options: AlignmentOptions = AlignmentOptions(),  # noqa: B008  # it cannot be changed
+) -> list[float]:
+    """Return the alignment error rate of each layer."""
+    pairs = ((sentence.source, sentence.target) for sentence in gold)
+    by_layer = zip(*encoder.align_at_layers(tokenizer, pairs, layers, options), strict=True)
+    return [score_links(list(links), gold).alignment_error_rate for links in by_layer]
 
 
 def aligner_error_rate(

@@ -30,7 +30,7 @@ BITEXTS = {
     "zh": ("en-zh.tatoeba",),
 }
 MOST_PAIRS = 10_000  # of a language
-TAGGED = ("en", "ar", "hi", "tr", "zh", "de", "es")
+TAGGED = ("en", "ar", "hi", "tr", "zh", "de", "es", "ko", "th")
 RETRIEVED = ("de", "es", "sw", "vi")  # besides those with bitext
 TOPICS = ("en", *BITEXTS, "de", "es", "sw", "ko", "th", "ta")
 GOLD = ("en-hi", "ja-en", "zh-en")

@@ -15,9 +15,9 @@ from torch.nn import functional
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.study.beds.plan import OTHER_DOMAIN, FineTuning
-from benchmarks.study.space import KeptStates, word_vectors
-from modeling_weam import WEAMBertModel
-from weam.alignment.encoder import aligner_error_rate
+from benchmarks.study.space import word_vectors
+from modeling_weam import AlignmentOptions, WEAMBertModel
+from weam.alignment.encoder import error_rates
 from weam.alignment.gold import GoldSentence, read_gold
 from weam.metrics import retrieved
 from weam.sentence_vectors import layer_vectors
@@ -80,9 +80,9 @@ def score_task(name: str, checkpoint: Path, data: Path, args: FineTuningArgument
     return {"metric": task.metric, "steps": trainer.state.global_step, **scores}
 
 
-def load(checkpoint: Path) -> tuple[KeptStates, PreTrainedTokenizerBase]:
+def load(checkpoint: Path) -> tuple[WEAMBertModel, PreTrainedTokenizerBase]:
     """Load an encoder as it is, and its tokenizer."""
-    encoder = KeptStates.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
+    encoder = WEAMBertModel.from_pretrained(str(checkpoint), add_pooling_layer=False).eval()
     return encoder, AutoTokenizer.from_pretrained(str(checkpoint))
 
 
@@ -140,12 +140,11 @@ def retrieval_by_layer(
     ]
 
 
-def errors_by_layer(encoder: KeptStates, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
+def errors_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
     """Return for each layer the alignment error rate of mutual nearest neighbours, which have nothing to tune."""
-    gold = read_gold(prefix)
-    encoder.kept.clear()
-    layers = range(1, encoder.config.num_hidden_layers + 1)
-    return [100 * aligner_error_rate(encoder, tokenizer, gold, layer=layer, method="argmax") for layer in layers]
+    layers = dict.fromkeys(range(1, encoder.config.num_hidden_layers + 1))
+    rates = error_rates(encoder, tokenizer, read_gold(prefix), layers, AlignmentOptions(method="argmax"))
+    return [100 * rate for rate in rates]
 
 
 def words_by_layer(encoder: WEAMBertModel, tokenizer: PreTrainedTokenizerBase, prefix: Path) -> list[float]:
