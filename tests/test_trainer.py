@@ -1,5 +1,6 @@
 """What is added to the stock Trainer: the epoch, the logged loss parts, the order of examples, the head warm-up."""
 
+import copy
 import json
 import math
 import re
@@ -26,6 +27,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import BertForWEAMPreTraining
 from tests.conftest import small_config
+from tests.pretraining.conftest import new_model as new_objective
+from tests.pretraining.conftest import of
 from weam.checkpoint import LoraSettings, add_adapters
 from weam.pretraining.arguments import PreTrainingArguments
 from weam.pretraining.checkpoint import load_model
@@ -121,6 +124,56 @@ def test_evaluation_weighs_every_token_alike_and_not_every_row(collator, held_ou
     trainer = WEAMTrainer(new_model(), settings, collator, eval_dataset=held_out_features)
     losses = trainer.evaluation_losses(EvalPrediction(predictions=parts, label_ids=None))
     assert losses == {"multilingual_loss": 7 / 4, "cross_lingual_loss": 5.0}
+
+
+# Both parts of a loss
+
+
+@pytest.mark.parametrize("kind", of("weam-contrastive", "weam-ranking"))
+@pytest.mark.parametrize("accumulated", [1, 4])
+def test_the_parts_of_a_loss_are_learnt_in_turn(train_features, tokenizer, settings, kind, accumulated, monkeypatch):
+    """Each goes back before the other goes forward; together their gradients and losses are those of the sum."""
+    rows = train_features.select(range(8))
+    collator = DataCollatorForWordExchange(tokenizer, 0.5, max_length=32, return_sequence_ids=True)
+    args = replace(
+        settings,
+        per_device_train_batch_size=8 // accumulated,
+        gradient_accumulation_steps=accumulated,
+        max_steps=1,
+        max_grad_norm=0.0,
+        eval_strategy="no",
+    )
+    model = new_objective(kind, dropout=0.0)
+    collator.set_epoch(0)
+    expected = copy.deepcopy(model)
+    whole = expected(**collator(list(rows)))
+    whole.loss.backward()
+
+    events, found, forward = [], {}, model.outputs
+
+    def outputs(batch, **of_step):
+        if not of_step.get("only_vectors"):
+            events.append(of_step["part"])
+        return forward(batch, **of_step)
+
+    class Watch(TrainerCallback):
+        def on_pre_optimizer_step(self, *_, model, **__):
+            found.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+
+    monkeypatch.setattr(model, "outputs", outputs)
+    trainer = WEAMTrainer(model, args, collator, rows, callbacks=[Watch()])
+    back = trainer.accelerator.backward
+
+    def backward(*args, **kwargs):
+        events.append("back")
+        back(*args, **kwargs)
+
+    monkeypatch.setattr(trainer.accelerator, "backward", backward)
+    trainer.train()
+    assert events == ["contrast", "back", "weam", "back"] * accumulated
+    assert trainer.state.log_history[0]["loss"] == pytest.approx(whole.loss.item(), rel=1e-5)
+    for name, parameter in expected.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
 # The epoch

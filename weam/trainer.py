@@ -142,7 +142,8 @@ class WEAMTrainer(RepeatableTrainer):
     - every log has the parts of the loss, `multilingual_loss` and `cross_lingual_loss`: means in nats per token over
       all tokens and processes since the last log;
     - an evaluation returns the exact means of these parts over all held-out pairs, under the same masks every time;
-    - a model that sets the vectors of a batch against each other gets those of all batches that a step accumulates.
+    - a model that sets the vectors of a batch against each other gets those of all batches that a step accumulates;
+    - of a loss that is the sum of two parts, such as the default objective's, one graph at a time is in memory.
 
     All else, such as trackers, callbacks and pushing, is as in `transformers.Trainer`.
     """
@@ -181,6 +182,9 @@ class WEAMTrainer(RepeatableTrainer):
             **kwargs,
         )
         self.contrasts = getattr(model, "contrasts", False) and self.args.n_gpu < 2  # DataParallel would cut vectors up
+        # DeepSpeed takes each backward pass for a batch.
+        parts = () if self.is_deepspeed_enabled else getattr(model, "parts", ())
+        self.in_turn: list[dict[str, str]] = [{"part": part} for part in parts] or [{}]
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
@@ -195,14 +199,23 @@ class WEAMTrainer(RepeatableTrainer):
         inputs: dict[str, Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Learn from a batch, as the stock Trainer does; `Contrasting` says what it needs of the others of its step."""
+        """Learn from a batch, as the stock Trainer does, from one part of the loss after the other.
+
+        `Contrasting` says what a batch needs of the others of its step.
+        """
         if self.contrasts and len(self.batches) > 1:
             if inputs is self.batches[0]:
                 self.vectors = self.encode_batches(model)
                 self.masked = torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum()
             vectors = [own for batch, own in zip(self.batches, self.vectors, strict=True) if batch is not inputs]
             inputs = {**inputs, "others": {"vectors": torch.cat(vectors), "masked": self.masked}}
-        return super().training_step(model, inputs, num_items_in_batch)
+        inputs = self._prepare_inputs(inputs)
+        *earlier, last = self.in_turn
+        loss = torch.zeros((), device=self.args.device)
+        for part in earlier:
+            with self.accelerator.no_sync(model):  # processes exchange the gradients of all parts at once
+                loss += super().training_step(model, {**inputs, **part}, num_items_in_batch)
+        return loss + super().training_step(model, {**inputs, **last}, num_items_in_batch)
 
     @torch.no_grad()
     def encode_batches(self, model: nn.Module) -> list[torch.Tensor]:

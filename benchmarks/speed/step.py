@@ -116,9 +116,10 @@ def measure_step(contender: str, shape: Shape, steps: int, data: Data, in_bfloat
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16):
-            loss = model(**batch).loss
-        loss.backward()
+        for part in getattr(model, "parts", (None,)):  # one after the other, as `WEAMTrainer` has them
+            with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16):
+                loss = model(**batch, **({"part": part} if part else {})).loss
+            loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 

@@ -43,6 +43,7 @@ class Batch(NamedTuple):
     token_type_ids: torch.Tensor | None
     num_items_in_batch: torch.Tensor | int | None
     others: dict[str, torch.Tensor] | None = None  # `Contrasting` explains it
+    part: str | None = None  # `WEAMWithContrast` explains it
 
     def sides(self) -> Sentences:
         """Return the sentences, each by itself."""
@@ -167,18 +168,39 @@ class WEAMObjective(PairObjective, WEAMPreTrainingMixin):  # type: ignore[misc] 
 
     def weam_outputs(self, batch: Batch, **kwargs: Any) -> WEAMPreTrainingOutput:  # noqa: ANN401
         """Return what WEAM itself makes of a batch; `kwargs` are for the encoder."""
-        ids, mask, _, labels, aligned_positions, segments, items, _ = batch
+        ids, mask, _, labels, aligned_positions, segments, items, *_ = batch
         return WEAMPreTrainingMixin.forward(self, ids, mask, segments, labels, aligned_positions, items, **kwargs)
 
 
 class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
-    """WEAM and what sets vectors against each other: the loss is the sum of both."""
+    """WEAM and what sets vectors against each other: the loss is the sum of both.
+
+    `WEAMTrainer` goes forward and back through one part after the other, so that the graph of one alone is in memory.
+    """
+
+    parts = ("contrast", "weam")  # the last one reaches every weight: after it processes exchange the gradients
+
+    def outputs(
+        self,
+        batch: Batch,
+        only_vectors: bool = False,
+        others: dict[str, torch.Tensor] | None = None,
+        part: str | None = None,
+    ) -> WEAMPreTrainingOutput | torch.Tensor:
+        """Return what `forward` does; `part`: the loss of one of `parts` alone, None: of both."""
+        return super().outputs(batch._replace(part=part), only_vectors, others)
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Score the masked tokens and compare the vectors; (B, 6) the parts of WEAM, then of the contrast."""
-        weam = self.weam_outputs(batch)
-        loss, parts = super().losses(batch)
-        return weam["loss"] + loss, torch.cat([weam["loss_parts"], parts], dim=1)
+        nothing = torch.zeros(len(batch.labels), 1, device=batch.labels.device)
+        weam, of_weam = torch.zeros((), device=nothing.device), nothing.expand(-1, 4)
+        contrast, of_contrast = torch.zeros_like(weam), nothing.expand(-1, 2)
+        if batch.part in (None, "weam"):
+            outputs = self.weam_outputs(batch)
+            weam, of_weam = outputs["loss"], outputs["loss_parts"]
+        if batch.part in (None, "contrast"):
+            contrast, of_contrast = super().losses(batch)
+        return weam + contrast, torch.cat([of_weam, of_contrast], dim=1)
 
 
 class MonolingualMLM(WEAMObjective):
