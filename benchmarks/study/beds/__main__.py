@@ -25,7 +25,7 @@ from benchmarks.study.beds import clone, distant, real
 from benchmarks.study.beds.arms import Bed, run_in_child, slug, train_arm
 from benchmarks.study.beds.plan import BEDS, OTHER_DOMAIN, Arm
 from benchmarks.study.beds.pretrain import pretrain, write_tokenizer
-from benchmarks.study.beds.records import Record, read_collected
+from benchmarks.study.beds.records import Record, check_encoder, read_collected
 from benchmarks.study.beds.score import TASKS, UNTRAINED, score_task, task_arguments
 from weam.results import RESULTS_FILE, read_results
 from weam.storage import write_json
@@ -103,6 +103,7 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
         checkpoint = train_arm(arm, plan, bed, seed)
         if arm.settings:
             record["training"] = course(checkpoint)
+            check_encoder(record)
         for task in missing:
             started = time.monotonic()
             scratch = bed.arm(seed, arm.name) / "tasks"

@@ -25,6 +25,21 @@ def read_collected(bed: str) -> dict[tuple[str, int], Record]:
     return {(record["name"], record["seed"]): record for record in records}
 
 
+def check_encoder(record: Record) -> None:
+    """See that an arm which begins with a given encoder begins with that of the records that are kept.
+
+    Raises:
+        ValueError: it is another one, so that their figures could not stand in one table.
+    """
+    if record["pretraining"] is not None or record["base"] is not None:
+        return
+    kept = [other for (name, _), other in read_collected(record["bed"]).items() if name == record["name"]]
+    encoder, *others = (begun["training"]["held_out"][0]["checkpoint_fingerprint"] for begun in (record, *kept))
+    if set(others) - {encoder}:
+        path = collected_file(record["bed"])
+        raise ValueError(f"the encoder is {encoder}, that of {path} is {others[0]}: put that file away to begin anew")
+
+
 def collect(bed: str, folder: Path) -> None:
     """Add the records in a folder to those that are kept; one of the same arm and seed takes the place of the old."""
     records = read_collected(bed)
