@@ -465,6 +465,19 @@ def test_the_warm_up_trains_the_head_alone_and_lowers_the_loss(collator, train_f
     assert batch_loss(model, collator, train_features) < loss - 0.1
 
 
+@pytest.mark.parametrize("kind", of("weam-contrastive", "weam-ranking"))
+def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(train_features, tokenizer, settings, kind):
+    collator = DataCollatorForWordExchange(tokenizer, 0.5, max_length=32, return_sequence_ids=True)
+    model = new_objective(kind)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    warm_up_head(model, settings, collator, train_features, HeadWarmup(2, 1e-2))
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    encoder = f"{model.base_model_prefix}."
+    assert changed
+    assert not [name for name in changed if name.startswith(encoder)]
+    assert model.parts == ("contrast", "weam")
+
+
 def test_after_the_warm_up_everything_can_be_trained_again(collator, train_features, settings, tmp_path):
     model = new_model()
     warm_up_head(model, settings, collator, train_features, HeadWarmup(1, 1e-3))

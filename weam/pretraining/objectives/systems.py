@@ -178,7 +178,14 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
     `WEAMTrainer` goes forward and back through one part after the other, so that the graph of one alone is in memory.
     """
 
-    parts = ("contrast", "weam")  # the last one reaches every weight: after it processes exchange the gradients
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that can be learnt; the last one reaches every weight, so after it processes exchange gradients.
+
+        The contrast teaches an encoder alone: nothing while that is frozen, as in the warm-up of the head.
+        """
+        learns = any(parameter.requires_grad for parameter in self.base_model.parameters())
+        return ("contrast", "weam") if learns else ("weam",)
 
     def outputs(
         self,
