@@ -358,15 +358,18 @@ class WordAlignmentMixin(CheckpointMixin):
             ValueError: the encoder has no such layer, or the sentences have fewer than two tokens.
         """
         layer = self.align_layer(layer)
-        (numbers,) = self.layer_statistics(tokenizer, sentences, [layer])
-        text = b64encode(numbers.numpy().tobytes()).decode("ascii")
+        self.note_statistics(layer, self.layer_statistics(tokenizer, sentences, [layer])[layer])
+
+    def note_statistics(self, layer: int, statistics: torch.Tensor) -> None:
+        """Note in `config.weam` the layer to read and its (2, H) statistics, as `layer_statistics` has them."""
+        text = b64encode(statistics.numpy().tobytes()).decode("ascii")
         given = self.config.to_dict().get("weam", {})
         self.config.weam = {**given, "align_layer": layer, "align_statistics": text}
 
     def layer_statistics(
         self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sentence], layers: Sequence[int]
-    ) -> torch.Tensor:
-        """Return (layers, 2, H) float32: mean and deviation of each dimension over all tokens, at each of these layers.
+    ) -> dict[int, torch.Tensor]:
+        """Return for each of these layers (2, H) float32: mean and deviation of each dimension over all tokens.
 
         Raises:
             ValueError: the sentences have fewer than two tokens.
@@ -382,7 +385,7 @@ class WordAlignmentMixin(CheckpointMixin):
             raise ValueError("the sentences have fewer than two tokens; give a few hundred sentences")
         mean = sums[:, 0] / count
         deviation = ((sums[:, 1] - count * mean.square()) / (count - 1)).clamp(min=0).sqrt()
-        return torch.stack([mean, deviation.clamp(min=1e-6)], dim=1).float()
+        return dict(zip(layers, torch.stack([mean, deviation.clamp(min=1e-6)], dim=1).float(), strict=True))
 
     @torch.no_grad()  # else the activations of all sentences would be kept
     def _encode_tokens(

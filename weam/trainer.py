@@ -209,7 +209,6 @@ class WEAMTrainer(RepeatableTrainer):
                 self.masked = torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum()
             vectors = [own for batch, own in zip(self.batches, self.vectors, strict=True) if batch is not inputs]
             inputs = {**inputs, "others": {"vectors": torch.cat(vectors), "masked": self.masked}}
-        inputs = self._prepare_inputs(inputs)
         *earlier, last = self.in_turn
         loss = torch.zeros((), device=self.args.device)
         for part in earlier:

@@ -227,7 +227,7 @@ def measure_layers(cell: Cell, data_dir: Path) -> dict[str, Any]:
     loaded = load_encoder(cell.folder)
     encoder, tokenizer = loaded.model.to(torch.bfloat16), loaded.tokenizer
     numbers = range(1, encoder.config.num_hidden_layers + 1)
-    layers = dict(zip(numbers, encoder.layer_statistics(tokenizer, [*sources, *targets], numbers), strict=True))
+    layers = encoder.layer_statistics(tokenizer, [*sources, *targets], numbers)
     scores = zip(
         expected_links(encoder, tokenizer, [Sample(sources, targets)], layers),
         error_rates(encoder, tokenizer, gold, layers),

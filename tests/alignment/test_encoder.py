@@ -53,11 +53,14 @@ def gold() -> list[GoldSentence]:
 
 
 def test_the_layer_is_chosen_by_gold(encoder, tokenizer):
-    assert choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS, gold())]) == 1
+    chosen, statistics = choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS, gold())])
+    assert chosen == 1
+    encoder.fit_alignment(tokenizer, SOURCES + TARGETS, chosen)
+    torch.testing.assert_close(statistics, encoder.alignment_statistics(chosen))
 
 
 def test_without_gold_the_surest_layer_is_chosen(encoder, tokenizer):
-    chosen = choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS)])
+    chosen, _ = choose_layer(encoder, tokenizer, [Sample(SOURCES, TARGETS)])
     sums = {}
     for layer in (1, 2, 3):
         encoder.fit_alignment(tokenizer, SOURCES + TARGETS, layer)
@@ -70,7 +73,7 @@ def test_all_layers_at_once_are_one_layer_after_the_other(encoder, tokenizer, mo
     monkeypatch.setattr("modeling_weam.SENTENCES_AT_ONCE", 3)
     monkeypatch.setattr("modeling_weam.CHUNK_CHARACTERS", 90)
     sample, rates, sums = Sample(SOURCES, TARGETS), [], []
-    layers = dict(zip((1, 2, 3), encoder.layer_statistics(tokenizer, SOURCES + TARGETS, (1, 2, 3)), strict=True))
+    layers = encoder.layer_statistics(tokenizer, SOURCES + TARGETS, (1, 2, 3))
     for layer, statistics in layers.items():
         encoder.fit_alignment(tokenizer, SOURCES + TARGETS, layer)
         torch.testing.assert_close(encoder.alignment_statistics(layer), statistics)

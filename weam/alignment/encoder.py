@@ -76,25 +76,31 @@ def note_alignment(
         samples: one for each language pair.
         layer: None: the one that `choose_layer` finds.
     """
-    layer = choose_layer(encoder, tokenizer, samples) if layer is None else layer
-    encoder.fit_alignment(tokenizer, _sentences(samples), layer)
+    if layer is None:
+        layer, statistics = choose_layer(encoder, tokenizer, samples)
+        encoder.note_statistics(layer, statistics)
+    else:
+        encoder.fit_alignment(tokenizer, _sentences(samples), layer)
     return layer
 
 
-def choose_layer(encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]) -> int:
+def choose_layer(
+    encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]
+) -> tuple[int, Tensor]:
     """Find the layer with the lowest error rate on hand-aligned pairs, or without any, the one surest of its links.
 
     A layer is as sure as the sum of the probabilities of the links between all tokens of the samples, the number of
-    right links to be expected.
+    right links to be expected. Its statistics, (2, H) float32, are returned with it.
     """
     numbers = range(1, encoder.config.num_hidden_layers + 1)
-    layers = dict(zip(numbers, encoder.layer_statistics(tokenizer, _sentences(samples), numbers), strict=True))
+    layers = encoder.layer_statistics(tokenizer, _sentences(samples), numbers)
     gold = [sentence for sample in samples for sentence in sample.gold[:PAIRS_OF_SAMPLE]]
     if gold:
         costs = error_rates(encoder, tokenizer, gold, layers)
     else:
         costs = [-links for links in expected_links(encoder, tokenizer, samples, layers)]
-    return numbers[costs.index(min(costs))]
+    chosen = numbers[costs.index(min(costs))]
+    return chosen, layers[chosen]
 
 
 def expected_links(
@@ -123,14 +129,12 @@ def error_rates(
 
 
 def aligner_error_rate(
-    encoder: WordAlignmentMixin,
-    tokenizer: PreTrainedTokenizerBase,
-    gold: Sequence[GoldSentence],
-    **options: Any,  # noqa: ANN401
+    encoder: WordAlignmentMixin, tokenizer: PreTrainedTokenizerBase, gold: Sequence[GoldSentence]
 ) -> float:
-    """Return the alignment error rate of an encoder; the options are those of `align_words`."""
-    links = encoder.align_corpus(tokenizer, ((s.source, s.target) for s in gold), **options)
-    return score_links(list(links), gold).alignment_error_rate
+    """Return the alignment error rate of the layer that an encoder reads."""
+    layer = encoder.align_layer()
+    (rate,) = error_rates(encoder, tokenizer, gold, {layer: encoder.alignment_statistics(layer)})
+    return rate
 
 
 def _sentences(samples: Sequence[Sample]) -> list[str]:

@@ -199,15 +199,14 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Score the masked tokens and compare the vectors; (B, 6) the parts of WEAM, then of the contrast."""
-        nothing = torch.zeros(len(batch.labels), 1, device=batch.labels.device)
-        weam, of_weam = torch.zeros((), device=nothing.device), nothing.expand(-1, 4)
-        contrast, of_contrast = torch.zeros_like(weam), nothing.expand(-1, 2)
+        loss, parts = (torch.zeros(size, device=batch.labels.device) for size in ((), (len(batch.labels), 6)))
         if batch.part in (None, "weam"):
-            outputs = self.weam_outputs(batch)
-            weam, of_weam = outputs["loss"], outputs["loss_parts"]
+            weam = self.weam_outputs(batch)
+            loss, parts[:, :4] = loss + weam["loss"], weam["loss_parts"]
         if batch.part in (None, "contrast"):
-            contrast, of_contrast = super().losses(batch)
-        return weam + contrast, torch.cat([of_weam, of_contrast], dim=1)
+            contrast, parts[:, 4:] = super().losses(batch)
+            loss = loss + contrast
+        return loss, parts
 
 
 class MonolingualMLM(WEAMObjective):
