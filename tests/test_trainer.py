@@ -466,11 +466,16 @@ def test_the_warm_up_trains_the_head_alone_and_lowers_the_loss(collator, train_f
 
 
 @pytest.mark.parametrize("kind", of("weam-contrastive", "weam-ranking"))
-def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(train_features, tokenizer, settings, kind):
+def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(
+    train_features, tokenizer, settings, kind, monkeypatch
+):
+    """Nothing is encoded for the contrast, which has nothing to teach then."""
     collator = DataCollatorForWordExchange(tokenizer, 0.5, max_length=32, return_sequence_ids=True)
     model = new_objective(kind)
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    warm_up_head(model, settings, collator, train_features, HeadWarmup(2, 1e-2))
+    monkeypatch.setattr(model, "vectors", None)
+    args = replace(settings, gradient_accumulation_steps=2)
+    warm_up_head(model, args, collator, train_features, HeadWarmup(2, 1e-2))
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     encoder = f"{model.base_model_prefix}."
     assert changed

@@ -187,6 +187,11 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
         learns = any(parameter.requires_grad for parameter in self.base_model.parameters())
         return ("contrast", "weam") if learns else ("weam",)
 
+    @property
+    def contrasts(self) -> bool:  # type: ignore[override]  # of its siblings all do, always
+        """Whether a batch needs the vectors of the others of its step: where the contrast is learnt."""
+        return "contrast" in self.parts
+
     def outputs(
         self,
         batch: Batch,
