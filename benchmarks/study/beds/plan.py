@@ -95,6 +95,7 @@ class Plan:
         fine_tuning: of all tasks but those of `task_settings`.
         task_settings: of `FineTuning`, where a task needs others.
         unaligned: languages that are tested and have no bitext.
+        tagged_later: those of them whose tags the first seeds lack, so that their mean stands by itself.
         follow_ups: arms of the questions around the claims; they are no systems of their own.
     """
 
@@ -104,6 +105,7 @@ class Plan:
     fine_tuning: FineTuning = FineTuning()
     task_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     unaligned: tuple[str, ...] = ()
+    tagged_later: tuple[str, ...] = ()
     follow_ups: tuple[Arm, ...] = ()
 
     @property
@@ -200,6 +202,7 @@ DISTANT = (
             FROZEN[2],
             BOTH[2],
             REPRESENTATION[2],
+            TARGET[2],
             WORDS[0],
         )
     ),
@@ -240,5 +243,6 @@ BEDS = {
         FineTuning(learning_rate=5e-5),
         {"sib200": {"epochs": 5.0}},  # 701 sentences to learn from
         unaligned=("de", "es", "sw", "vi", "ko", "th", "ta"),
+        tagged_later=("ko", "th"),
     ),
 }

@@ -26,18 +26,18 @@ def read_collected(bed: str) -> dict[tuple[str, int], Record]:
 
 
 def check_encoder(record: Record) -> None:
-    """See that an arm which begins with a given encoder begins with that of the records that are kept.
+    """See that an arm which begins with a given encoder begins with that of its seed's records that are kept.
 
     Raises:
-        ValueError: it is another one, so that their figures could not stand in one table.
+        ValueError: it is another one, so that the arms of this seed could not be compared.
     """
-    if record["pretraining"] is not None or record["base"] is not None:
+    kept = read_collected(record["bed"]).get((record["name"], record["seed"]))
+    if record["pretraining"] is not None or record["base"] is not None or kept is None:
         return
-    kept = [other for (name, _), other in read_collected(record["bed"]).items() if name == record["name"]]
-    encoder, *others = (begun["training"]["held_out"][0]["checkpoint_fingerprint"] for begun in (record, *kept))
-    if set(others) - {encoder}:
-        path = collected_file(record["bed"])
-        raise ValueError(f"the encoder is {encoder}, that of {path} is {others[0]}: put that file away to begin anew")
+    encoder, of_seed = (begun["training"]["held_out"][0]["checkpoint_fingerprint"] for begun in (record, kept))
+    if encoder != of_seed:
+        path, seed = collected_file(record["bed"]), record["seed"]
+        raise ValueError(f"the encoder is {encoder}, that of seed {seed} in {path} is {of_seed}: name new seeds")
 
 
 def collect(bed: str, folder: Path) -> None:
