@@ -103,6 +103,7 @@ CONTRASTS = (
     ("WEAM, target", "none"),
     ("TLM", "none"),
     ("WEAM + word-contrastive", "none"),
+    ("WEAM + word-contrastive, links shuffled", "none"),
     ("WEAM + word-contrastive, the encoder's links", "none"),
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
@@ -134,7 +135,7 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
 ANSWERED = {  # by which figures of each bed
     "clone": ("tags", "mean"),
     "real": ("tags", "mean"),
-    "distant": ("retrieval", "retrieval, no bitext"),
+    "distant": ("tags", "retrieval", "retrieval, no bitext"),
 }
 FOLLOWED = tuple(arm.name for arm in QUESTIONED)
 FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared with
