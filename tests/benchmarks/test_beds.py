@@ -14,7 +14,15 @@ from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
 from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
-from benchmarks.study.beds.report import APART, CANDIDATES, filled_pages, mean_ranks, ranks_table, read_figures
+from benchmarks.study.beds.report import (
+    APART,
+    CANDIDATES,
+    figures_of,
+    filled_pages,
+    mean_ranks,
+    ranks_table,
+    read_figures,
+)
 from benchmarks.study.beds.score import linked_words, load
 from modeling_weam import WEAMBertModel
 from tests.conftest import ROOT
@@ -56,6 +64,17 @@ def test_a_seed_does_not_go_on_from_another_encoder(tmp_path: Path, monkeypatch:
         records.check_encoder(known)
     with pytest.raises(ValueError, match=r"the encoder is b, that of seed 1 in .*distant\.json is a: name new seeds"):
         records.check_encoder(record("b"))
+
+
+def test_tags_that_the_first_seeds_lack_do_not_change_a_mean_that_all_have() -> None:
+    scores = {"metric": "accuracy", "steps": 1, "en": 90.0, "ar": 70.0, "de": 88.0, "es": 90.0}
+    first, later = (
+        figures_of({"bed": "distant", "scores": {"udpos": {**scores, **more}}})
+        for more in ({}, {"ko": 60.0, "th": 40.0})
+    )
+    assert later.pop("tags, ko and th") == 50.0
+    assert later == first
+    assert first["tags, no bitext"] == 89.0
 
 
 def test_the_pages_are_what_the_records_make_them() -> None:
