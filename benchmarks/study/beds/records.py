@@ -31,8 +31,10 @@ def check_encoder(record: Record) -> None:
     Raises:
         ValueError: it is another one, so that the arms of this seed could not be compared.
     """
+    if record["pretraining"] is not None or record["base"] is not None:
+        return
     kept = read_collected(record["bed"]).get((record["name"], record["seed"]))
-    if record["pretraining"] is not None or record["base"] is not None or kept is None:
+    if kept is None:
         return
     encoder, of_seed = (begun["training"]["held_out"][0]["checkpoint_fingerprint"] for begun in (record, kept))
     if encoder != of_seed:
