@@ -35,6 +35,8 @@ README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"), key=lambda page: (page.name != "quickstart.md", page))
 PAGES = [README, *DOCS, ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+TABLE = re.compile(r"<!-- (.+) -->\n.*?<!-- /\1 -->", re.DOTALL)
+INTERVAL = re.compile(r"\d+\.\d+ ± \d+\.\d+")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 BENCHMARKS = (write_xnli, write_mlqa, write_udpos, write_panx, write_pawsx, write_xcopa, write_sib200, write_tatoeba)
 INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install")  # what has been done to be here
@@ -186,6 +188,13 @@ def test_the_readme_is_short() -> None:
 
 def test_the_tables_are_what_the_results_say() -> None:
     assert {page: page.read_text(encoding="utf-8") for page in filled_pages()} == filled_pages()
+
+
+def test_the_intervals_in_sentences_are_those_of_a_table() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    of_tables = {x for text in texts for table in TABLE.finditer(text) for x in INTERVAL.findall(table[0])}
+    of_sentences = {x for text in texts for x in INTERVAL.findall(TABLE.sub("", text))}
+    assert of_sentences and of_sentences <= of_tables
 
 
 def test_every_module_says_what_it_is_for_in_its_first_line() -> None:
