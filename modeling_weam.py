@@ -2,7 +2,7 @@
 
 This is the file that is published with every checkpoint, so it imports torch and transformers only. Read it from top
 to bottom: the encoder that aligns words (`WordAlignmentMixin`), the pre-training (`WEAMPreTrainingMixin`), both for
-each family of models (BERT, XLM-R, ModernBERT), and the cross-entropy over a large vocabulary.
+each family of models (BERT, XLM-R, DeBERTa, ModernBERT), and the cross-entropy over a large vocabulary.
 It does not mask, align a corpus or train: `data_collator_weam.py` makes its batches, the stock `Trainer` trains it.
 
 Method: Yang et al. 2021, "Bilingual Alignment Pre-Training for Zero-Shot Cross-Lingual Transfer", arXiv 2106.01732.
@@ -47,6 +47,13 @@ try:
     has_modernbert = True
 except ImportError:  # transformers before 4.48
     has_modernbert = False
+try:
+    from transformers import DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Model, DebertaV2PreTrainedModel
+    from transformers.models.deberta_v2.modeling_deberta_v2 import LegacyDebertaV2OnlyMLMHead
+
+    has_deberta = True
+except ImportError:  # transformers before 4.49
+    has_deberta = False
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -884,6 +891,37 @@ class XLMRobertaForWEAMPreTraining(WEAMPreTrainingMixin, XLMRobertaForMaskedLM):
         """Return the positions of (B, L) tokens as the stock class counts them: past that of padding, where that is."""
         is_token = (input_ids != self.config.pad_token_id).long()
         return {"position_ids": is_token.cumsum(dim=1) * is_token + self.config.pad_token_id}
+
+
+if has_deberta:
+
+    class WEAMDebertaV2Model(WordAlignmentMixin, DebertaV2Model):
+        """The stock DeBERTa encoder (v2, v3), number for number, that can also align the words of two sentences."""
+
+        auto_map = _auto_map("DebertaV2")
+
+    class DebertaV2ForWEAMPreTraining(WEAMPreTrainingMixin, DebertaV2ForMaskedLM):
+        """DeBERTa (v2, v3), its head tied to the embeddings; `WEAMPreTrainingMixin` says what it learns."""
+
+        auto_map = _auto_map("DebertaV2")
+
+        def __init__(self, config: "DebertaV2Config") -> None:
+            """Build the stock masked language model around a `WEAMDebertaV2Model`; `config.weam` is checked here.
+
+            Raises:
+                ValueError: `config.legacy` is false: that head is without a matrix of its own.
+            """
+            if not config.legacy:
+                raise ValueError("config.legacy is false, a head that is not trained here; set it to true")
+            DebertaV2PreTrainedModel.__init__(self, config)  # DebertaV2ForMaskedLM's own would build a plain encoder
+            self.weam, self.legacy = weam_settings(config), True
+            self.deberta = WEAMDebertaV2Model(config)
+            self.cls = LegacyDebertaV2OnlyMLMHead(config)
+            self.post_init()
+
+        def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+            """Return (N, H) hidden states as the decoder takes them."""
+            return self.cls.predictions.transform(hidden)
 
 
 if has_modernbert:

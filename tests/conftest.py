@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
     BertTokenizer,
+    DebertaV2Config,
     ModernBertConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -27,6 +28,7 @@ from transformers import (
 
 from modeling_weam import (
     BertForWEAMPreTraining,
+    DebertaV2ForWEAMPreTraining,
     ModernBertForWEAMPreTraining,
     WEAMBertModel,
     WEAMPreTrainingMixin,
@@ -55,11 +57,19 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
 FAMILIES = {
     "bert": BertForWEAMPreTraining,
     "xlm-roberta": XLMRobertaForWEAMPreTraining,
+    "deberta-v2": DebertaV2ForWEAMPreTraining,
     "modernbert": ModernBertForWEAMPreTraining,
 }
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
-
+RELATIVE = {  # positions as mDeBERTa v3 has them
+    "relative_attention": True,
+    "position_biased_input": False,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_buckets": 16,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+}
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
@@ -74,6 +84,8 @@ def config_of(family: str, **changes: object) -> PretrainedConfig:
     if family == "modernbert":
         special = {"bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
         return ModernBertConfig(**{**SIZES, "local_attention": 8, **special, **vocabulary})
+    if family == "deberta-v2":
+        return DebertaV2Config(**{**SIZES, **RELATIVE, **NO_DROPOUT, **vocabulary})
     kind = {"bert": BertConfig, "xlm-roberta": XLMRobertaConfig}[family]
     segments = {"bert": 2, "xlm-roberta": 1}[family]
     return kind(**{**SIZES, "type_vocab_size": segments, **NO_DROPOUT, **vocabulary})

@@ -110,7 +110,10 @@ def test_a_model_may_have_more_tokens_than_the_tokenizer(tokenizer):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (DistilBertConfig(), r"is a 'distilbert' model; .* of bert, xlm-roberta, modernbert, such as google-bert/"),
+        (
+            DistilBertConfig(),
+            r"is a 'distilbert' model; .* of bert, xlm-roberta, deberta-v2, modernbert, such as google-bert/",
+        ),
         (GPT2Config(), r"\('gpt2'\) is a decoder, or no masked language model; .* an encoder that sees"),
         (small_config(is_decoder=True), r"\('bert'\) is a decoder"),
         (MBartConfig(), r"\('mbart'\) is an encoder-decoder; .* an encoder that sees"),

@@ -49,8 +49,8 @@ def test_a_transformers_without_modernbert_has_the_other_families_and_is_named(t
     finished = subprocess.run(command, env=environment(), cwd=ROOT, timeout=300, **PIPES)
     assert finished.returncode == 0, finished.stdout
     assert finished.stdout.partition("RESULT ")[2].startswith(
-        f"XLMRobertaForWEAMPreTraining ['bert', 'xlm-roberta'] False {tmp_path / 'modernbert'} is of model_type "
-        f"'modernbert', which transformers {transformers.__version__} does not have"
+        f"XLMRobertaForWEAMPreTraining ['bert', 'xlm-roberta', 'deberta-v2'] False {tmp_path / 'modernbert'} is of "
+        f"model_type 'modernbert', which transformers {transformers.__version__} does not have"
     )
 
 
@@ -87,7 +87,9 @@ def test_what_is_no_encoder_or_unknown_is_refused_by_the_programs(kind: str, pre
 
 def test_an_encoder_without_family_is_refused_by_pretraining_with_the_list(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, {"model_type": "eurobert"})
-    message = "is a 'eurobert' model; WEAM continues the pre-training of bert, xlm-roberta, modernbert, such as"
+    message = (
+        "is a 'eurobert' model; WEAM continues the pre-training of bert, xlm-roberta, deberta-v2, modernbert, such as"
+    )
     with pytest.raises(ValueError, match=message):
         run_on(tmp_path, pretraining=True)
 

@@ -21,6 +21,7 @@ from transformers import (
 from data_collator_weam import DataCollatorForWordExchange
 from modeling_weam import (
     BertForWEAMPreTraining,
+    DebertaV2ForWEAMPreTraining,
     ModernBertForWEAMPreTraining,
     WEAMBertModel,
     _chunked_cross_entropy,
@@ -139,6 +140,11 @@ def test_modernbert_needs_no_bias_of_its_decoder(batch, tied):
     assert fast.keys() == slow.keys()
     for name, gradient in fast.items():
         torch.testing.assert_close(gradient, slow[name], msg=name)
+
+
+def test_a_deberta_whose_head_has_no_matrix_of_its_own_is_refused():
+    with pytest.raises(ValueError, match="config.legacy is false, a head that is not trained here; set it to true"):
+        DebertaV2ForWEAMPreTraining(config_of("deberta-v2", legacy=False))
 
 
 def test_a_frozen_head_gets_no_gradient_and_the_encoder_the_same(model, batch):
@@ -435,7 +441,8 @@ def test_the_exchange_of_targets_needs_the_tokens_and_says_so(batch):
 
 
 def test_adapters_for_feature_extraction_call_it_as_they_call_the_stock_class(build, batch):
-    targets = ["Wqkv"] if "Wqkv" in str(build()) else ["query", "value"]
+    names = str(build())
+    targets = [name for name in ("Wqkv", "query_proj", "value_proj") if name in names] or ["query", "value"]
     settings = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, target_modules=targets, r=2)
     model = build()
     adapted = get_peft_model(build(), settings).eval()
@@ -479,11 +486,12 @@ def test_compiled_equals_eager(model, batch):
     torch.testing.assert_close(outputs.loss, model(**batch).loss)
 
 
-def test_sdpa_is_the_attention_and_equals_eager_attention(build, batch, tmp_path):
-    model = build()
+def test_sdpa_is_the_attention_and_equals_eager_attention(build, family, batch, tmp_path):
+    """But for DeBERTa, of which transformers has the eager one only."""
+    model, default = build(), {"deberta-v2": "eager"}.get(family, "sdpa")
     model.save_pretrained(tmp_path)
     eager = type(model).from_pretrained(tmp_path, attn_implementation="eager").eval()
-    assert (model.config._attn_implementation, eager.config._attn_implementation) == ("sdpa", "eager")
+    assert (model.config._attn_implementation, eager.config._attn_implementation) == (default, "eager")
     torch.testing.assert_close(eager(**batch).loss, model(**batch).loss)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from data_collator_weam import DataCollatorForWordExchange as DataCollatorForWordExchange
     from modeling_weam import BertForWEAMPreTraining as BertForWEAMPreTraining
+    from modeling_weam import DebertaV2ForWEAMPreTraining as DebertaV2ForWEAMPreTraining
     from modeling_weam import ModernBertForWEAMPreTraining as ModernBertForWEAMPreTraining
     from modeling_weam import XLMRobertaForWEAMPreTraining as XLMRobertaForWEAMPreTraining
     from weam.alignment.aligner import WordAligner as WordAligner
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
 MODULE_OF = {
     "DataCollatorForWordExchange": "data_collator_weam",
     "BertForWEAMPreTraining": "modeling_weam",
+    "DebertaV2ForWEAMPreTraining": "modeling_weam",
     "ModernBertForWEAMPreTraining": "modeling_weam",
     "XLMRobertaForWEAMPreTraining": "modeling_weam",
     "WordAligner": "weam.alignment.aligner",

@@ -8,13 +8,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import transformers
-from transformers import BertPreTrainedModel, PretrainedConfig, PreTrainedModel, XLMRobertaPreTrainedModel
+from transformers import (
+    BertPreTrainedModel,
+    DebertaV2PreTrainedModel,
+    PretrainedConfig,
+    PreTrainedModel,
+    XLMRobertaPreTrainedModel,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 import modeling_weam
-from modeling_weam import BertForWEAMPreTraining, WEAMBertModel, WEAMXLMRobertaModel, XLMRobertaForWEAMPreTraining
+from modeling_weam import (
+    BertForWEAMPreTraining,
+    DebertaV2ForWEAMPreTraining,
+    WEAMBertModel,
+    WEAMDebertaV2Model,
+    WEAMXLMRobertaModel,
+    XLMRobertaForWEAMPreTraining,
+)
 
-EXAMPLES = "google-bert/bert-base-multilingual-cased, FacebookAI/xlm-roberta-base or jhu-clsp/mmBERT-base"
+EXAMPLES = (
+    "google-bert/bert-base-multilingual-cased, FacebookAI/xlm-roberta-base, microsoft/mdeberta-v3-base or "
+    "jhu-clsp/mmBERT-base"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,13 @@ FAMILIES = {  # by `model_type`
         XLMRobertaPreTrainedModel,
         ("lm_head.dense",),
         NO_POOLER,
+    ),
+    "deberta-v2": Family(
+        "DebertaV2",
+        DebertaV2ForWEAMPreTraining,
+        WEAMDebertaV2Model,
+        DebertaV2PreTrainedModel,
+        ("cls.predictions.transform",),
     ),
 }
 if modeling_weam.has_modernbert:

@@ -326,7 +326,10 @@ def freeze_layers(model: PreTrainedModel, layers: int) -> None:
     if layers >= count:
         raise ValueError(f"--freeze_layers is {layers}, and the encoder has {count}; give fewer")
     stack = next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
-    for part in (encoder.embeddings, *stack[:layers]):
+    owner = next(part for part in encoder.modules() if any(child is stack for child in part.children()))
+    # What a DeBERTa has beside its layers, such as the embeddings of relative positions, all of them read.
+    shared = [] if owner is encoder else [child for child in owner.children() if child is not stack]
+    for part in (encoder.embeddings, *shared, *stack[:layers]):
         part.requires_grad_(False)
 
 

@@ -96,7 +96,9 @@ def test_a_family_that_is_not_known_is_named(tmp_path):
     with pytest.raises(ValueError, match="'gpt2'.* is a decoder"):
         load_encoder(str(tmp_path))
     DistilBertConfig(n_layers=1, dim=8, n_heads=1, hidden_dim=8).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="is of no family whose encoder aligns words; those are bert, modernbert, xlm"):
+    with pytest.raises(
+        ValueError, match="is of no family whose encoder aligns words; those are bert, deberta-v2, modernbert, xlm"
+    ):
         load_encoder(str(tmp_path))
 
 

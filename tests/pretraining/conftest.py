@@ -54,7 +54,7 @@ def batch(collator, pairs):
 
 
 DROPOUTS = {
-    **dict.fromkeys(("bert", "xlm-roberta"), ("hidden_dropout_prob", "attention_probs_dropout_prob")),
+    **dict.fromkeys(("bert", "xlm-roberta", "deberta-v2"), ("hidden_dropout_prob", "attention_probs_dropout_prob")),
     "modernbert": ("embedding_dropout", "mlp_dropout", "attention_dropout"),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from transformers import AutoModel, AutoModelForMaskedLM, DebertaV2Config, EuroBertConfig, PretrainedConfig
+from transformers import AutoModel, AutoModelForMaskedLM, EuroBertConfig, PretrainedConfig
 
 from tests.conftest import SIZES, config_of
 from tests.support.command_line import Evaluation
@@ -35,18 +35,11 @@ def eurobert(**sizes: object) -> PretrainedConfig:
     return EuroBertConfig(**SIZES, num_key_value_heads=1, bos_token_id=1, eos_token_id=2, mask_token_id=4, **sizes)
 
 
-def mdeberta(**sizes: object) -> PretrainedConfig:
-    """Return the config of a small mDeBERTa, version 3."""
-    relative = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"]}
-    buckets = {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"}
-    return DebertaV2Config(**SIZES, **relative, **buckets, **sizes)
-
-
 ENCODERS = {  # by `model_type`: their kind of tokenizer, and a config
     "xlm-roberta": (unigram_tokenizer, lambda **sizes: config_of("xlm-roberta", **sizes)),
     "modernbert": (byte_fallback_tokenizer, lambda **sizes: config_of("modernbert", **sizes)),
     "eurobert": (byte_level_tokenizer, eurobert),
-    "deberta-v2": (deberta_tokenizer, mdeberta),
+    "deberta-v2": (deberta_tokenizer, lambda **sizes: config_of("deberta-v2", **sizes)),
 }
 STEPS = "--languages en de --max_steps 2 --max_length 96 --eval_strategy no --load_best_model_at_end no".split()
 TESTS = {  # program, settings, what is measured
