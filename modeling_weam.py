@@ -28,6 +28,10 @@ from transformers import (
     BertForMaskedLM,
     BertModel,
     BertPreTrainedModel,
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
+    DebertaV2Model,
+    DebertaV2PreTrainedModel,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -37,6 +41,7 @@ from transformers import (
     XLMRobertaPreTrainedModel,
 )
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
+from transformers.models.deberta_v2.modeling_deberta_v2 import LegacyDebertaV2OnlyMLMHead
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLMHead
 from transformers.utils import ModelOutput
 
@@ -47,13 +52,6 @@ try:
     has_modernbert = True
 except ImportError:  # transformers before 4.48
     has_modernbert = False
-try:
-    from transformers import DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Model, DebertaV2PreTrainedModel
-    from transformers.models.deberta_v2.modeling_deberta_v2 import LegacyDebertaV2OnlyMLMHead
-
-    has_deberta = True
-except ImportError:  # transformers before 4.49
-    has_deberta = False
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -893,35 +891,34 @@ class XLMRobertaForWEAMPreTraining(WEAMPreTrainingMixin, XLMRobertaForMaskedLM):
         return {"position_ids": is_token.cumsum(dim=1) * is_token + self.config.pad_token_id}
 
 
-if has_deberta:
+class WEAMDebertaV2Model(WordAlignmentMixin, DebertaV2Model):
+    """The stock DeBERTa encoder (v2, v3), number for number, that can also align the words of two sentences."""
 
-    class WEAMDebertaV2Model(WordAlignmentMixin, DebertaV2Model):
-        """The stock DeBERTa encoder (v2, v3), number for number, that can also align the words of two sentences."""
+    auto_map = _auto_map("DebertaV2")
 
-        auto_map = _auto_map("DebertaV2")
 
-    class DebertaV2ForWEAMPreTraining(WEAMPreTrainingMixin, DebertaV2ForMaskedLM):
-        """DeBERTa (v2, v3), its head tied to the embeddings; `WEAMPreTrainingMixin` says what it learns."""
+class DebertaV2ForWEAMPreTraining(WEAMPreTrainingMixin, DebertaV2ForMaskedLM):
+    """DeBERTa (v2, v3), its head tied to the embeddings; `WEAMPreTrainingMixin` says what it learns."""
 
-        auto_map = _auto_map("DebertaV2")
+    auto_map = _auto_map("DebertaV2")
 
-        def __init__(self, config: "DebertaV2Config") -> None:
-            """Build the stock masked language model around a `WEAMDebertaV2Model`; `config.weam` is checked here.
+    def __init__(self, config: DebertaV2Config) -> None:
+        """Build the stock masked language model around a `WEAMDebertaV2Model`; `config.weam` is checked here.
 
-            Raises:
-                ValueError: `config.legacy` is false: that head is without a matrix of its own.
-            """
-            if not config.legacy:
-                raise ValueError("config.legacy is false, a head that is not trained here; set it to true")
-            DebertaV2PreTrainedModel.__init__(self, config)  # DebertaV2ForMaskedLM's own would build a plain encoder
-            self.weam, self.legacy = weam_settings(config), True
-            self.deberta = WEAMDebertaV2Model(config)
-            self.cls = LegacyDebertaV2OnlyMLMHead(config)
-            self.post_init()
+        Raises:
+            ValueError: `config.legacy` is false: that head is without a matrix of its own.
+        """
+        if not config.legacy:
+            raise ValueError("config.legacy is false, a head that is not trained here; set it to true")
+        DebertaV2PreTrainedModel.__init__(self, config)  # DebertaV2ForMaskedLM's own would build a plain encoder
+        self.weam, self.legacy = weam_settings(config), True
+        self.deberta = WEAMDebertaV2Model(config)
+        self.cls = LegacyDebertaV2OnlyMLMHead(config)
+        self.post_init()
 
-        def transform(self, hidden: torch.Tensor) -> torch.Tensor:
-            """Return (N, H) hidden states as the decoder takes them."""
-            return self.cls.predictions.transform(hidden)
+    def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return (N, H) hidden states as the decoder takes them."""
+        return self.cls.predictions.transform(hidden)
 
 
 if has_modernbert:
