@@ -339,7 +339,7 @@ def systems_table(figures: Figures) -> str:
     rows = []
     for arm, measured in figures.items():
         found = [figure_over_seeds(figures, arm, name) for name in names]
-        cells = ["–" if figure is None else f"{figure}" for figure in found]
+        cells = [counted(f"{figure}" if figure else "–", figure, len(measured)) for figure in found]
         rows.append([arm, str(len(measured)), *cells, f"{ranks[arm]:.1f}" if arm in ranks else "–"])
     return table(["system", "seeds", *names, "mean rank"], rows)
 
@@ -370,7 +370,8 @@ def contrasts_table(figures: Figures) -> str:
             continue
         deviation = found["tags"].deviation if found["tags"] is not None else None
         needed = "–" if deviation is None else (seeds_needed(deviation) or f"over {len(STUDENT) + 1}")
-        rows.append([f"{one} – {other}", str(seeds), *map(in_words, found.values()), str(needed)])
+        cells = [counted(in_words(figure), figure, seeds) for figure in found.values()]
+        rows.append([f"{one} – {other}", str(seeds), *cells, str(needed)])
     return table(["contrast", "seeds", *names, f"seeds for {TO_BE_SEEN:.0f} points of tags"], rows)
 
 
@@ -424,6 +425,15 @@ def in_words(found: Interval | None) -> str:
         return "–"
     text = f"{found:+}"
     return f"**{text}**" if found.is_clear else text
+
+
+def counted(text: str, found: Interval | None, seeds: int) -> str:
+    """Add to a figure how many seeds it has, where its row has more.
+
+    >>> counted("3.0", Interval(3.0, None, 1, None), 2), counted("3.0", Interval(3.0, None, 1, None), 1)
+    ('3.0 (1)', '3.0')
+    """
+    return text if found is None or found.seeds == seeds else f"{text} ({found.seeds})"
 
 
 def draw(beds: dict[str, Figures], path: Path) -> None:
