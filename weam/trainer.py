@@ -325,8 +325,13 @@ def freeze_layers(model: PreTrainedModel, layers: int) -> None:
     encoder, count = model.base_model, model.config.num_hidden_layers
     if layers >= count:
         raise ValueError(f"--freeze_layers is {layers}, and the encoder has {count}; give fewer")
-    stack = next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
-    owner = next(part for part in encoder.modules() if any(child is stack for child in part.children()))
+    stack_and_owner = (
+        (child, part)
+        for part in encoder.modules()
+        for child in part.children()
+        if isinstance(child, nn.ModuleList) and len(child) == count
+    )
+    stack, owner = next(stack_and_owner)
     # What a DeBERTa has beside its layers, such as the embeddings of relative positions, all of them read.
     shared = [] if owner is encoder else [child for child in owner.children() if child is not stack]
     for part in (encoder.embeddings, *shared, *stack[:layers]):
