@@ -204,6 +204,13 @@ DISTANT = (
             REPRESENTATION[2],
             TARGET[2],
             WORDS[0],
+            RANKING,
+            WORD_ALIGNED[0],
+            EMBEDDINGS[0],
+            POINTER[0],
+            POINTER[2],
+            MLM,
+            TLM_UNPAIRED,
         )
     ),
     *AVERAGED,
