@@ -4,8 +4,10 @@ Each law of training is tested through the launcher once; its other cases begin 
 tests, for every fork reads it.
 """
 
+import faulthandler
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from importlib import import_module
@@ -30,9 +32,12 @@ def start(program: str, arguments: list[str], log: Path, processes: int = 1) -> 
 
 
 def finish(started: list[multiprocessing.Process], log: Path) -> None:
-    """Wait for programs that must succeed."""
+    """Wait for programs that must succeed; one that hangs is ended and says in the log where it was."""
     for process in started:
         process.join(timeout=300)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGABRT)
+            process.join()
     assert all(process.exitcode == 0 for process in started), log.read_text(encoding="utf-8")
 
 
@@ -49,6 +54,7 @@ def _run(program: str, arguments: list[str], variables: dict[str, str], log: Pat
     with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    faulthandler.enable(2)
     os.environ.update(variables)
     sys.argv = [f"{program}.py", *arguments]
     module = import_module(program)
