@@ -187,6 +187,7 @@ REAL = (
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND,
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
+AVERAGED_OWN_LINKS = Arm(f"{OWN_LINKS.name}, averaged with its start", base=OWN_LINKS.name, start_share=0.5)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
 HEAD = Arm("none", {"objective": "tlm", "head_warmup_steps": "300", "max_steps": "1"})
 DISTANT = (
@@ -215,6 +216,7 @@ DISTANT = (
     ),
     *AVERAGED,
     AVERAGED_TLM,
+    AVERAGED_OWN_LINKS,
 )
 # The questions around the claims, each for WEAM and for the best system; what they are compared with is in REAL.
 LOW_RESOURCE: dict[str, int | None] = {"en-de": None, "en-zh": 390}  # 1 to 64, where German has 25,000
