@@ -138,6 +138,7 @@ BOTH = linked("WEAM + word-contrastive", objective="weam-contrastive", exchange=
 POINTER = linked("pointer", objective="pointer")
 WITH_POINTER = linked("WEAM + pointer", objective="weam-pointer", exchange="representation")
 EMBEDDINGS = linked("embedding-alignment", objective="embedding-alignment")
+WITH_RANKING = linked("WEAM + translation ranking", objective="weam-ranking", exchange="representation")
 
 NONE = Arm("none")
 MLM = Arm("MLM", {"objective": "mlm"})
@@ -180,11 +181,13 @@ REAL_SECOND_ROUND = second_round(BOTH[0])  # the links of the real bed are FastA
 LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
     Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
 )
-ARMS = (*DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED)
+ARMS = (
+    *DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED, WITH_RANKING[0], WITH_RANKING[2],
+)  # fmt: skip
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
-    WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND,
+    WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 AVERAGED_OWN_LINKS = Arm(f"{OWN_LINKS.name}, averaged with its start", base=OWN_LINKS.name, start_share=0.5)
@@ -206,6 +209,8 @@ DISTANT = (
             TARGET[2],
             WORDS[0],
             RANKING,
+            WITH_RANKING[0],
+            WITH_RANKING[2],
             WORD_ALIGNED[0],
             EMBEDDINGS[0],
             POINTER[0],

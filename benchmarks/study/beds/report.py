@@ -34,6 +34,7 @@ from benchmarks.study.beds.plan import (
     REAL_SECOND_ROUND,
     SECOND_ROUND,
     TAGS_FIRST,
+    WITH_RANKING,
 )
 from benchmarks.study.beds.records import Record, collect, read_collected
 
@@ -101,6 +102,9 @@ CONTRASTS = (
     *((AVERAGED[0].name, other) for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation")),
     *((AVERAGED[0].name, other) for other in ("TLM", "WEAM + word-contrastive, links shuffled", "none")),
     (AVERAGED[0].name, AVERAGED_TLM.name),
+    (AVERAGED[0].name, "translation ranking"),
+    *((WITH_RANKING[0].name, other) for other in ("translation ranking", "WEAM, representation", "TLM", "none")),
+    (WITH_RANKING[0].name, WITH_RANKING[2].name),
     (OWN_LINKS.name, "WEAM + word-contrastive"),
     (AVERAGED_OWN_LINKS.name, AVERAGED[0].name),
     (AVERAGED_OWN_LINKS.name, "none"),
@@ -113,6 +117,7 @@ CONTRASTS = (
     (OWN_LINKS.name, "none"),
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
+    ("translation ranking", "none"),
 )
 ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("1. WEAM or TLM?", "WEAM, representation", "TLM"),
