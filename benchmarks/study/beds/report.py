@@ -117,7 +117,7 @@ CONTRASTS = (
     (OWN_LINKS.name, "none"),
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
-    ("translation ranking", "none"),
+    *(("translation ranking", other) for other in ("WEAM, representation", "TLM", "none")),
 )
 ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("1. WEAM or TLM?", "WEAM, representation", "TLM"),
@@ -138,7 +138,7 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("", REAL_SECOND_ROUND[0].name, REAL_SECOND_ROUND[1].name),
     *(
         ("" if number else "12. The best recipe?", AVERAGED[0].name, other)
-        for number, other in enumerate(("WEAM, representation", "TLM", AVERAGED[1].name))
+        for number, other in enumerate(("WEAM, representation", "TLM", AVERAGED[1].name, "translation ranking"))
     ),
     ("13. What gets lost?", "WEAM + word-contrastive", "none"),
     ("", AVERAGED[0].name, "none"),
