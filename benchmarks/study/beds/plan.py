@@ -161,11 +161,15 @@ FROZEN = tuple(
     Arm(f"WEAM + word-contrastive, {layers} layers frozen", {**BOTH[0].settings, "freeze_layers": str(layers)})
     for layers in (2, 4, 8)  # of the 6 of a bed's own encoder; of the 12 of a given one
 )
-AVERAGED = tuple(  # what `--start_share 0.5` leaves of the same training
-    Arm(f"{arm.name}, averaged with its start", base=arm.name, start_share=0.5, placebo_of=placebo_of)
-    for arm, placebo_of in ((BOTH[0], None), (BOTH[2], f"{BOTH[0].name}, averaged with its start"))
-)
-AVERAGED_TLM = Arm(f"{TLM.name}, averaged with its start", base=TLM.name, start_share=0.5)
+
+
+def averaged(arm: Arm, placebo_of: str | None = None) -> Arm:
+    """Return what `--start_share 0.5` leaves of the same training."""
+    return Arm(f"{arm.name}, averaged with its start", base=arm.name, start_share=0.5, placebo_of=placebo_of)
+
+
+AVERAGED = (averaged(BOTH[0]), averaged(BOTH[2], placebo_of=averaged(BOTH[0]).name))
+AVERAGED_TLM = averaged(TLM)
 
 
 def second_round(first: Arm) -> tuple[Arm, Arm]:
@@ -190,7 +194,7 @@ REAL = (
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
-AVERAGED_OWN_LINKS = Arm(f"{OWN_LINKS.name}, averaged with its start", base=OWN_LINKS.name, start_share=0.5)
+AVERAGED_OWN_LINKS = averaged(OWN_LINKS)
 # A given encoder has no head that predicts words: "none" trains that alone, and all others begin there.
 HEAD = Arm("none", {"objective": "tlm", "head_warmup_steps": "300", "max_steps": "1"})
 DISTANT = (
