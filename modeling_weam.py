@@ -429,11 +429,7 @@ class WordAlignmentMixin(CheckpointMixin):
 
     def _states_at(self, layers: Sequence[int], **inputs: torch.Tensor) -> torch.Tensor:
         """Return (layers, B, L, H), the outputs of layers without dropout; those above the last of them do not run."""
-        modules = next(
-            module
-            for module in self.modules()
-            if isinstance(module, nn.ModuleList) and len(module) == self.config.num_hidden_layers
-        )
+        stack, _ = layer_stack(self)
         states: dict[int, torch.Tensor] = {}
 
         def keep(layer: int, _: nn.Module, __: tuple, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
@@ -441,7 +437,7 @@ class WordAlignmentMixin(CheckpointMixin):
             if layer == max(layers):
                 raise _LastLayerReached
 
-        hooks = [modules[layer - 1].register_forward_hook(partial(keep, layer)) for layer in layers]
+        hooks = [stack[layer - 1].register_forward_hook(partial(keep, layer)) for layer in layers]
         was_training = self.training
         try:
             with suppress(_LastLayerReached):
@@ -451,6 +447,16 @@ class WordAlignmentMixin(CheckpointMixin):
                 hook.remove()
             self.train(was_training)
         return torch.stack([states[layer] for layer in layers])
+
+
+def layer_stack(encoder: PreTrainedModel) -> tuple[nn.ModuleList, nn.Module]:
+    """Return the layers of an encoder, the lowest first, and the module that holds them."""
+    return next(
+        (child, module)
+        for module in encoder.modules()
+        for child in module.children()
+        if isinstance(child, nn.ModuleList) and len(child) == encoder.config.num_hidden_layers
+    )
 
 
 class _LastLayerReached(Exception):  # noqa: N818  # no error: it ends a forward pass that has gone far enough

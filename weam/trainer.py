@@ -31,7 +31,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_NAME
 
 from data_collator_weam import DataCollatorForWordExchange, hash_uniform
-from modeling_weam import IGNORED
+from modeling_weam import IGNORED, layer_stack
 from weam.checkpoint import keep_own_names, some_of
 from weam.storage import whole_column
 
@@ -325,13 +325,7 @@ def freeze_layers(model: PreTrainedModel, layers: int) -> None:
     encoder, count = model.base_model, model.config.num_hidden_layers
     if layers >= count:
         raise ValueError(f"--freeze_layers is {layers}, and the encoder has {count}; give fewer")
-    stack_and_owner = (
-        (child, part)
-        for part in encoder.modules()
-        for child in part.children()
-        if isinstance(child, nn.ModuleList) and len(child) == count
-    )
-    stack, owner = next(stack_and_owner)
+    stack, owner = layer_stack(encoder)
     # What a DeBERTa has beside its layers, such as the embeddings of relative positions, all of them read.
     shared = [] if owner is encoder else [child for child in owner.children() if child is not stack]
     for part in (encoder.embeddings, *shared, *stack[:layers]):
