@@ -30,7 +30,9 @@ from benchmarks.study.beds.files import (
     write_retrieval,
     write_treebank,
 )
-from benchmarks.study.data import write_lines
+from benchmarks.study.beds.plan import OF_WORDS
+from benchmarks.study.data import align_texts, write_lines
+from weam.alignment.formats import format_pharaoh
 from weam.alignment.gold import GoldSentence
 from weam.alignment.symmetrization import Links
 from weam.storage import read_lines
@@ -144,6 +146,7 @@ def write_text(data_dir: Path, folder: Path) -> None:
     pairs = [(text, cloned(text)) for text in parts["bitext"]]
     write_bitext(folder, "clone", pairs)
     write_links(folder, "clone", [gold_links(len(text.split())) for text, _ in pairs])
+    write_lines(folder / "links" / f"{OF_WORDS}.en-clone.txt", map(format_pharaoh, align_texts(pairs)))
     write_as_it_is(folder, "dev", [source.split() for source, _ in held_out_pairs(pairs)])
 
 

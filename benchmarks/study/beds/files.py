@@ -3,7 +3,8 @@
 text/LL.txt            monolingual text, a sentence or paragraph a line, English too
 bitext/en-LL.tsv       sentence pairs
 unpaired/en-LL.tsv     each sentence beside the translation of another one
-links/NAME.en-LL.txt   links of their words: true, the same ones shuffled within each pair (the placebo), and none
+links/NAME.en-LL.txt   links of their words: true, the same ones shuffled within each pair (the placebo), and none;
+                       of the clone bed FastAlign's, too
 retrieval/PART.LL.tsv  sentence pairs to retrieve: held out of the bitext (dev), and a test set
 gold/PART.PAIR.*       sentence pairs with their links: to choose a layer by (dev), and a test set
 TASK/train.en.*        training sets in English, and test sets in every language, in the layouts of the tasks

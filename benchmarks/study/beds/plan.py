@@ -53,6 +53,7 @@ class FineTuning:
 
 
 TRUE, SHUFFLED, NO_LINKS = "true", "shuffled", "none"  # files of the bed
+OF_WORDS = "fast_align_words"  # one more of the clone bed; in the real bed these are the true ones
 FAST_ALIGN, ENCODER = ALIGNERS = ("fast_align", "encoder")  # of `run_pretraining.py`
 
 
@@ -63,8 +64,8 @@ class Arm:
     Attributes:
         name: in results, tables and folders.
         settings: of `run_pretraining.py`; none: nothing is trained.
-        links: the bed's true ones (gold in the clone bed, FastAlign's in the real one), shuffled, none, or those of an
-            aligner that runs in the training.
+        links: the bed's true ones (gold in the clone bed, FastAlign's of words in the real one), FastAlign's of words,
+            shuffled, none, or those of an aligner that runs in the training, of subword tokens.
         bitext: the sentence pairs, or the same sentences unpaired.
         base: the arm whose encoder is trained further; none: the pre-trained one.
         placebo_of: the arm that it is the placebo of, if it is one.
@@ -140,6 +141,10 @@ WITH_POINTER = linked("WEAM + pointer", objective="weam-pointer", exchange="repr
 EMBEDDINGS = linked("embedding-alignment", objective="embedding-alignment")
 WITH_RANKING = linked("WEAM + translation ranking", objective="weam-ranking", exchange="representation")
 
+WORD_BY_WORD = tuple(
+    replace(arm, name=f"{arm.name}, FastAlign of words", links=OF_WORDS) for arm in (REPRESENTATION[0], BOTH[0])
+)
+
 NONE = Arm("none")
 MLM = Arm("MLM", {"objective": "mlm"})
 TLM = Arm("TLM", {"objective": "tlm"})
@@ -187,11 +192,13 @@ LONGER = tuple(  # four times as long: whether 300 steps say what more of them w
 )
 ARMS = (
     *DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED, WITH_RANKING[0], WITH_RANKING[2],
+    *WORD_BY_WORD,
 )  # fmt: skip
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
+    REPRESENTATION[1], BOTH[1],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 AVERAGED_OWN_LINKS = averaged(OWN_LINKS)

@@ -35,6 +35,7 @@ from benchmarks.study.beds.plan import (
     SECOND_ROUND,
     TAGS_FIRST,
     WITH_RANKING,
+    WORD_BY_WORD,
 )
 from benchmarks.study.beds.records import Record, collect, read_collected
 
@@ -87,6 +88,8 @@ CONTRASTS = (
     ("word-aligned (Cao)", "TLM"),
     ("word-aligned (Cao)", "word-aligned (Cao), links shuffled"),
     *((f"{arm}, FastAlign", arm) for arm in LINKED),
+    *((arm.name, arm.name.removesuffix(" of words")) for arm in WORD_BY_WORD),
+    *((arm.name, arm.name.removesuffix(", FastAlign of words")) for arm in WORD_BY_WORD),
     ("embedding-alignment", "MLM"),
     ("embedding-alignment", "embedding-alignment, links shuffled"),
     ("embedding-alignment", "WEAM, representation"),
