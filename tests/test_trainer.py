@@ -129,7 +129,7 @@ def test_evaluation_weighs_every_token_alike_and_not_every_row(collator, held_ou
 # Both parts of a loss
 
 
-@pytest.mark.parametrize("kind", of("weam-contrastive", "weam-ranking"))
+@pytest.mark.parametrize("kind", of("weam-contrastive", "weam-ranking", "weam-contrastive-ranking"))
 @pytest.mark.parametrize("accumulated", [1, 4])
 def test_the_parts_of_a_loss_are_learnt_in_turn(train_features, tokenizer, settings, kind, accumulated, monkeypatch):
     """Each goes back before the other goes forward; together their gradients and losses are those of the sum."""

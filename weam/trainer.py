@@ -207,8 +207,9 @@ class WEAMTrainer(RepeatableTrainer):
             if inputs is self.batches[0]:
                 self.vectors = self.encode_batches(model)
                 self.masked = torch.stack([(batch["labels"] != IGNORED).sum() for batch in self.batches]).sum()
-            vectors = [own for batch, own in zip(self.batches, self.vectors, strict=True) if batch is not inputs]
-            inputs = {**inputs, "others": {"vectors": torch.cat(vectors), "masked": self.masked}}
+            others = [own for batch, own in zip(self.batches, self.vectors, strict=True) if batch is not inputs]
+            vectors = [torch.cat(kind) for kind in zip(*others, strict=True)]
+            inputs = {**inputs, "others": {"vectors": vectors, "masked": self.masked}}
         *earlier, last = self.in_turn
         loss = torch.zeros((), device=self.args.device)
         for part in earlier:
@@ -217,8 +218,8 @@ class WEAMTrainer(RepeatableTrainer):
         return loss + super().training_step(model, {**inputs, **last}, num_items_in_batch)
 
     @torch.no_grad()
-    def encode_batches(self, model: nn.Module) -> list[torch.Tensor]:
-        """Return the vectors of each batch of the step, (K, sides, H)."""
+    def encode_batches(self, model: nn.Module) -> list[list[torch.Tensor]]:
+        """Return the vectors of each batch of the step, (K, sides, H) of each kind."""
         model.train()
         with self.compute_loss_context_manager():
             return [model(**self._prepare_inputs(batch), only_vectors=True) for batch in self.batches]

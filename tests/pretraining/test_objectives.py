@@ -26,6 +26,7 @@ from tests.support.tokenizers import (
 from weam.families import FAMILIES
 from weam.pretraining.objectives import OBJECTIVES
 from weam.pretraining.objectives.sentences import (
+    encode_sentences,
     one_to_one,
     sentence_vectors,
     sentences_apart,
@@ -497,7 +498,8 @@ def slow_vectors(encoder, features):
 def test_a_sentence_vector_is_the_unit_mean_over_the_tokens_of_the_unmasked_sentence(batch, pairs):
     encoder = new_model(BertForTranslationRanking).base_model
     expected = torch.cat(slow_vectors(encoder, pairs))
-    torch.testing.assert_close(sentence_vectors(encoder, sentences(batch)), expected)
+    sides = sentences(batch)
+    torch.testing.assert_close(sentence_vectors(encode_sentences(encoder, sides).last_hidden_state, sides), expected)
 
 
 @pytest.mark.parametrize("kind", of("translation-ranking"))
@@ -619,9 +621,9 @@ def test_items_of_the_optimiser_step_divide_the_loss(batch, kind):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_vectors_of_sentences_are_averaged_in_float32_under_autocast(batch, dtype):
-    encoder = new_model(BertForTranslationRanking).base_model
+    encoder, sides = new_model(BertForTranslationRanking).base_model, sentences(batch)
     with torch.autocast("cpu", dtype):
-        vectors = sentence_vectors(encoder, sentences(batch))
+        vectors = sentence_vectors(encode_sentences(encoder, sides).last_hidden_state, sides)
     assert vectors.dtype == torch.float32
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)), rtol=1e-6, atol=0)
 
@@ -655,7 +657,11 @@ def test_halves_of_a_batch_add_up(batch, kind):
 
 
 @pytest.mark.parametrize(
-    "kind", of("translation-ranking", "simcse", "weam-ranking", "word-contrastive", "weam-contrastive")
+    "kind",
+    of(
+        *("translation-ranking", "simcse", "weam-ranking"),
+        *("word-contrastive", "weam-contrastive", "weam-contrastive-ranking"),
+    ),
 )
 def test_accumulated_batches_are_set_against_each_other(batch, kind):
     """Three batches of two pairs learn what one of six does, when each knows the vectors of the others."""
@@ -666,11 +672,12 @@ def test_accumulated_batches_are_set_against_each_other(batch, kind):
     expected = {name: parameter.grad for name, parameter in model.named_parameters()}
     model.zero_grad()
     thirds = [{key: value[row : row + 2] for key, value in batch.items()} for row in (0, 2, 4)]
-    vectors = [model(**third, only_vectors=True).detach() for third in thirds]
-    assert all(len(third) for third in vectors[:2])
+    vectors = [model(**third, only_vectors=True) for third in thirds]
+    assert all(len(kind) for third in vectors[:2] for kind in third)
     total = 0.0
     for place, third in enumerate(thirds):
-        others = {"vectors": torch.cat([*vectors[:place], *vectors[place + 1 :]]), "masked": items}
+        of_others = zip(*vectors[:place], *vectors[place + 1 :], strict=True)
+        others = {"vectors": [torch.cat(kind).detach() for kind in of_others], "masked": items}
         loss = model(**third, num_items_in_batch=items, others=others).loss
         loss.backward()
         total += loss.detach()

@@ -13,6 +13,8 @@ from weam.trainer import freeze_layers
 BertForMonolingualMLM, *_ = of("mlm")
 BertForWordContrast, *_ = of("word-contrastive")
 BertForWEAMWithWordContrast, *_ = of("weam-contrastive")
+BertForWEAMWithWordContrastAndRanking, *_ = of("weam-contrastive-ranking")
+BertForTranslationRanking, *_ = of("translation-ranking")
 BertForPointer, *_ = of("pointer")
 BertForWEAMWithPointer, *_ = of("weam-pointer")
 BertForEmbeddingAlignment, *_ = of("embedding-alignment")
@@ -126,16 +128,26 @@ def test_a_batch_without_links_has_no_contrast_and_gradients_of_zero(collator, p
     assert not model.bert.embeddings.word_embeddings.weight.grad.any()
 
 
-def test_weam_with_word_contrast_is_the_sum_of_both(batch):  # noqa: F811
-    both = new_model(BertForWEAMWithWordContrast, weam={"cross_lingual_weight": 0.5})
+@pytest.mark.parametrize(
+    ("joined", "contrasts"),
+    [
+        (BertForWEAMWithWordContrast, [BertForWordContrast]),
+        (BertForWEAMWithWordContrastAndRanking, [BertForWordContrast, BertForTranslationRanking]),
+    ],
+)
+@pytest.mark.parametrize("layer", [None, 1])
+def test_weam_with_contrasts_is_the_sum_of_all(batch, joined, contrasts, layer):  # noqa: F811
     weam = new_model(BertForWEAMPreTraining, weam={"cross_lingual_weight": 0.5})
-    contrast = new_model(BertForWordContrast)
-    for one in (both, contrast):
-        one.bert.load_state_dict(weam.bert.state_dict())
-    assert both.loss_names == (*weam.loss_names, *contrast.loss_names)
+    together = new_model(joined, weam={"cross_lingual_weight": 0.5})
+    alone = [weam, *map(new_model, contrasts)]
+    for model in (together, *alone):
+        model.bert.load_state_dict(weam.bert.state_dict())
+        if hasattr(model, "choose_layer"):
+            model.choose_layer(layer)
+    assert together.loss_names == tuple(name for model in alone for name in model.loss_names)
     for items in (None, 2 * masked_tokens(batch)):
-        outputs, *parts = (model(**batch, num_items_in_batch=items) for model in (both, weam, contrast))
-        torch.testing.assert_close(outputs.loss, parts[0].loss + parts[1].loss)
+        outputs, *parts = (model(**batch, num_items_in_batch=items) for model in (together, *alone))
+        torch.testing.assert_close(outputs.loss, sum(part.loss for part in parts))
         torch.testing.assert_close(outputs.loss_parts, torch.cat([part.loss_parts for part in parts], dim=1))
 
 

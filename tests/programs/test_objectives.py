@@ -39,6 +39,10 @@ PARTS = {  # of the loss, as they are logged
     "weam-apart": ("multilingual_loss", "cross_lingual_loss"),
     "word-contrastive": ("word_contrastive_loss",),
     "weam-contrastive": ("multilingual_loss", "cross_lingual_loss", "word_contrastive_loss"),
+    "weam-contrastive-ranking": (
+        *("multilingual_loss", "cross_lingual_loss"),
+        *("word_contrastive_loss", "contrastive_loss"),
+    ),
     "pointer": ("pointer_loss",),
     "weam-pointer": ("multilingual_loss", "cross_lingual_loss", "pointer_loss"),
     "embedding-alignment": ("multilingual_loss", "embedding_distance"),
@@ -258,7 +262,7 @@ def check_same_steps(objective: str, one: Path, other: Path, start: Path) -> Non
     "objective",
     [
         *("mlm", "weam-apart", "word-alignment", "pointer", "embedding-alignment"),
-        *("translation-ranking", "word-contrastive", "weam-contrastive"),
+        *("translation-ranking", "word-contrastive", "weam-contrastive", "weam-contrastive-ranking"),
     ],
 )
 def test_accumulation_changes_nothing(
@@ -273,7 +277,7 @@ def test_accumulation_changes_nothing(
     ("objective", "batch_size", "accumulated"),
     [
         *((name, 4, 1) for name in ("mlm", "word-alignment", "translation-ranking", "weam-ranking")),
-        *(("weam-contrastive", 4, 1), ("weam-contrastive", 2, 2)),
+        *(("weam-contrastive", 4, 1), ("weam-contrastive", 2, 2), ("weam-contrastive-ranking", 2, 2)),
     ],
 )
 def test_two_processes_change_nothing(

@@ -43,6 +43,8 @@ used.""",
     + """each word had to
 find its aligned word among those of the step ([Wu and Dredze 2020](https://arxiv.org/abs/2010.02537)).""",
     "weam-contrastive": WEAM[:-1] + "; each word had to find\nits aligned word among those of the step as well.",
+    "weam-contrastive-ranking": WEAM[:-1]
+    + "; each word had to find\nits aligned word, and each sentence its translation, among those of the step as well.",
     "pointer": BASELINE
     + """each masked word had
 to point at its aligned word in the other sentence ([XLM-Align, Chi et al. 2021](https://arxiv.org/abs/2106.06381)).""",

@@ -57,7 +57,7 @@ class ModelArguments(LoraArguments):
             raise ValueError(f"--head_warmup_steps is {self.head_warmup_steps}; give 0 or more")
         if self.head_warmup_steps and not self.system.predicts:
             raise ValueError(f"--objective {self.objective} has no prediction head; leave --head_warmup_steps out")
-        if self.word_layer is not None and not self.objective.endswith("contrastive"):
+        if self.word_layer is not None and "contrastive" not in self.objective:
             raise ValueError(f"--objective {self.objective} contrasts no words; leave --word_layer out")
         self._check_what_is_trained()
         if not 0 <= self.start_share < 1:

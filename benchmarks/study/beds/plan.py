@@ -140,6 +140,9 @@ POINTER = linked("pointer", objective="pointer")
 WITH_POINTER = linked("WEAM + pointer", objective="weam-pointer", exchange="representation")
 EMBEDDINGS = linked("embedding-alignment", objective="embedding-alignment")
 WITH_RANKING = linked("WEAM + translation ranking", objective="weam-ranking", exchange="representation")
+WITH_ALL = linked(
+    "WEAM + word-contrastive + translation ranking", objective="weam-contrastive-ranking", exchange="representation"
+)
 
 WORD_BY_WORD = tuple(
     replace(arm, name=f"{arm.name}, FastAlign of words", links=OF_WORDS) for arm in (REPRESENTATION[0], BOTH[0])
@@ -192,13 +195,13 @@ LONGER = tuple(  # four times as long: whether 300 steps say what more of them w
 )
 ARMS = (
     *DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED, WITH_RANKING[0], WITH_RANKING[2],
-    *WORD_BY_WORD,
+    *WORD_BY_WORD, WITH_ALL[0], WITH_ALL[2],
 )  # fmt: skip
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
-    REPRESENTATION[1], BOTH[1],
+    REPRESENTATION[1], BOTH[1], WITH_ALL[0], WITH_ALL[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 AVERAGED_OWN_LINKS = averaged(OWN_LINKS)
@@ -222,6 +225,8 @@ DISTANT = (
             RANKING,
             WITH_RANKING[0],
             WITH_RANKING[2],
+            WITH_ALL[0],
+            WITH_ALL[2],
             WORD_ALIGNED[0],
             EMBEDDINGS[0],
             POINTER[0],

@@ -34,6 +34,7 @@ from benchmarks.study.beds.plan import (
     REAL_SECOND_ROUND,
     SECOND_ROUND,
     TAGS_FIRST,
+    WITH_ALL,
     WITH_RANKING,
     WORD_BY_WORD,
 )
@@ -108,6 +109,9 @@ CONTRASTS = (
     (AVERAGED[0].name, "translation ranking"),
     *((WITH_RANKING[0].name, other) for other in ("translation ranking", "WEAM, representation", "TLM", "none")),
     (WITH_RANKING[0].name, WITH_RANKING[2].name),
+    *((WITH_ALL[0].name, other) for other in ("WEAM + word-contrastive", "translation ranking", "WEAM, representation")),
+    *((WITH_ALL[0].name, other.name) for other in (WITH_RANKING[0], WITH_ALL[2], AVERAGED[0])),
+    *((WITH_ALL[0].name, other) for other in ("TLM", "none")),
     (OWN_LINKS.name, "WEAM + word-contrastive"),
     (AVERAGED_OWN_LINKS.name, AVERAGED[0].name),
     *((arm.name, "none") for arm in (AVERAGED[1], AVERAGED_TLM, AVERAGED_OWN_LINKS)),

@@ -24,6 +24,7 @@ from weam.pretraining.objectives.words import (
     PointerAlone,
     WEAMWithPointer,
     WEAMWithWordContrast,
+    WEAMWithWordContrastAndRanking,
     WordContrast,
 )
 
@@ -75,6 +76,7 @@ OBJECTIVES = {
     "weam-apart": Objective(WEAMApart, AutoModelForMaskedLM),
     "word-contrastive": Objective(WordContrast, AutoModel),
     "weam-contrastive": Objective(WEAMWithWordContrast, None),
+    "weam-contrastive-ranking": Objective(WEAMWithWordContrastAndRanking, None),
     "pointer": Objective(PointerAlone, AutoModel),
     "weam-pointer": Objective(WEAMWithPointer, AutoModelForMaskedLM),
     "embedding-alignment": Objective(EmbeddingAlignment, AutoModelForMaskedLM),

@@ -1,6 +1,6 @@
 """A batch of sentence pairs as its sentences, each by itself, and what the objectives read from them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers.models import WordPiece
@@ -8,6 +8,7 @@ from torch.distributed import nn as distributed
 from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
+from transformers.modeling_outputs import BaseModelOutput
 
 from modeling_weam import IGNORED
 
@@ -79,9 +80,18 @@ def sentences_apart(
     )
 
 
-def sentence_vectors(encoder: PreTrainedModel, sides: Sentences) -> torch.Tensor:
-    """Return (2B, H) unit vectors: the mean over the tokens of each unmasked sentence, special ones included."""
-    hidden = encoder(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+def encode_sentences(encoder: PreTrainedModel, sides: Sentences, **kwargs: Any) -> BaseModelOutput:  # noqa: ANN401
+    """Encode the unmasked sentences, each by itself; `kwargs` are for the encoder."""
+    return encoder(sides.originals, attention_mask=sides.attention_mask, **kwargs)
+
+
+def sentence_vectors(hidden: torch.Tensor, sides: Sentences) -> torch.Tensor:
+    """Return (2B, H) unit vectors of sentences, each the mean over its tokens, special ones included.
+
+    Args:
+        hidden: (2B, L, H) float, the last hidden states.
+        sides: what was encoded.
+    """
     real = sides.attention_mask[..., None]
     sums = (hidden.float() * real).sum(dim=1)  # half precision would round, and overflow
     return functional.normalize(sums / real.sum(dim=1), dim=-1)

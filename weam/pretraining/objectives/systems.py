@@ -8,6 +8,7 @@ token was masked. Every loss is divided by `num_items_in_batch`, the masked toke
 the vectors of a batch against each other has those of the whole step: a batch means the same however it is shared out.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from modeling_weam import IGNORED, WEAMPreTrainingMixin, WEAMPreTrainingOutput, 
 from weam.families import Family
 from weam.pretraining.objectives.sentences import (
     Sentences,
+    encode_sentences,
     gather,
     in_parallel,
     one_to_one,
@@ -84,7 +86,7 @@ class PairObjective(PreTrainedModel):
         token_type_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         **of_step: Any,  # noqa: ANN401
-    ) -> WEAMPreTrainingOutput | torch.Tensor:
+    ) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return the loss of a batch, whose keys `DataCollatorForWordExchange` explains, and its parts.
 
         `of_step` is what `outputs` takes beside the batch: nothing, but for `Contrasting`.
@@ -99,7 +101,7 @@ class PairObjective(PreTrainedModel):
         batch = (input_ids, attention_mask, sequence_ids, labels, aligned_positions, token_type_ids, num_items_in_batch)
         return self.outputs(Batch(*batch), **of_step)
 
-    def outputs(self, batch: Batch) -> WEAMPreTrainingOutput | torch.Tensor:
+    def outputs(self, batch: Batch) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return what `forward` does."""
         return WEAMPreTrainingOutput(*self.losses(batch))
 
@@ -126,38 +128,49 @@ class Contrasting(PairObjective):
     Accumulated batches are encoded twice (GradCache: Gao et al. 2021, arXiv 2101.06983): all of them without gradients
     first, for their vectors; then each again, for its loss among the vectors of the others. The gradients add up to
     those of one large batch. `WEAMTrainer` does so with every model that has `contrasts`.
+
+    Attributes:
+        comparisons: a loss for each kind of vectors, words or sentences: (N, H) float of each side -> (N,) in nats,
+            each among the vectors of all processes.
     """
 
     contrasts = True
+    comparisons: tuple[Callable[..., torch.Tensor], ...]
 
     def outputs(
         self, batch: Batch, only_vectors: bool = False, others: dict[str, torch.Tensor] | None = None
-    ) -> WEAMPreTrainingOutput | torch.Tensor:
+    ) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return what `forward` does.
 
         Args:
             batch: to be encoded.
-            only_vectors: return (K, sides, H) its vectors instead.
-            others: of the other batches of the step the "vectors", (N, sides, H); "masked", () the masked tokens of the
-                step, this batch's included. None: it is the whole step.
+            only_vectors: return its vectors instead, (K, sides, H) of each kind.
+            others: of the other batches of the step the "vectors", (N, sides, H) of each kind; "masked", () the masked
+                tokens of the step, this batch's included. None: it is the whole step.
         """
-        return self.vectors(batch).values if only_vectors else super().outputs(batch._replace(others=others))
+        if only_vectors:
+            return [vectors.values for vectors in self.vectors(batch)]
+        return super().outputs(batch._replace(others=others))
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return () the mean loss of the vectors, as it counts in the step, and (B, 2) its sums in nats and counts."""
-        own, rows = self.vectors(batch)
-        losses = self.compare(own if batch.others is None else torch.cat([own, batch.others["vectors"]]))  # (N,)
-        own_losses = losses[: len(own)]
-        # Its value is that of the own vectors; its gradient that of all losses, which these have a part in.
-        loss = losses.sum() + (own_losses.sum() - losses.sum()).detach()
-        return loss * batch.share(len(losses)), torch.stack(row_sums(own_losses, rows, len(batch.labels)), dim=1)
+        """Return () the sum of the mean losses of each kind of vectors, as they count in the step.
 
-    def vectors(self, batch: Batch) -> Vectors:
-        """Encode what is set against each other."""
-        raise NotImplementedError
+        And (B, 2 * kinds) of each kind the sum in nats and the number.
+        """
+        kinds = self.vectors(batch)
+        others = [[]] * len(kinds) if batch.others is None else [[vectors] for vectors in batch.others["vectors"]]
+        total, parts = torch.zeros((), device=batch.labels.device), list[torch.Tensor]()
+        for compare, (own, rows), more in zip(self.comparisons, kinds, others, strict=True):
+            losses = compare(*torch.cat([own, *more]).unbind(dim=1))  # (N,)
+            own_losses = losses[: len(own)]
+            # Its value is that of the own vectors; its gradient that of all losses, which these have a part in.
+            loss = losses.sum() + (own_losses.sum() - losses.sum()).detach()
+            total = total + loss * batch.share(len(losses))
+            parts += row_sums(own_losses, rows, len(batch.labels))
+        return total, torch.stack(parts, dim=1)
 
-    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return (N,) the loss of each of (N, sides, H) vectors, in nats, among those of all processes."""
+    def vectors(self, batch: Batch) -> list[Vectors]:
+        """Encode what is set against each other, a list of each kind."""
         raise NotImplementedError
 
 
@@ -198,13 +211,14 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
         only_vectors: bool = False,
         others: dict[str, torch.Tensor] | None = None,
         part: str | None = None,
-    ) -> WEAMPreTrainingOutput | torch.Tensor:
+    ) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return what `forward` does; `part`: the loss of one of `parts` alone, None: of both."""
         return super().outputs(batch._replace(part=part), only_vectors, others)
 
     def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score the masked tokens and compare the vectors; (B, 6) the parts of WEAM, then of the contrast."""
-        loss, parts = (torch.zeros(size, device=batch.labels.device) for size in ((), (len(batch.labels), 6)))
+        """Score the masked tokens and compare the vectors; (B, 4 + 2 * kinds) WEAM's parts, then the contrast's."""
+        width = 4 + 2 * len(self.comparisons)
+        loss, parts = (torch.zeros(size, device=batch.labels.device) for size in ((), (len(batch.labels), width)))
         if batch.part in (None, "weam"):
             weam = self.weam_outputs(batch)
             loss, parts[:, :4] = loss + weam["loss"], weam["loss_parts"]
@@ -313,17 +327,27 @@ class WordAlignment(EncoderObjective):
         return (distances.sum() + drift.sum()) / batch.items(), torch.stack(parts, dim=1)
 
 
+def translations(hidden: torch.Tensor, sides: Sentences) -> Vectors:
+    """Return (B, 2, H) unit vectors of the sentences of B pairs, from (2B, L, H) their last hidden states."""
+    source, target = sentence_vectors(hidden, sides).chunk(2)
+    return Vectors(torch.stack([source, target], dim=1), torch.arange(len(source), device=source.device))
+
+
+def translation_ranking(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return (B,) the losses of `contrastive_losses` with LaBSE's margin, mean of both directions."""
+    directions = [contrastive_losses(source, target, MARGIN), contrastive_losses(target, source, MARGIN)]
+    return torch.stack(directions).mean(dim=0)
+
+
 class RanksTranslations(Contrasting):
     """What ranks the translations of a step; `translation_ranking` has the formula."""
 
-    def vectors(self, batch: Batch) -> Vectors:
-        """Encode the sentences, each by itself: (B, 2, H) unit vectors."""
-        sides = sentence_vectors(self.base_model, batch.sides()).chunk(2)
-        return Vectors(torch.stack(sides, dim=1), torch.arange(len(sides[0]), device=sides[0].device))
+    comparisons: tuple[Callable[..., torch.Tensor], ...] = (translation_ranking,)
 
-    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Rank the translations."""
-        return translation_ranking(*vectors.unbind(dim=1))
+    def vectors(self, batch: Batch) -> list[Vectors]:
+        """Encode the sentences, each by itself."""
+        sides = batch.sides()
+        return [translations(encode_sentences(self.base_model, sides).last_hidden_state, sides)]
 
 
 class TranslationRanking(RanksTranslations, EncoderObjective):
@@ -342,6 +366,14 @@ class WEAMWithRanking(RanksTranslations, WEAMWithContrast):  # type: ignore[misc
     loss_names = (*WEAMPreTrainingMixin.loss_names, *TranslationRanking.loss_names)
 
 
+def finding_itself(
+    source: torch.Tensor, target: torch.Tensor, source_again: torch.Tensor, target_again: torch.Tensor
+) -> torch.Tensor:
+    """Return (B,) the losses of `contrastive_losses` of each sentence under another dropout, mean of both sides."""
+    pairs = ((source, source_again), (target, target_again))
+    return torch.stack([contrastive_losses(*views, margin=0.0) for views in pairs]).mean(dim=0)
+
+
 class SimCSE(TranslationRanking):
     """Unsupervised sentence contrastive: a sentence must find itself under another dropout; no translation is used.
 
@@ -350,22 +382,12 @@ class SimCSE(TranslationRanking):
     dropout; mean pooling, as in the systems that it is compared with.
     """
 
-    def vectors(self, batch: Batch) -> Vectors:
+    comparisons = (finding_itself,)
+
+    def vectors(self, batch: Batch) -> list[Vectors]:
         """Encode the sentences twice: (B, 4, H) unit vectors, source and target, and both again."""
-        first, second = super().vectors(batch), super().vectors(batch)
-        return first._replace(values=torch.cat([first.values, second.values], dim=1))
-
-    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Find each sentence; (N,) the mean over the two sentences of each pair."""
-        source, target, source_again, target_again = vectors.unbind(dim=1)
-        pairs = ((source, source_again), (target, target_again))
-        return torch.stack([contrastive_losses(*views, margin=0.0) for views in pairs]).mean(dim=0)
-
-
-def translation_ranking(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return (B,) the losses of `contrastive_losses` with LaBSE's margin, mean of both directions."""
-    directions = [contrastive_losses(source, target, MARGIN), contrastive_losses(target, source, MARGIN)]
-    return torch.stack(directions).mean(dim=0)
+        (first,), (second,) = super().vectors(batch), super().vectors(batch)
+        return [first._replace(values=torch.cat([first.values, second.values], dim=1))]
 
 
 def contrastive_losses(queries: torch.Tensor, candidates: torch.Tensor, margin: float) -> torch.Tensor:

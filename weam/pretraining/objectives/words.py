@@ -15,34 +15,33 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig
 
 from modeling_weam import IGNORED, WEAMPreTrainingMixin
-from weam.pretraining.objectives.sentences import Sentences, gather, one_to_one, row_sums
+from weam.pretraining.objectives.sentences import Sentences, encode_sentences, gather, one_to_one, row_sums
 from weam.pretraining.objectives.systems import (
     Batch,
     Contrasting,
     EncoderObjective,
     MonolingualMLM,
+    TranslationRanking,
     Vectors,
     WEAMObjective,
     WEAMWithContrast,
+    translations,
 )
 
 WORD_TEMPERATURE = 0.1  # Wu & Dredze 2020
 WORDS_AT_ONCE = 1024  # whose scores are kept; a batch of 32 pairs has a few hundred linked words
 
 
-def linked_words(encoder: PreTrainedModel, sides: Sentences, layer: int | None) -> Vectors:
-    """Encode unmasked sentences, each by itself, and take (K, 2, H) the vectors of linked words at one layer.
+def linked_words(hidden: torch.Tensor, sides: Sentences) -> Vectors:
+    """Return (K, 2, H) the vectors of linked words.
 
     Args:
-        encoder: of the model that is trained.
-        sides: of a batch of B pairs.
-        layer: 1 (first) to `num_hidden_layers`; None: the last.
+        hidden: (2B, L, H) float, of the sentences of B pairs at one layer.
+        sides: what was encoded.
     """
-    states = encoder(sides.originals, attention_mask=sides.attention_mask, output_hidden_states=True).hidden_states
-    hidden = states[-1 if layer is None else layer]  # (2B, L, H)
     pairs = len(hidden) // 2
     rows, i = one_to_one(sides.aligned_positions).nonzero(as_tuple=True)  # (K,), (K,)
     j = sides.aligned_positions[rows, i]  # (K,)
@@ -88,6 +87,7 @@ def _losses_of_words(
 class ContrastsWords(Contrasting):
     """What contrasts the linked words of a step; `word_contrast` has the formula."""
 
+    comparisons: tuple[Callable[..., torch.Tensor], ...] = (word_contrast,)
     layer: int | None = None
 
     def choose_layer(self, layer: int | None) -> None:
@@ -101,13 +101,11 @@ class ContrastsWords(Contrasting):
             raise ValueError(f"--word_layer is {layer}; the layers of this encoder are 1 to {layers}")
         self.layer = layer
 
-    def vectors(self, batch: Batch) -> Vectors:
-        """Encode the linked words."""
-        return linked_words(self.base_model, batch.sides(), self.layer)
-
-    def compare(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Find the linked words."""
-        return word_contrast(*vectors.unbind(dim=1))
+    def vectors(self, batch: Batch) -> list[Vectors]:
+        """Encode the sentences, each by itself, for their linked words."""
+        sides = batch.sides()
+        states = encode_sentences(self.base_model, sides, output_hidden_states=True).hidden_states
+        return [linked_words(states[self.layer or -1], sides)]
 
 
 class WordContrast(ContrastsWords, EncoderObjective):
@@ -138,6 +136,23 @@ class WEAMWithWordContrast(ContrastsWords, WEAMWithContrast):  # type: ignore[mi
         with torch.device("meta"):
             published = self.family.pre_training(self.config)
         published.save_pretrained(save_directory, state_dict=state_dict or self.state_dict(), **kwargs)
+
+
+class WEAMWithWordContrastAndRanking(WEAMWithWordContrast):
+    """WEAM, word contrast and translation ranking together, the latter two on the same hidden states.
+
+    loss = WEAM's + the mean contrastive loss of the linked words + the mean ranking loss of the pairs
+    """
+
+    loss_names = (*WEAMWithWordContrast.loss_names, *TranslationRanking.loss_names)
+    comparisons = (*WEAMWithWordContrast.comparisons, *TranslationRanking.comparisons)
+
+    def vectors(self, batch: Batch) -> list[Vectors]:
+        """Encode the sentences, each by itself, once for their linked words and for what they say."""
+        sides = batch.sides()
+        outputs = encode_sentences(self.base_model, sides, output_hidden_states=True)
+        words = linked_words(outputs.hidden_states[self.layer or -1], sides)
+        return [words, translations(outputs.last_hidden_state, sides)]
 
 
 class Pointer(nn.Module):
