@@ -467,7 +467,7 @@ def test_a_head_that_was_drawn_is_not_averaged(tmp_path):
 def test_a_baseline_trained_after_ours_in_one_process_has_no_code(tmp_path):
     BertForMaskedLM(small_config()).save_pretrained(tmp_path / "stock")
     load_model(str(tmp_path / "stock"), "main", WEAM).model.save_pretrained(tmp_path / "weam")
-    for base, objective in (("stock", "mlm"), ("weam", "mlm"), ("weam", "weam-ranking"), ("weam", "weam-apart")):
+    for base, objective in (("stock", "mlm"), ("weam", "mlm"), ("weam", "weam-pointer"), ("weam", "weam-apart")):
         folder = tmp_path / f"{objective} from {base}"
         load_model(str(tmp_path / base), "main", WEAM, OBJECTIVES[objective]).model.save_pretrained(folder)
         assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}

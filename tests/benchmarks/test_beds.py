@@ -12,7 +12,7 @@ from transformers import AutoModelForMaskedLM
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
-from benchmarks.study.beds.plan import AVERAGED, BEDS, TAGS_FIRST, Alignment, PreTraining
+from benchmarks.study.beds.plan import BEDS, TAGS_FIRST, WITH_RANKING, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
 from benchmarks.study.beds.report import (
     APART,
@@ -173,12 +173,10 @@ def test_every_arm_of_every_bed_is_a_command_line_that_the_program_takes(tmp_pat
 
 def test_the_best_recipe_is_the_arm_that_won() -> None:
     recipe = yaml.safe_load((ROOT / "recipes" / "best.yaml").read_text(encoding="utf-8"))
-    arm, plan = AVERAGED[0], BEDS["distant"]
-    base = plan.named(str(arm.base))
+    plan = BEDS["distant"]
     assert recipe.pop("logging_steps")
     assert {"exchange": "representation", **recipe} == {
-        **base.settings,
-        "start_share": arm.start_share,
+        **WITH_RANKING[0].settings,
         "max_steps": plan.alignment.steps,
         "warmup_steps": plan.alignment.warmup_steps,
     }

@@ -216,7 +216,7 @@ def test_a_baseline_goes_on_from_ours_without_its_code(workspace: Workspace) -> 
     assert "auto_map" in config(ours_again) and (ours_again / "modeling_weam.py").exists()
 
 
-@pytest.mark.parametrize("objective", ["tlm", "weam-ranking", "weam-apart"])
+@pytest.mark.parametrize("objective", ["tlm", "weam-pointer", "weam-apart"])
 def test_before_and_after_are_measured_alike(workspace: Workspace, objective: str) -> None:
     """A stock checkpoint knows of no exchange: what is saved is scored with the one that it was trained with."""
     options = "--exchange representation --max_steps 1 --learning_rate 0".split()

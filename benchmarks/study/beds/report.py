@@ -108,6 +108,7 @@ CONTRASTS = (
     (AVERAGED[0].name, AVERAGED_TLM.name),
     (AVERAGED[0].name, "translation ranking"),
     *((WITH_RANKING[0].name, other) for other in ("translation ranking", "WEAM, representation", "TLM", "none")),
+    *((WITH_RANKING[0].name, other) for other in ("WEAM + word-contrastive", AVERAGED[0].name)),
     (WITH_RANKING[0].name, WITH_RANKING[2].name),
     *((WITH_ALL[0].name, other) for other in ("WEAM + word-contrastive", "translation ranking", "TLM", "none")),
     *((WITH_ALL[0].name, other.name) for other in (QUESTIONED[0], WITH_RANKING[0], WITH_ALL[2], AVERAGED[0])),
@@ -142,11 +143,16 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("11. A second round?", SECOND_ROUND[0].name, SECOND_ROUND[1].name),
     ("", REAL_SECOND_ROUND[0].name, REAL_SECOND_ROUND[1].name),
     *(
-        ("" if number else "12. The best recipe?", AVERAGED[0].name, other)
-        for number, other in enumerate(("WEAM, representation", "TLM", AVERAGED[1].name, "translation ranking"))
+        ("" if number else "12. The best recipe?", WITH_RANKING[0].name, other)
+        for number, other in enumerate(
+            ("WEAM, representation", "TLM", WITH_RANKING[2].name, "translation ranking", "WEAM + word-contrastive")
+        )
     ),
-    ("13. What gets lost?", "WEAM + word-contrastive", "none"),
-    ("", AVERAGED[0].name, "none"),
+    ("", WITH_ALL[0].name, "WEAM + word-contrastive"),
+    *(
+        ("" if number else "13. What gets lost?", arm.name, "none")
+        for number, arm in enumerate((QUESTIONED[1], AVERAGED[0], WITH_RANKING[0], WITH_ALL[0]))
+    ),
 )
 ANSWERED = {  # by which figures of each bed
     "clone": ("tags", "mean"),
@@ -181,6 +187,7 @@ CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which
 CANDIDATES = (  # for the default: trained equally long, on the links of the bed
     *("none", "MLM", "TLM", "WEAM, target", "WEAM, representation"),
     *("word-contrastive", "WEAM + word-contrastive", "translation ranking", "word-aligned (Cao)"),
+    *(WITH_RANKING[0].name, WITH_ALL[0].name),
 )
 
 DRAWN = (*CANDIDATES, "embedding-alignment", "pointer", "WEAM + pointer", AVERAGED[0].name)

@@ -72,7 +72,7 @@ OBJECTIVES = {
     "word-alignment": Objective(WordAlignment, AutoModel),
     "translation-ranking": Objective(TranslationRanking, AutoModel),
     "simcse": Objective(SimCSE, AutoModel),
-    "weam-ranking": Objective(WEAMWithRanking, AutoModelForMaskedLM),
+    "weam-ranking": Objective(WEAMWithRanking, None),
     "weam-apart": Objective(WEAMApart, AutoModelForMaskedLM),
     "word-contrastive": Objective(WordContrast, AutoModel),
     "weam-contrastive": Objective(WEAMWithWordContrast, None),

@@ -9,6 +9,7 @@ the vectors of a batch against each other has those of the whole step: a batch m
 """
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, NamedTuple
 
 import torch
@@ -188,7 +189,8 @@ class WEAMObjective(PairObjective, WEAMPreTrainingMixin):  # type: ignore[misc] 
 class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as WEAMObjective
     """WEAM and what sets vectors against each other: the loss is the sum of both.
 
-    `WEAMTrainer` goes forward and back through one part after the other, so that the graph of one alone is in memory.
+    The contrast has no weights of its own, so what is saved is WEAM's class, with its code. `WEAMTrainer` goes forward
+    and back through one part after the other, so that the graph of one alone is in memory.
     """
 
     @property
@@ -226,6 +228,17 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
             contrast, parts[:, 4:] = super().losses(batch)
             loss = loss + contrast
         return loss, parts
+
+    def save_pretrained(
+        self,
+        save_directory: str | PathLike[str],
+        state_dict: dict[str, torch.Tensor] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Save as `BertForWEAMPreTraining`, or its sibling of the family, does; `state_dict`: other weights."""
+        with torch.device("meta"):
+            published = self.family.pre_training(self.config)
+        published.save_pretrained(save_directory, state_dict=state_dict or self.state_dict(), **kwargs)
 
 
 class MonolingualMLM(WEAMObjective):

@@ -8,7 +8,6 @@ used. Each class says which paper its formula comes from.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from os import PathLike
 from typing import Any
 
 import torch
@@ -119,23 +118,9 @@ class WordContrast(ContrastsWords, EncoderObjective):
 
 
 class WEAMWithWordContrast(ContrastsWords, WEAMWithContrast):  # type: ignore[misc]  # as WEAMObjective
-    """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words.
-
-    The contrast has no weights of its own, so what is saved is WEAM's class, with its code.
-    """
+    """WEAM and word contrast together: loss = WEAM's + the mean contrastive loss of the linked words."""
 
     loss_names = (*WEAMPreTrainingMixin.loss_names, *WordContrast.loss_names)
-
-    def save_pretrained(
-        self,
-        save_directory: str | PathLike[str],
-        state_dict: dict[str, torch.Tensor] | None = None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        """Save as `BertForWEAMPreTraining`, or its sibling of the family, does; `state_dict`: other weights."""
-        with torch.device("meta"):
-            published = self.family.pre_training(self.config)
-        published.save_pretrained(save_directory, state_dict=state_dict or self.state_dict(), **kwargs)
 
 
 class WEAMWithWordContrastAndRanking(WEAMWithWordContrast):
