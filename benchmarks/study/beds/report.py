@@ -140,6 +140,7 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("9. The text alone?", "TLM", "TLM, unpaired"),
     ("10. FastAlign's links?", "WEAM, representation, FastAlign", "WEAM, representation"),
     ("", "WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
+    ("", WORD_BY_WORD[1].name, "WEAM + word-contrastive, FastAlign"),
     ("11. A second round?", SECOND_ROUND[0].name, SECOND_ROUND[1].name),
     ("", REAL_SECOND_ROUND[0].name, REAL_SECOND_ROUND[1].name),
     *(
