@@ -28,6 +28,7 @@ BED_ROWS = (  # of the README: the method, its placebo, and what it is compared 
     "word-contrastive",
     "WEAM + word-contrastive",
     "WEAM + word-contrastive, links shuffled",
+    "WEAM + translation ranking",
 )
 
 
