@@ -334,12 +334,20 @@ def difference(figures: Figures, one: str, other: str, name: str) -> Interval | 
 
 
 def mean_ranks(figures: Figures) -> dict[str, float]:
-    """Return the mean rank over tasks of each arm with enough seeds, by its means over seeds; 1 is best."""
+    """Return the mean rank over tasks of each arm with enough seeds, by what it gains over "none"; 1 is best.
+
+    Within each of its seeds, for arms do not have the same encoders.
+    """
+    start = figures["none"]
     means: dict[str, dict[str, float]] = {}
     for arm, measured in figures.items():
-        complete = [found for found in measured.values() if all(name in found for name in RANKED)]
-        if len(complete) >= FEWEST_SEEDS:
-            means[arm] = {name: statistics.fmean(goodness(found, name) for found in complete) for name in RANKED}
+        pairs = [(found, start[seed]) for seed, found in measured.items() if seed in start]
+        pairs = [pair for pair in pairs if all(name in found for name in RANKED for found in pair)]
+        if len(pairs) >= FEWEST_SEEDS:
+            means[arm] = {
+                name: statistics.fmean(goodness(found, name) - goodness(before, name) for found, before in pairs)
+                for name in RANKED
+            }
     ranks: dict[str, list[int]] = {arm: [] for arm in means}
     for name in RANKED:
         for arm, own in means.items():
