@@ -212,8 +212,10 @@ def leave_process_group() -> None:
 
     Gloo's threads take the interpreter's lock to let go of their last tensors. torch gives it to them while it destroys
     a process group, but not at exit, which aborts now and then, nor when the reducer of `DistributedDataParallel` is
-    the last to hold the group, which hangs now and then. So the Trainers go first, then the group.
+    the last to hold the group, which hangs now and then. So the Trainers go first, then the group. torch 2.6 does not
+    give it to them at all, so they are given time before.
     """
     gc.collect()
     if torch.distributed.is_initialized():
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()
