@@ -133,7 +133,7 @@ def gather_and_leave(rank: int, folder: Path) -> None:
 
 
 def test_a_process_that_leaves_right_after_the_others_were_heard_does_not_hang(tmp_path):
-    for number in range(6):  # torch 2.6 hung in a quarter of them
+    for number in range(6):  # with torch 2.6 some of them hung
         folder = tmp_path / str(number)
         folder.mkdir()
         processes = start_processes(gather_and_leave, args=(folder,), nprocs=2, join=False, start_method="fork")
