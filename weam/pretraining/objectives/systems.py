@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     aligned_positions: torch.Tensor
     token_type_ids: torch.Tensor | None
     num_items_in_batch: torch.Tensor | int | None
-    others: dict[str, torch.Tensor] | None = None  # `Contrasting` explains it
+    others: dict[str, Any] | None = None  # `Contrasting` explains it
     part: str | None = None  # `WEAMWithContrast` explains it
 
     def sides(self) -> Sentences:
@@ -139,7 +139,7 @@ class Contrasting(PairObjective):
     comparisons: tuple[Callable[..., torch.Tensor], ...]
 
     def outputs(
-        self, batch: Batch, only_vectors: bool = False, others: dict[str, torch.Tensor] | None = None
+        self, batch: Batch, only_vectors: bool = False, others: dict[str, Any] | None = None
     ) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return what `forward` does.
 
@@ -211,7 +211,7 @@ class WEAMWithContrast(Contrasting, WEAMObjective):  # type: ignore[misc]  # as 
         self,
         batch: Batch,
         only_vectors: bool = False,
-        others: dict[str, torch.Tensor] | None = None,
+        others: dict[str, Any] | None = None,
         part: str | None = None,
     ) -> WEAMPreTrainingOutput | list[torch.Tensor]:
         """Return what `forward` does; `part`: the loss of one of `parts` alone, None: of both."""
@@ -321,7 +321,7 @@ class WordAlignment(EncoderObjective):
         """Measure distances; (B, 4) summed squared distance of aligned words, their number, and so for the drift."""
         pairs, sides = len(batch.labels), batch.sides()
         ends = word_ends(sides, self.begins_word)  # (2B, L)
-        hidden = self.base_model(sides.originals, attention_mask=sides.attention_mask).last_hidden_state  # (2B, L, H)
+        hidden = encode_sentences(self.base_model, sides).last_hidden_state  # (2B, L, H)
         with torch.no_grad():
             kept_in_place = self.reference.eval()(
                 sides.originals[:pairs], attention_mask=sides.attention_mask[:pairs]
