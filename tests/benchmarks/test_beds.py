@@ -12,11 +12,11 @@ from transformers import AutoModelForMaskedLM
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
 from benchmarks.study.beds.arms import Bed, arm_arguments, teach
+from benchmarks.study.beds.contrasts import CANDIDATES
 from benchmarks.study.beds.plan import BEDS, TAGS_FIRST, WITH_RANKING, Alignment, PreTraining
 from benchmarks.study.beds.pretrain import learn_tokens, pretrain, write_tokenizer
 from benchmarks.study.beds.report import (
     APART,
-    CANDIDATES,
     figures_of,
     filled_pages,
     mean_ranks,

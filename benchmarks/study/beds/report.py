@@ -21,23 +21,17 @@ from matplotlib.axes import Axes
 
 from benchmarks.markdown import fill, table
 from benchmarks.records import FIGURES, ROOT
-from benchmarks.study.beds.plan import (
-    AVERAGED,
-    AVERAGED_OWN_LINKS,
-    AVERAGED_TLM,
-    BEDS,
-    FROZEN,
-    LONGER,
-    OTHER_DOMAIN,
-    OWN_LINKS,
-    QUESTIONED,
-    REAL_SECOND_ROUND,
-    SECOND_ROUND,
-    TAGS_FIRST,
-    WITH_ALL,
-    WITH_RANKING,
-    WORD_BY_WORD,
+from benchmarks.study.beds.contrasts import (
+    ANSWERED,
+    ANSWERS,
+    BY_LANGUAGE,
+    CANDIDATES,
+    CLAIMS,
+    CONTRASTS,
+    DRAWN,
+    JUDGED,
 )
+from benchmarks.study.beds.plan import BEDS, OTHER_DOMAIN
 from benchmarks.study.beds.records import Record, collect, read_collected
 
 ARMS = list({arm.name: arm for plan in BEDS.values() for arm in plan.arms}.values())
@@ -61,136 +55,7 @@ SHOWN = (  # of every arm
     *("AER", "word retrieval", "mean", *NO_BITEXT),
 )
 RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
-BY_LANGUAGE = {"tags": ("de", "es", "zh"), "retrieval": ("de", "es", "zh"), "AER": ("de-en", "zh-en")}
 COMPARED = (*RANKED, "mean", "XNLI", OTHER_DOMAIN, *NO_BITEXT)
-LINKED = (  # what was trained on FastAlign's links, too
-    *("WEAM, representation", "WEAM, target", "word-contrastive", "WEAM + word-contrastive"),
-    *("pointer", "WEAM + pointer", "embedding-alignment", "word-aligned (Cao)"),
-)
-CONTRASTS = (
-    ("WEAM, representation", "TLM"),
-    ("WEAM, target", "TLM"),
-    ("WEAM, representation", "WEAM, target"),
-    ("WEAM, representation", "WEAM, representation, links shuffled"),
-    ("WEAM, target", "WEAM, target, links shuffled"),
-    ("pointer", "pointer, links shuffled"),
-    ("word-contrastive", "word-contrastive, links shuffled"),
-    ("WEAM + word-contrastive", "WEAM + word-contrastive, links shuffled"),
-    ("word-contrastive", "TLM"),
-    ("WEAM + word-contrastive", "TLM"),
-    ("word-contrastive", "WEAM, representation"),
-    ("WEAM + word-contrastive", "WEAM, representation"),
-    ("WEAM + word-contrastive", "word-contrastive"),
-    ("WEAM + pointer", "WEAM, representation"),
-    ("WEAM + pointer", "WEAM + pointer, links shuffled"),
-    ("WEAM + word-contrastive", "translation ranking"),
-    ("WEAM + word-contrastive", "word-aligned (Cao)"),
-    ("WEAM, representation", "word-aligned (Cao)"),
-    ("word-aligned (Cao)", "TLM"),
-    ("word-aligned (Cao)", "word-aligned (Cao), links shuffled"),
-    *((f"{arm}, FastAlign", arm) for arm in LINKED),
-    *((arm.name, arm.name.removesuffix(end)) for end in (" of words", ", FastAlign of words") for arm in WORD_BY_WORD),
-    ("embedding-alignment", "MLM"),
-    ("embedding-alignment", "embedding-alignment, links shuffled"),
-    ("embedding-alignment", "WEAM, representation"),
-    ("TLM", "MLM"),
-    ("TLM", "TLM, unpaired"),
-    ("WEAM + word-contrastive", "MLM"),
-    ("WEAM + word-contrastive", "TLM, unpaired"),
-    ("WEAM + word-contrastive", "pointer"),
-    *((arm.name, "WEAM + word-contrastive") for arm in FROZEN),
-    *(tuple(arm.name for arm in arms) for arms in (SECOND_ROUND, REAL_SECOND_ROUND)),
-    *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
-    (LONGER[2].name, LONGER[1].name),
-    *((AVERAGED[0].name, other) for other in (AVERAGED[1].name, "WEAM + word-contrastive", "WEAM, representation")),
-    *((AVERAGED[0].name, other) for other in ("TLM", "WEAM + word-contrastive, links shuffled", "none")),
-    (AVERAGED[0].name, AVERAGED_TLM.name),
-    (AVERAGED[0].name, "translation ranking"),
-    *((WITH_RANKING[0].name, other) for other in ("translation ranking", "WEAM, representation", "TLM", "none")),
-    *((WITH_RANKING[0].name, other) for other in ("WEAM + word-contrastive", AVERAGED[0].name)),
-    (WITH_RANKING[0].name, WITH_RANKING[2].name),
-    *((WITH_ALL[0].name, other) for other in ("WEAM + word-contrastive", "translation ranking", "TLM", "none")),
-    *((WITH_ALL[0].name, other.name) for other in (QUESTIONED[0], WITH_RANKING[0], WITH_ALL[2], AVERAGED[0])),
-    (OWN_LINKS.name, "WEAM + word-contrastive"),
-    (AVERAGED_OWN_LINKS.name, AVERAGED[0].name),
-    *((arm.name, "none") for arm in (AVERAGED[1], AVERAGED_TLM, AVERAGED_OWN_LINKS)),
-    ("WEAM, representation", "none"),
-    ("WEAM, target", "none"),
-    ("TLM", "none"),
-    ("WEAM + word-contrastive", "none"),
-    ("WEAM + word-contrastive, links shuffled", "none"),
-    (OWN_LINKS.name, "none"),
-    ("WEAM + word-contrastive, 8 layers frozen", "none"),
-    ("word-contrastive", "none"),
-    *(("translation ranking", other) for other in ("WEAM, representation", "TLM", "none")),
-)
-ANSWERS = (  # of the summary: a question, and the difference that answers it
-    ("1. WEAM or TLM?", "WEAM, representation", "TLM"),
-    ("2. Is it the links?", "WEAM, representation", "WEAM, representation, links shuffled"),
-    ("", "WEAM + word-contrastive", "WEAM + word-contrastive, links shuffled"),
-    ("3. Which exchange?", "WEAM, representation", "WEAM, target"),
-    ("4. What brings more?", "WEAM + word-contrastive", "WEAM, representation"),
-    ("", "WEAM + word-contrastive", "TLM"),
-    ("5. Aligned embeddings?", "embedding-alignment", "WEAM, representation"),
-    ("6. Word alignment?", "WEAM, representation", "word-aligned (Cao)"),
-    ("", "WEAM + word-contrastive", "word-aligned (Cao)"),
-    ("7. More steps?", LONGER[0].name, LONGER[1].name),
-    ("8. The pointer?", "pointer", "pointer, links shuffled"),
-    ("9. The text alone?", "TLM", "TLM, unpaired"),
-    ("10. FastAlign's links?", "WEAM, representation, FastAlign", "WEAM, representation"),
-    ("", "WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
-    ("", WORD_BY_WORD[1].name, "WEAM + word-contrastive, FastAlign"),
-    ("11. A second round?", SECOND_ROUND[0].name, SECOND_ROUND[1].name),
-    ("", REAL_SECOND_ROUND[0].name, REAL_SECOND_ROUND[1].name),
-    *(
-        ("" if number else "12. The best recipe?", WITH_RANKING[0].name, other)
-        for number, other in enumerate(
-            ("WEAM, representation", "TLM", WITH_RANKING[2].name, "translation ranking", "WEAM + word-contrastive")
-        )
-    ),
-    ("", WITH_ALL[0].name, "WEAM + word-contrastive"),
-    *(
-        ("" if number else "13. What gets lost?", arm.name, "none")
-        for number, arm in enumerate((QUESTIONED[1], AVERAGED[0], WITH_RANKING[0], WITH_ALL[0]))
-    ),
-)
-ANSWERED = {  # by which figures of each bed
-    "clone": ("tags", "mean"),
-    "real": ("tags", "mean"),
-    "distant": ("tags", "retrieval", "retrieval, no bitext"),
-}
-FOLLOWED = tuple(arm.name for arm in QUESTIONED)
-FOLLOW_UPS = (  # questions around the claims: an arm, and what it is compared with
-    (TAGS_FIRST.name, "none"),
-    *((f"{TAGS_FIRST.name}, then {arm}", arm) for arm in FOLLOWED),
-    *((f"{TAGS_FIRST.name}, then {arm}", TAGS_FIRST.name) for arm in FOLLOWED),
-    *((f"{arm}, {text}", arm) for text in ("German only", "Chinese only") for arm in FOLLOWED),
-    *((f"{arm}, {text}", "none") for text in ("German only", "Chinese only") for arm in FOLLOWED),
-    *((f"{arm}, 1 Chinese pair to 64 German", f"{arm}, German only") for arm in FOLLOWED),
-    *(
-        (f"{arm}, 1 Chinese pair to 64 German, sampled alike", f"{arm}, 1 Chinese pair to 64 German")
-        for arm in FOLLOWED
-    ),
-)
-JUDGED = {"clone": ("tags", "XNLI"), "real": ("tags",)}  # by which tasks a bed decides the claims
-CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which a bed has no training set
-    ("a", "TLM", "above", "none"),
-    ("c", "WEAM, target", "above", "none"),
-    ("c", "WEAM, representation", "above", "none"),
-    ("d", "TLM", "like", "word-aligned (Cao)"),
-    ("d", "word-aligned (Cao)", "above", "none"),
-    ("e", "WEAM, target", "above", "TLM"),
-    ("e", "WEAM, representation", "above", "TLM"),
-    ("e", "WEAM, representation", "above", "word-aligned (Cao)"),
-)
-
-CANDIDATES = (  # for the default: trained equally long, on the links of the bed
-    *("none", "MLM", "TLM", "WEAM, target", "WEAM, representation"),
-    *("word-contrastive", "WEAM + word-contrastive", "translation ranking", "word-aligned (Cao)"),
-    *(WITH_RANKING[0].name, WITH_ALL[0].name),
-)
-
-DRAWN = (*CANDIDATES, "embedding-alignment", "pointer", "WEAM + pointer", AVERAGED[0].name)
 NO_LANGUAGES = ("en", "metric", "steps", "layer", "mean", "by layer")  # what else stands among scores by language
 
 Figures = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> figure -> value in per cent
@@ -379,11 +244,15 @@ def measured_names(figures: Figures, names: Iterable[str]) -> list[str]:
     return [name for name in names if any(name in seed for seeds in figures.values() for seed in seeds.values())]
 
 
-def follow_ups_table(figures: Figures) -> str:
-    """Lay out the questions around the claims, language by language."""
-    names = [part for name, keys in BY_LANGUAGE.items() for part in (name, *(f"{name} {key}" for key in keys))]
+def languages_table(figures: Figures, contrasts: Sequence[tuple[str, str]], languages: dict[str, str]) -> str:
+    """Lay out differences language by language, each figure's mean first."""
+    names = [
+        name
+        for mean, keys in languages.items()
+        for name in (mean, *(f"{mean.removesuffix(', no bitext')} {key}" for key in keys.split()))
+    ]
     rows = []
-    for one, other in FOLLOW_UPS:
+    for one, other in contrasts:
         found = [difference(figures, one, other, name) for name in names]
         if found[0] is not None:
             rows.append([f"{one} – {other}", str(found[0].seeds), *map(in_words, found)])
@@ -513,8 +382,9 @@ def filled_pages(beds: dict[str, Figures]) -> dict[Path, str]:
         around = {arm.name for arm in BEDS[bed].follow_ups}
         systems = {arm: seeds for arm, seeds in figures.items() if arm not in around}
         tables = {"systems": systems_table(systems), "contrasts": contrasts_table(figures)}
-        if around:
-            tables["follow-ups"] = follow_ups_table(figures)
+        for of_bed, name, contrasts, languages in BY_LANGUAGE:
+            if of_bed == bed:
+                tables[name] = languages_table(figures, contrasts, languages)
         sections["beds_tables.md"] |= {f"{bed} {name}": text for name, text in tables.items()}
     pages = {}
     for name, texts in sections.items():
