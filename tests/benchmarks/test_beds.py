@@ -192,6 +192,7 @@ def test_an_arm_is_trained_scored_and_not_done_again(bed: Bed, tmp_path: Path, m
     record = json.loads(path.read_text())
     assert record["training"]["training"]["steps"] == 2
     assert 0 <= record["scores"]["udpos"]["xx"] <= 100
+    assert not (bed.arm(7, arm.name) / "tasks").exists()
     by_layer = record["scores"]["as it is"]["alignment"]["by layer"]["test"]["en-xx"]
     assert len(by_layer) == 2 and record["scores"]["as it is"]["alignment"]["mean"] in by_layer
     written = path.stat().st_mtime_ns

@@ -10,6 +10,7 @@ bed: each takes those that no other has taken. Each arm leaves a record in OUTPU
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,7 @@ def measure(arm: Arm, bed: Bed, seed: int, tasks: list[str]) -> None:
             record["seconds"] |= {task: round(time.monotonic() - started, 1)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(record, path)
+            shutil.rmtree(scratch, ignore_errors=True)  # a fine-tuned encoder is as large as the checkpoint
             print(arm.name, seed, task, summary(record["scores"][task]), flush=True)
 
 
