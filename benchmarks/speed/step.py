@@ -33,6 +33,8 @@ CONTENDERS: dict[str, Contender | None] = {
     "WEAM": Contender("weam", "target"),
     "WEAM, representation exchange": Contender("weam", "representation"),
     "WEAM + word contrast, the default": Contender("weam-contrastive", "representation"),
+    "WEAM + translation ranking, recipes/best.yaml": Contender("weam-ranking", "representation"),
+    "WEAM + both contrasts": Contender("weam-contrastive-ranking", "representation"),
 }
 
 SPECIAL_TOKENS = 3  # [CLS] source [SEP] target [SEP]
