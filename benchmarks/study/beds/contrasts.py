@@ -79,6 +79,7 @@ CONTRASTS = (
     ("WEAM + word-contrastive, 8 layers frozen", "none"),
     ("word-contrastive", "none"),
     *(("translation ranking", other) for other in ("WEAM, representation", "TLM", "none")),
+    *((arm, "none") for arm in ("MLM", "TLM, unpaired", "word-aligned (Cao)", "pointer", "embedding-alignment")),
 )
 ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("1. WEAM or TLM?", "WEAM, representation", "TLM"),
@@ -118,7 +119,8 @@ ANSWERED = {  # by which figures of each bed
 KEPT = tuple(  # what an encoder that was aligned before gains or loses, language by language
     (arm, "none")
     for arm in (
-        *("TLM", "WEAM, representation", "word-aligned (Cao)", "translation ranking"),
+        *("TLM", "TLM, unpaired", "MLM", "WEAM, representation", "word-aligned (Cao)", "pointer"),
+        *("embedding-alignment", "translation ranking"),
         *(arm.name for arm in (QUESTIONED[1], AVERAGED[0], WITH_RANKING[0], WITH_ALL[0])),
     )
 )
