@@ -94,6 +94,8 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("7. More steps?", LONGER[0].name, LONGER[1].name),
     ("8. The pointer?", "pointer", "pointer, links shuffled"),
     ("9. The text alone?", "TLM", "TLM, unpaired"),
+    ("", "TLM, unpaired", "none"),
+    ("", "MLM", "none"),
     ("10. FastAlign's links?", "WEAM, representation, FastAlign", "WEAM, representation"),
     ("", "WEAM + word-contrastive, FastAlign", "WEAM + word-contrastive"),
     ("", WORD_BY_WORD[1].name, "WEAM + word-contrastive, FastAlign"),
