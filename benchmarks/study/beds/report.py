@@ -244,7 +244,7 @@ def measured_names(figures: Figures, names: Iterable[str]) -> list[str]:
     return [name for name in names if any(name in seed for seeds in figures.values() for seed in seeds.values())]
 
 
-def languages_table(figures: Figures, contrasts: Sequence[tuple[str, str]], languages: dict[str, str]) -> str:
+def languages_table(figures: Figures, contrasts: Sequence[Sequence[str]], languages: dict[str, str]) -> str:
     """Lay out differences language by language, each figure's mean first."""
     names = [
         name
@@ -382,9 +382,7 @@ def filled_pages(beds: dict[str, Figures]) -> dict[Path, str]:
         around = {arm.name for arm in BEDS[bed].follow_ups}
         systems = {arm: seeds for arm, seeds in figures.items() if arm not in around}
         tables = {"systems": systems_table(systems), "contrasts": contrasts_table(figures)}
-        for of_bed, name, contrasts, languages in BY_LANGUAGE:
-            if of_bed == bed:
-                tables[name] = languages_table(figures, contrasts, languages)
+        tables |= {name: languages_table(figures, *shown) for name, shown in BY_LANGUAGE.get(bed, {}).items()}
         sections["beds_tables.md"] |= {f"{bed} {name}": text for name, text in tables.items()}
     pages = {}
     for name, texts in sections.items():
