@@ -62,7 +62,7 @@ from weam.runs import (
     seconds_since_start,
     start_program,
 )
-from weam.trainer import HeadWarmup, WEAMTrainer, freeze_layers, run_training, warm_up_head
+from weam.trainer import WEAMTrainer, freeze_layers, run_training, warm_up_head
 
 logger = logging.getLogger("weam")
 MAY_CHANGE = {  # settings of a training that goes on: where something is, and what is saved at its end
@@ -247,8 +247,7 @@ def train(
 
     # A checkpoint holds the head as it was warmed up; one of adapters does not.
     if checkpoint is None or model_args.use_lora:
-        warmup = HeadWarmup(model_args.head_warmup_steps or 0)
-        warm_up_head(model, args, collator, mixture, warmup)
+        warm_up_head(model, args, collator, mixture, model_args.head_warmup_steps or 0)
     if isinstance(model, EmbeddingAlignment):
         model.learn_dictionary(train_features.values())
     if model_args.freeze_layers:

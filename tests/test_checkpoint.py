@@ -433,11 +433,24 @@ def test_a_baseline_ends_as_a_stock_checkpoint(objective, published, tmp_path):
         assert same(loaded.state_dict(), {name: x for name, x in trained.state_dict().items() if "pointer" not in name})
 
 
+def test_the_objective_of_a_model_in_python_is_the_default_one_or_the_one_that_is_named(tmp_path):
+    BertForMaskedLM(small_config()).save_pretrained(tmp_path)
+    family = FAMILIES["bert"]
+    default = OBJECTIVES[ModelArguments.objective]
+    assert type(load_pretraining_model(str(tmp_path))) is default.model_class(family)
+    for name, system in OBJECTIVES.items():
+        if system.auto_class is None:
+            assert type(load_pretraining_model(str(tmp_path), name)) is system.model_class(family)
+        else:
+            with pytest.raises(ValueError, match=f"objective is '{name}'; choose one of .*weam-contrastive-ranking"):
+                load_pretraining_model(str(tmp_path), name)
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if OBJECTIVES[name].auto_class is None])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_default_objective_is_saved_as_weam_with_its_code(family, tmp_path):
+def test_what_is_learnt_beside_weam_is_saved_as_weam_with_its_code(family, objective, tmp_path):
     drawn(AutoModelForMaskedLM.from_config(config_of(family))).save_pretrained(tmp_path / "stock")
-    trained = drawn(load_pretraining_model(str(tmp_path / "stock")))
-    assert OBJECTIVES[ModelArguments.objective].model_class(FAMILIES[family]) is type(trained)
+    trained = drawn(load_pretraining_model(str(tmp_path / "stock"), objective))
     trained.save_pretrained(tmp_path / "saved")
     published = FAMILIES[family].pre_training
     config = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))

@@ -36,7 +36,6 @@ from weam.pretraining.held_out import held_out_losses
 from weam.runs import last_complete_checkpoint
 from weam.trainer import (
     EpochSignal,
-    HeadWarmup,
     LengthGroups,
     RepeatableTrainer,
     StepSeed,
@@ -452,7 +451,7 @@ def test_the_warm_up_trains_the_head_alone_and_lowers_the_loss(collator, train_f
     model = new_model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     loss = batch_loss(model, collator, train_features)
-    warm_up_head(model, settings, collator, train_features, HeadWarmup(10, 1e-2))
+    warm_up_head(model, settings, collator, train_features, 10, 1e-2)
     changed = {name for name, tensor in model.state_dict().items() if not torch.equal(before[name], tensor)}
     assert changed == {
         "cls.predictions.bias",
@@ -475,7 +474,7 @@ def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     monkeypatch.setattr(model, "vectors", None)
     args = replace(settings, gradient_accumulation_steps=2)
-    warm_up_head(model, args, collator, train_features, HeadWarmup(2, 1e-2))
+    warm_up_head(model, args, collator, train_features, 2, 1e-2)
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     encoder = f"{model.base_model_prefix}."
     assert changed
@@ -485,7 +484,7 @@ def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(
 
 def test_after_the_warm_up_everything_can_be_trained_again(collator, train_features, settings, tmp_path):
     model = new_model()
-    warm_up_head(model, settings, collator, train_features, HeadWarmup(1, 1e-3))
+    warm_up_head(model, settings, collator, train_features, 1, 1e-3)
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
     assert list((tmp_path / "out").iterdir()) == []  # it leaves no file
@@ -494,13 +493,13 @@ def test_after_the_warm_up_everything_can_be_trained_again(collator, train_featu
 def test_no_steps_of_warm_up_are_none(collator, train_features, settings):
     model = new_model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    warm_up_head(model, settings, collator, train_features, HeadWarmup(0, 1e-3))
+    warm_up_head(model, settings, collator, train_features, 0, 1e-3)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_the_warm_up_has_its_own_learning_rate_and_steps(collator, train_features, settings, capsys):
     settings = replace(settings, warmup_steps=1000)  # the training's, not this one's
-    warm_up_head(new_model(), settings, collator, train_features, HeadWarmup(2, 0.25))
+    warm_up_head(new_model(), settings, collator, train_features, 2, 0.25)
     logged = [line for line in capsys.readouterr().out.splitlines() if "'learning_rate'" in line]
     assert [float(line.split("'learning_rate': '")[1].split("'")[0]) for line in logged] == [0.25, 0.125]
     assert (settings.learning_rate, settings.max_steps, settings.eval_strategy) == (1e-3, -1, "steps")

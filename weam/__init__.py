@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares
     from weam.results import Results as Results
     from weam.results import read_results as read_results
     from weam.trainer import WEAMTrainer as WEAMTrainer
+    from weam.trainer import warm_up_head as warm_up_head
     from weam.transfer.evaluation import evaluate as evaluate
     from weam.transfer.tasks.files import DataFiles as DataFiles
     from weam.transfer.tasks.mlqa import MLQA as MLQA
@@ -53,6 +54,7 @@ MODULE_OF = {
     "Results": "weam.results",
     "read_results": "weam.results",
     "WEAMTrainer": "weam.trainer",
+    "warm_up_head": "weam.trainer",
     "evaluate": "weam.transfer.evaluation",
     "DataFiles": "weam.transfer.tasks.files",
     "MLQA": "weam.transfer.tasks.mlqa",

@@ -6,7 +6,7 @@ warmed up.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -278,31 +278,32 @@ def _seed(*keys: int) -> int:
     return int(hash_uniform(*keys) * SEED_LIMIT)
 
 
-@dataclass(frozen=True)
-class HeadWarmup:
-    """Steps and learning rate of the stage in which only the prediction head is trained."""
-
-    steps: int
-    learning_rate: float = 1e-3
-
-
 def warm_up_head(
     model: PreTrainedModel,
     args: TrainingArguments,
-    collator: DataCollatorForWordExchange,
+    data_collator: DataCollatorForWordExchange,
     train_dataset: Dataset,
-    settings: HeadWarmup,
+    steps: int,
+    learning_rate: float = 1e-3,
 ) -> None:
     """Train the prediction head alone for some steps, the encoder frozen.
 
     A head drawn at random would send large, meaningless gradients into a trained encoder.
+
+    Args:
+        model: has a prediction head.
+        args: of the training that follows; all but its steps and its learning rate holds here, too.
+        data_collator: makes the batches.
+        train_dataset: features, as `weam.build_features` returns them.
+        steps: how many; 0 leaves the head as it is.
+        learning_rate: at the first step; it falls to 0.
     """
-    if settings.steps == 0:
+    if steps == 0:
         return
     warmup_args = replace(
         args,
-        max_steps=settings.steps,
-        learning_rate=settings.learning_rate,
+        max_steps=steps,
+        learning_rate=learning_rate,
         warmup_steps=0,  # the training's may be longer than all of this
         eval_strategy="no",
         save_strategy="no",
@@ -311,7 +312,7 @@ def warm_up_head(
         run_name="head warm-up",
     )
     model.base_model.requires_grad_(False)
-    WEAMTrainer(model, warmup_args, collator, train_dataset).train()
+    WEAMTrainer(model, warmup_args, data_collator, train_dataset).train()
     model.base_model.requires_grad_(True)
 
 

@@ -57,20 +57,28 @@ def load_model(
     return load_weights(model_class, name, revision=revision, config=config)
 
 
-def load_pretraining_model(name: str, revision: str = "main") -> PreTrainedModel:
-    """Load an encoder to train with the default objective of `run_pretraining.py`, WEAM with word contrast.
+def load_pretraining_model(name: str, objective: str = "weam-contrastive", revision: str = "main") -> PreTrainedModel:
+    """Load an encoder to train with WEAM and what is learnt beside it.
 
-    To be trained by `WEAMTrainer`, with a collator that has `return_sequence_ids=True`. What is saved then is what
-    `BertForWEAMPreTraining` saves, or its sibling of the encoder's family; those classes train WEAM alone.
+    To be trained by `WEAMTrainer`, unless WEAM is alone with a collator that has `return_sequence_ids=True`. What is
+    saved then is what `BertForWEAMPreTraining` saves, or its sibling of the encoder's family; those train WEAM alone.
 
     Args:
         name: Hub name or folder.
+        objective: "weam-contrastive", the default of `run_pretraining.py`; "weam-ranking", that of `recipes/best.yaml`;
+            "weam-contrastive-ranking"; or "weam" alone.
         revision: branch, tag or commit.
 
     Raises:
-        ValueError: the architecture has no family, or its weights are not those of a whole encoder.
+        ValueError: the objective is none of these, the architecture has no family, or its weights are not those of a
+            whole encoder.
     """
-    return load_model(name, revision, {}, OBJECTIVES["weam-contrastive"]).model
+    offered = [known for known, system in OBJECTIVES.items() if system.auto_class is None]
+    if objective not in offered:
+        raise ValueError(
+            f"objective is {objective!r}; choose one of {offered}, others are trained by run_pretraining.py"
+        )
+    return load_model(name, revision, {}, OBJECTIVES[objective]).model
 
 
 def average_with_start(folder: Path, start: LoadedModel, share: float) -> None:
