@@ -4,6 +4,7 @@ An arm is trained because `plan.py` names it, and a difference stands in a table
 """
 
 from benchmarks.study.beds.plan import (
+    AT_LAYER_4,
     AVERAGED,
     AVERAGED_OWN_LINKS,
     AVERAGED_TLM,
@@ -54,7 +55,7 @@ CONTRASTS = (
     ("WEAM + word-contrastive", "MLM"),
     ("WEAM + word-contrastive", "TLM, unpaired"),
     ("WEAM + word-contrastive", "pointer"),
-    *((arm.name, "WEAM + word-contrastive") for arm in FROZEN),
+    *((arm.name, "WEAM + word-contrastive") for arm in (*FROZEN, AT_LAYER_4)),
     *(tuple(arm.name for arm in arms) for arms in (SECOND_ROUND, REAL_SECOND_ROUND)),
     *((LONGER[0].name, other) for other in (LONGER[1].name, LONGER[2].name, "WEAM + word-contrastive")),
     (LONGER[2].name, LONGER[1].name),

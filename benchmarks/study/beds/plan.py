@@ -144,6 +144,8 @@ WITH_ALL = linked(
     "WEAM + word-contrastive + translation ranking", objective="weam-contrastive-ranking", exchange="representation"
 )
 
+# Word contrast two thirds of the way up, where all others have it at the last layer.
+AT_LAYER_4 = Arm(f"{BOTH[0].name}, layer 4", {**BOTH[0].settings, "word_layer": "4"})
 WORD_BY_WORD = tuple(
     replace(arm, name=f"{arm.name}, FastAlign of words", links=OF_WORDS) for arm in (REPRESENTATION[0], BOTH[0])
 )
@@ -195,13 +197,13 @@ LONGER = tuple(  # four times as long: whether 300 steps say what more of them w
 )
 ARMS = (
     *DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED, WITH_RANKING[0], WITH_RANKING[2],
-    *WORD_BY_WORD, WITH_ALL[0], WITH_ALL[2],
+    *WORD_BY_WORD, WITH_ALL[0], WITH_ALL[2], AT_LAYER_4,
 )  # fmt: skip
 REAL = (
     NONE, TLM, REPRESENTATION[0], REPRESENTATION[2], BOTH[0], BOTH[2], TARGET[0], TARGET[2], WORDS[0], WORDS[2], MLM,
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
-    REPRESENTATION[1], BOTH[1], WITH_ALL[0], WITH_ALL[2],
+    REPRESENTATION[1], BOTH[1], WITH_ALL[0], WITH_ALL[2], AT_LAYER_4,
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 AVERAGED_OWN_LINKS = averaged(OWN_LINKS)
