@@ -292,11 +292,11 @@ def warm_up_head(
 
     Args:
         model: has a prediction head.
-        args: of the training that follows; all but its steps and its learning rate holds here, too.
+        args: of the training that follows; here nothing is evaluated, saved or reported.
         data_collator: makes the batches.
         train_dataset: features, as `weam.build_features` returns them.
         steps: how many; 0 leaves the head as it is.
-        learning_rate: at the first step; it falls to 0.
+        learning_rate: at the first step; then as `args.lr_scheduler_type` says.
     """
     if steps == 0:
         return

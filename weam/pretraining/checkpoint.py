@@ -60,7 +60,7 @@ def load_model(
 def load_pretraining_model(name: str, objective: str = "weam-contrastive", revision: str = "main") -> PreTrainedModel:
     """Load an encoder to train with WEAM and what is learnt beside it.
 
-    To be trained by `WEAMTrainer`, unless WEAM is alone with a collator that has `return_sequence_ids=True`. What is
+    To be trained by `WEAMTrainer`; unless WEAM is alone, the collator must have `return_sequence_ids=True`. What is
     saved then is what `BertForWEAMPreTraining` saves, or its sibling of the encoder's family; those train WEAM alone.
 
     Args:
