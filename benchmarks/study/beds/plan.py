@@ -192,9 +192,18 @@ def second_round(first: Arm) -> tuple[Arm, Arm]:
 
 SECOND_ROUND = second_round(BOTH[1])
 REAL_SECOND_ROUND = second_round(BOTH[0])  # the links of the real bed are FastAlign's
-LONGER = tuple(  # four times as long: whether 300 steps say what more of them would
-    Arm(f"{arm.name}, 1,200 steps", {**arm.settings, "max_steps": "1200"}) for arm in (BOTH[0], TLM, REPRESENTATION[0])
-)
+
+
+def lasting(steps: int, arm: Arm, placebo_of: str | None = None) -> Arm:
+    """Return an arm that is trained for so many steps."""
+    settings = {**arm.settings, "max_steps": str(steps)}
+    return replace(arm, name=f"{arm.name}, {steps:,} steps", settings=settings, placebo_of=placebo_of)
+
+
+# Four and sixteen times as long: whether 300 steps say what more of them would.
+LONGER = tuple(lasting(1_200, arm) for arm in (BOTH[0], TLM, REPRESENTATION[0]))
+LONGEST = tuple(lasting(4_800, arm) for arm in (REPRESENTATION[0], TLM, BOTH[0]))
+LONGEST_PLACEBO = lasting(4_800, REPRESENTATION[2], placebo_of=LONGEST[0].name)
 ARMS = (
     *DECISIVE, *NEXT, *LAST, *FROZEN[:2], *SECOND_ROUND, *LONGER, *AVERAGED, WITH_RANKING[0], WITH_RANKING[2],
     *WORD_BY_WORD, WITH_ALL[0], WITH_ALL[2], AT_LAYER_4,
@@ -204,6 +213,7 @@ REAL = (
     RANKING, WORD_ALIGNED[0], *LONGER, POINTER[0], POINTER[2], *AVERAGED, EMBEDDINGS[0], EMBEDDINGS[2], TLM_UNPAIRED,
     WITH_POINTER[0], WITH_POINTER[2], *REAL_SECOND_ROUND, WITH_RANKING[0], WITH_RANKING[2],
     REPRESENTATION[1], BOTH[1], WITH_ALL[0], WITH_ALL[2], AT_LAYER_4,
+    *LONGEST[:2], LONGEST_PLACEBO, LONGEST[2],
 )  # fmt: skip
 OWN_LINKS = Arm(f"{BOTH[0].name}, the encoder's links", BOTH[0].settings, ENCODER)
 AVERAGED_OWN_LINKS = averaged(OWN_LINKS)
