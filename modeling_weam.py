@@ -32,6 +32,10 @@ from transformers import (
     DebertaV2ForMaskedLM,
     DebertaV2Model,
     DebertaV2PreTrainedModel,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    ModernBertModel,
+    ModernBertPreTrainedModel,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -42,16 +46,9 @@ from transformers import (
 )
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
 from transformers.models.deberta_v2.modeling_deberta_v2 import LegacyDebertaV2OnlyMLMHead
+from transformers.models.modernbert.modeling_modernbert import ModernBertPredictionHead
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLMHead
 from transformers.utils import ModelOutput
-
-try:
-    from transformers import ModernBertConfig, ModernBertForMaskedLM, ModernBertModel, ModernBertPreTrainedModel
-    from transformers.models.modernbert.modeling_modernbert import ModernBertPredictionHead
-
-    has_modernbert = True
-except ImportError:  # transformers before 4.48
-    has_modernbert = False
 
 EXCHANGES = ("representation", "target")
 IGNORED = -100  # a label that is not scored
@@ -259,9 +256,11 @@ class WordAlignmentMixin(CheckpointMixin):
             pair, the probability of each of its links, 0 to 1.
 
         Raises:
-            ValueError: unequal numbers of sentences, an impossible option, or a checkpoint that lacked weights of the
-                encoder.
+            ValueError: a sentence instead of a list of them, unequal numbers of sentences, an impossible option, or a
+                checkpoint that lacked weights of the encoder.
         """
+        if isinstance(source, str) or isinstance(target, str):
+            raise ValueError("source or target is one sentence; give lists of sentences, such as [source], [target]")
         if len(source) != len(target):
             raise ValueError(f"{len(source)} source sentences but {len(target)} target sentences; give pairs")
         aligned = list(self.align_corpus(tokenizer, zip(source, target, strict=True), **options))
@@ -742,7 +741,9 @@ class WEAMPreTrainingMixin(CheckpointMixin):
             and `shares_matrix`, both gradients share one (V, H) tensor: `word_losses` must read what is returned.
         """
         table, matrix = self.get_input_embeddings(), self.get_output_embeddings().weight
-        is_shared = type(table) is nn.Embedding and table.weight is matrix and matrix.requires_grad
+        # Hooks, such as that of --neftune_noise_alpha, run only where the table itself is called.
+        is_plain = type(table) is nn.Embedding and not table._forward_hooks
+        is_shared = is_plain and table.weight is matrix and matrix.requires_grad
         if shares_matrix and is_shared and input_ids is not None and torch.is_grad_enabled():
             kwargs = {**self.position_settings(input_ids), **kwargs}
             kwargs["inputs_embeds"], matrix = _look_up(matrix, input_ids, table.padding_idx)
@@ -927,31 +928,30 @@ class DebertaV2ForWEAMPreTraining(WEAMPreTrainingMixin, DebertaV2ForMaskedLM):
         return self.cls.predictions.transform(hidden)
 
 
-if has_modernbert:
+class WEAMModernBertModel(WordAlignmentMixin, ModernBertModel):
+    """The stock ModernBERT encoder, number for number, that can also align the words of two sentences."""
 
-    class WEAMModernBertModel(WordAlignmentMixin, ModernBertModel):
-        """The stock ModernBERT encoder, number for number, that can also align the words of two sentences."""
+    auto_map = _auto_map("ModernBert")
 
-        auto_map = _auto_map("ModernBert")
 
-    class ModernBertForWEAMPreTraining(WEAMPreTrainingMixin, ModernBertForMaskedLM):
-        """ModernBERT, its decoder with or without bias; `WEAMPreTrainingMixin` says what it learns."""
+class ModernBertForWEAMPreTraining(WEAMPreTrainingMixin, ModernBertForMaskedLM):
+    """ModernBERT, its decoder with or without bias; `WEAMPreTrainingMixin` says what it learns."""
 
-        auto_map = _auto_map("ModernBert")
-        has_segments = False
+    auto_map = _auto_map("ModernBert")
+    has_segments = False
 
-        def __init__(self, config: "ModernBertConfig") -> None:
-            """Build the stock masked language model around a `WEAMModernBertModel`; `config.weam` is checked here."""
-            ModernBertPreTrainedModel.__init__(self, config)  # ModernBertForMaskedLM's own would build a plain encoder
-            self.weam = weam_settings(config)
-            self.model = WEAMModernBertModel(config)
-            self.head = ModernBertPredictionHead(config)
-            self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
-            self.post_init()
+    def __init__(self, config: ModernBertConfig) -> None:
+        """Build the stock masked language model around a `WEAMModernBertModel`; `config.weam` is checked here."""
+        ModernBertPreTrainedModel.__init__(self, config)  # ModernBertForMaskedLM's own would build a plain encoder
+        self.weam = weam_settings(config)
+        self.model = WEAMModernBertModel(config)
+        self.head = ModernBertPredictionHead(config)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
+        self.post_init()
 
-        def transform(self, hidden: torch.Tensor) -> torch.Tensor:
-            """Return (N, H) hidden states as the decoder takes them."""
-            return self.head(hidden)
+    def transform(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return (N, H) hidden states as the decoder takes them."""
+        return self.head(hidden)
 
 
 def items_of_step(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:

@@ -72,6 +72,7 @@ MAY_CHANGE = {  # settings of a training that goes on: where something is, and w
 }
 
 OF_OPTIMISER = ("learning_rate", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon")  # its state has these
+OF_ORDER = ("train_sampling_strategy", "data_seed")  # of the examples
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -180,13 +181,18 @@ def unchanging(
     arguments: Arguments, loaded: LoadedModel, language_pairs: dict[str, LanguagePair]
 ) -> dict[str, dict[str, Any]]:
     """Return what a run may not change when it goes on: not where its files lie, nor how long and where it trains."""
-    settings = pretraining_settings(arguments)
+    settings, args = pretraining_settings(arguments), arguments[-1]
+    batch_size = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     return {
         "checkpoint": {"weights": loaded.fingerprint},
         "model": {name: value for name, value in settings["model"].items() if name not in MAY_CHANGE},
         "bitext": {name: value for name, value in settings["bitext"].items() if name not in MAY_CHANGE},
         "data": {name: pair.prepared for name, pair in language_pairs.items()},
-        "training": {"seed": arguments[-1].seed, **{name: settings["training"][name] for name in OF_OPTIMISER}},
+        "training": {
+            "seed": args.seed,
+            "pairs of a step": batch_size,  # else it would go on elsewhere in the text
+            **{name: getattr(args, name) for name in (*OF_OPTIMISER, *OF_ORDER)},
+        },
     }
 
 

@@ -42,6 +42,7 @@ BENCHMARKS = (write_xnli, write_mlqa, write_udpos, write_panx, write_pawsx, writ
 INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install")  # what has been done to be here
 HUB = {  # what stands for it here
     "google-bert/bert-base-multilingual-cased": "checkpoint",
+    "intfloat/multilingual-e5-small": "checkpoint",
     "Helsinki-NLP/opus-100": "opus-100",
     "weam.XNLI(": "weam.XNLI(weam.DataFiles(test=['data/xnli/test.{language}.jsonl.gz']), ",
 }

@@ -1,58 +1,15 @@
 """Which models have a family, and what the programs say of those that have none."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transformers
-from transformers import AutoModelForMaskedLM, CanineTokenizer
+from transformers import CanineTokenizer
 
-from tests.conftest import ROOT, config_of, small_tokenizer
-from tests.support.command_line import PIPES, Evaluation, Workspace, environment
-
-OLDER = """
-import sys
-import transformers
-
-class NoModernBert:
-    def find_spec(self, name, path=None, target=None):
-        if name.startswith("transformers.models.modernbert"):
-            raise ImportError(name)
-
-sys.meta_path.insert(0, NoModernBert())
-transformers.CONFIG_MAPPING._mapping.pop("modernbert")
-
-import torch
-import modeling_weam
-from weam.families import FAMILIES
-from weam.pretraining.checkpoint import load_model
-
-ids = torch.tensor([[0, 7, 4, 2]])
-loaded = load_model(sys.argv[1], "main", {})
-assert loaded.model(input_ids=ids, labels=ids).loss > 0
-try:
-    load_model(sys.argv[2], "main", {})
-except ValueError as error:
-    message = str(error)
-print("RESULT", type(loaded.model).__name__, list(FAMILIES), hasattr(modeling_weam, "WEAMModernBertModel"), message)
-"""
-
-
-def test_a_transformers_without_modernbert_has_the_other_families_and_is_named(tmp_path: Path) -> None:
-    """As before 4.48: here the import of that model is forbidden."""
-    for family in ("xlm-roberta", "modernbert"):
-        AutoModelForMaskedLM.from_config(config_of(family)).save_pretrained(tmp_path / family)
-    command = [sys.executable, "-c", OLDER, str(tmp_path / "xlm-roberta"), str(tmp_path / "modernbert")]
-    finished = subprocess.run(command, env=environment(), cwd=ROOT, timeout=300, **PIPES)
-    assert finished.returncode == 0, finished.stdout
-    assert finished.stdout.partition("RESULT ")[2].startswith(
-        f"XLMRobertaForWEAMPreTraining ['bert', 'xlm-roberta', 'deberta-v2'] False {tmp_path / 'modernbert'} is of "
-        f"model_type 'modernbert', which transformers {transformers.__version__} does not have"
-    )
-
+from tests.conftest import small_tokenizer
+from tests.support.command_line import Evaluation, Workspace
 
 REFUSED = {  # what is said of a config, by programs that pre-train and by those that fine-tune
     "decoder": ({"model_type": "gpt2"}, r"\('gpt2'\) is a decoder, or no masked language model; WEAM needs an encoder"),

@@ -323,7 +323,7 @@ def test_the_shared_matrix_has_one_gradient_and_no_second_one_to_add(build, batc
     assert {x.data_ptr() for x in seen.made} == {matrix.data_ptr(), matrix.grad.data_ptr()}
 
 
-@pytest.mark.parametrize("change", ["another class", "no padding", "untied"])
+@pytest.mark.parametrize("change", ["another class", "a hook", "no padding", "untied"])
 def test_gradients_are_those_of_stock_look_up_and_head(batch, change):
     """Compared with stock BERT, whose loss of masked tokens is WEAM's without the exchange."""
     torch.manual_seed(0)
@@ -334,6 +334,8 @@ def test_gradients_are_those_of_stock_look_up_and_head(batch, change):
         embeddings = one.bert.embeddings.word_embeddings
         if change == "another class":
             embeddings.__class__ = type("Embeddings", (torch.nn.Embedding,), {})
+        elif change == "a hook":
+            embeddings.register_forward_hook(lambda module, args, output: 2 * output)
         elif change == "no padding":
             embeddings.padding_idx = None
         else:
@@ -568,6 +570,8 @@ def test_align_words_refuses_what_it_cannot_do(model, tokenizer):
     encoder = model.bert
     with pytest.raises(ValueError, match="1 source sentences but 2 target"):
         encoder.align_words(tokenizer, ["a"], ["a", "b"])
+    with pytest.raises(ValueError, match="is one sentence; give lists of sentences"):
+        encoder.align_words(tokenizer, "a b", "c d")
     with pytest.raises(ValueError, match="layer 3 does not exist; choose 1 to 2"):
         encoder.align_words(tokenizer, ["a"], ["a"], layer=3)
     encoder.config.weam = {"align_layer": 1, "align_statistics": "AAAA"}

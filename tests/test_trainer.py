@@ -270,15 +270,13 @@ def test_grouping_gives_the_order_that_the_stock_sampler_would(count, batch_size
     lengths = np.random.default_rng(count).integers(3, 9, count)
     monkeypatch.setattr("weam.trainer._seed", lambda *keys: 5)
     stock = LengthGroupedSampler(batch_size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(5))
-    assert list(LengthGroups(lengths, batch_size, seed=0)) == list(stock)
+    assert list(LengthGroups(lengths, batch_size, 0, lambda: 0)) == list(stock)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
     def order(seed, epoch):
         torch.rand(7)  # whatever was drawn before
-        sampler = LengthGroups(np.arange(50), 4, seed)
-        sampler.set_epoch(epoch)
-        return list(sampler)
+        return list(LengthGroups(np.arange(50), 4, seed, lambda: epoch))
 
     first = order(seed=5, epoch=0)
     assert order(seed=5, epoch=0) == first
@@ -484,8 +482,9 @@ def test_the_warm_up_of_a_loss_with_two_parts_trains_the_head_alone(
 
 def test_after_the_warm_up_everything_can_be_trained_again(collator, train_features, settings, tmp_path):
     model = new_model()
-    warm_up_head(model, settings, collator, train_features, 1, 1e-3)
-    assert all(parameter.requires_grad for parameter in model.parameters())
+    frozen = model.bert.embeddings.position_embeddings.weight.requires_grad_(False)
+    warm_up_head(model, replace(settings, eval_on_start=True), collator, train_features, 1, 1e-3)
+    assert [parameter for parameter in model.parameters() if not parameter.requires_grad] == [frozen]
     assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
     assert list((tmp_path / "out").iterdir()) == []  # it leaves no file
 

@@ -7,22 +7,23 @@ the stock Auto classes know.
 from dataclasses import dataclass, field
 from typing import Any
 
-import transformers
 from transformers import (
     BertPreTrainedModel,
     DebertaV2PreTrainedModel,
+    ModernBertPreTrainedModel,
     PretrainedConfig,
     PreTrainedModel,
     XLMRobertaPreTrainedModel,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-import modeling_weam
 from modeling_weam import (
     BertForWEAMPreTraining,
     DebertaV2ForWEAMPreTraining,
+    ModernBertForWEAMPreTraining,
     WEAMBertModel,
     WEAMDebertaV2Model,
+    WEAMModernBertModel,
     WEAMXLMRobertaModel,
     XLMRobertaForWEAMPreTraining,
 )
@@ -78,15 +79,14 @@ FAMILIES = {  # by `model_type`
         DebertaV2PreTrainedModel,
         ("cls.predictions.transform",),
     ),
-}
-if modeling_weam.has_modernbert:
-    FAMILIES["modernbert"] = Family(
+    "modernbert": Family(
         "ModernBert",
-        modeling_weam.ModernBertForWEAMPreTraining,
-        modeling_weam.WEAMModernBertModel,
-        transformers.ModernBertPreTrainedModel,
+        ModernBertForWEAMPreTraining,
+        WEAMModernBertModel,
+        ModernBertPreTrainedModel,
         ("head.dense", "decoder"),  # that of a classifier has the former, too
-    )
+    ),
+}
 
 
 def family_of(config: PretrainedConfig, name: str) -> Family:

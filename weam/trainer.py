@@ -1,11 +1,11 @@
-"""The Trainer of this project: transformers' own, whose results no interruption and no number of processes changes.
+"""The Trainer of this project: transformers' own, made repeatable after interruptions and with several processes.
 
 `WEAMTrainer` is for pre-training, `RepeatableTrainer` for any other training. The loop, the optimiser, logging,
 checkpoints and everything distributed are those of transformers and accelerate. Before it a new prediction head may be
 warmed up.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -45,16 +45,13 @@ class LengthGroups(Sampler[int]):
 
     But in arrays, for ten million examples in seconds, and as a function of seed and epoch: the stock one draws from a
     generator that is in another state after an interruption.
+
+    The epoch is asked for: a Trainer of several processes that goes on within an epoch has no way to a `set_epoch`.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
-        """Group so many examples of these lengths, (N,) int, in a batch."""
-        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of that epoch, counted from 0; the Trainer calls this."""
-        self.epoch = epoch
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, epoch: Callable[[], int]) -> None:
+        """Group so many examples of these lengths, (N,) int, in a batch; `epoch` says which one it is, from 0."""
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, epoch
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -64,7 +61,7 @@ class LengthGroups(Sampler[int]):
         count = len(self.lengths)
         batches = max(1, min(count // (4 * self.batch_size), BATCHES_SORTED_TOGETHER))
         group = batches * self.batch_size
-        generator = torch.Generator().manual_seed(_seed(self.seed, ORDER, self.epoch))
+        generator = torch.Generator().manual_seed(_seed(self.seed, ORDER, self.epoch()))
         kind = torch.int32 if count < 2**31 else torch.int64  # every process holds as many as there are examples
         drawn = torch.randperm(count, generator=generator, dtype=kind).numpy()
         longest = int(self.lengths[drawn].argmax())  # comes first: what is too large fails at once
@@ -95,6 +92,11 @@ class StepSeed(TrainerCallback):
         torch.manual_seed(_seed(args.seed, DROPOUT, state.global_step, args.process_index))
 
 
+def epoch_of(state: TrainerState) -> int:
+    """Return the epoch that a training is in, counted from 0."""
+    return int((state.epoch or 0) + 1e-6)
+
+
 class EpochSignal(TrainerCallback):
     """Tells the collator which epoch it is."""
 
@@ -105,16 +107,17 @@ class EpochSignal(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        """Pass the epoch on, counted from 0."""
-        self.collator.set_epoch(int((state.epoch or 0) + 1e-6))
+        """Pass the epoch on."""
+        self.collator.set_epoch(epoch_of(state))
 
 
 class RepeatableTrainer(Trainer):
     """transformers' Trainer, but what it draws is a function of seed, epoch and step.
 
     Dropout begins anew with every step. Batches of like length (`train_sampling_strategy="group_by_length"`) are the
-    same for any number of processes, and begin at once: the stock Trainer groups by the batch of one process, and looks
-    each length up in the Arrow table by itself, about a millisecond an example, in every epoch.
+    same for any number of processes, but for the last one of an epoch, which accelerate fills up so that all processes
+    have as much. They begin at once: the stock Trainer groups by the batch of one process, and looks each length up in
+    the Arrow table by itself, about a millisecond an example, in every epoch.
     """
 
     def __init__(self, *args: Any, callbacks: Sequence[TrainerCallback] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
@@ -130,7 +133,7 @@ class RepeatableTrainer(Trainer):
             return super()._get_train_sampler(train_dataset)
         batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         seed = args.seed if args.data_seed is None else args.data_seed
-        return LengthGroups(whole_column(dataset, column), batch_size, seed)
+        return LengthGroups(whole_column(dataset, column), batch_size, seed, lambda: epoch_of(self.state))
 
 
 class WEAMTrainer(RepeatableTrainer):
@@ -306,14 +309,19 @@ def warm_up_head(
         learning_rate=learning_rate,
         warmup_steps=0,  # the training's may be longer than all of this
         eval_strategy="no",
+        eval_on_start=False,
         save_strategy="no",
         load_best_model_at_end=False,
         report_to="none",
         run_name="head warm-up",
     )
+    trained = [parameter for parameter in model.base_model.parameters() if parameter.requires_grad]
     model.base_model.requires_grad_(False)
-    WEAMTrainer(model, warmup_args, data_collator, train_dataset).train()
-    model.base_model.requires_grad_(True)
+    try:
+        WEAMTrainer(model, warmup_args, data_collator, train_dataset).train()
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def freeze_layers(model: PreTrainedModel, layers: int) -> None:

@@ -13,6 +13,7 @@ from transformers import BertTokenizer, PreTrainedTokenizerBase
 from modeling_weam import WEAMBertModel
 from tests.conftest import SPECIAL, WORDS, small_config
 from tests.support.command_line import sentence_pairs
+from tests.support.tokenizers import unigram_tokenizer
 from weam.alignment.aligner import SentencePair, WordAligner
 from weam.alignment.encoder import load_encoder
 from weam.alignment.links import AlignerSettings, TokenPairs, align_bitext, import_links, word_numbers
@@ -274,6 +275,12 @@ def test_the_word_of_each_token(
 ) -> None:
     assert chinese_tokenizer.tokenize(text) == tokens
     assert word_numbers(text, chinese_tokenizer) == numbers
+
+
+def test_a_token_that_is_only_a_space_belongs_to_the_word_after_it() -> None:
+    tokenizer = unigram_tokenizer()
+    assert tokenizer.tokenize("a \u4e16 cat ") == [*"\u2581a\u2581\u4e16\u2581cat\u2581"]
+    assert word_numbers("a \u4e16 cat ", tokenizer) == [0, 0, 1, 1, 2, 2, 2, 2, 2]
 
 
 @pytest.fixture

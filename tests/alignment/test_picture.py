@@ -83,6 +83,9 @@ def test_impossible_links_and_scores_are_refused():
         show_alignment("a b", "c", [(2, 0)])
     with pytest.raises(ValueError, match="1 links but 2 scores"):
         show_alignment("a b", "c", [(0, 0)], [0.1, 0.2])
+    gold = GoldSentence(("a", "b", "c"), ("d",), frozenset({(2, 0)}), frozenset({(2, 0)}))
+    with pytest.raises(ValueError, match="of another sentence pair, of 3 and 1 words instead of 2 and 1"):
+        show_alignment("a b", "d", [(0, 0)], gold=gold)
 
 
 def test_empty_sentences_have_a_picture():

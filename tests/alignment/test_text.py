@@ -184,6 +184,7 @@ def test_the_page_has_a_picture_of_each_pair_and_marks_errors(checkpoint, tmp_pa
         (["--input", "a", "--output", "b", "--symmetrization", "union"], "needs a statistical aligner"),
         (["--input", "a", "--output", "b", "--aligner", "eflomal", "--threshold", "0.5"], "has no scores"),
         (["--shard", "0/2"], "--shard needs files"),
+        (["--input", "a", "--output", "b", "--gold", "gold"], "--gold marks errors in the page of --html"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(checkpoint, options, message):
@@ -215,6 +216,10 @@ def test_gold_of_other_pairs_is_refused(checkpoint, tmp_path):
     (tmp_path / "gold.gold").write_text("1-2 2-1\n")
     options = ("--html", tmp_path / "page.html", "--gold", tmp_path / "gold")
     with pytest.raises(ValueError, match="gold has 1 sentence pairs, the input 2; give the gold of its pairs"):
+        align(checkpoint, "--input", tmp_path / "pairs.tsv", "--output", tmp_path / "links", *options)
+    (tmp_path / "gold.src-tgt").write_text("the cat ||| die katze\na red dog ||| ein hund\n")
+    (tmp_path / "gold.gold").write_text("1-2 2-1\n1-1\n")
+    with pytest.raises(ValueError, match="the gold is of another sentence pair, of 3 and 2 words instead of 2 and 2"):
         align(checkpoint, "--input", tmp_path / "pairs.tsv", "--output", tmp_path / "links", *options)
 
 

@@ -193,6 +193,8 @@ def test_what_is_no_language_pair_is_refused(text):
 def test_what_names_no_bitext_is_refused(tmp_path):
     with pytest.raises(ValueError, match="names no bitext; write en-de=FILE"):
         parse_bitext_file("corpus.tsv")
+    with pytest.raises(ValueError, match=r"two files of pairs .*; write en-de=a\.tsv en-de=b\.tsv"):
+        parse_bitext_file("en-de=a.tsv,b.tsv")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.tsv does not exist"):
         parse_bitext_file(f"en-de={tmp_path / 'nowhere.tsv'}")
 

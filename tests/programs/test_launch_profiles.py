@@ -16,6 +16,7 @@ from tests.support.forks import free_port
 PROFILES = ROOT / "recipes" / "accelerate"
 STEPS = "--max_steps 10 --save_steps 5 --logging_steps 1 --learning_rate 1e-3 --lr_scheduler_type constant".split()
 STEPS += ["--objective", "weam-contrastive"]  # words are told from those of all processes and accumulated batches
+STEPS += ["--max_train_pairs", "24"]  # three steps of eight are an epoch: the run is killed in the second
 ACCUMULATED = ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "2"]
 TWO_MACHINES = ["--num_machines", "2", "--num_processes", "2", "--main_process_ip", "127.0.0.1"]
 

@@ -125,7 +125,8 @@ def _align_by_encoder(bitext: Bitext, settings: AlignerSettings, cache_dir: Path
     loaded = load_encoder(str(settings.model), settings.revision)
     if tokenizer_fingerprint(loaded.tokenizer) != bitext.key["tokenizer"]:
         raise ValueError(f"the tokenizer of {settings.model} is not that of the bitext; give a checkpoint that has it")
-    layer = loaded.model.align_layer()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype, layer = encoder_dtype(device), loaded.model.align_layer()
     statistics = loaded.model.config.to_dict().get("weam", {}).get("align_statistics")
     key = {
         "stage": "encoder links 1",
@@ -134,11 +135,11 @@ def _align_by_encoder(bitext: Bitext, settings: AlignerSettings, cache_dir: Path
         "weights": loaded.fingerprint,
         "layer": layer,
         "statistics": statistics,
+        "precision": str(dtype),
     }
 
     def build(folder: Path) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = loaded.model.to(device, encoder_dtype(device))
+        model = loaded.model.to(device, dtype)
         if statistics is None:
             first = islice(read_rows(bitext.pairs, "source", "target"), PAIRS_FOR_STATISTICS)
             model.fit_alignment(loaded.tokenizer, [text for pair in first for text in pair], layer)
@@ -169,7 +170,7 @@ def import_links(
         ValueError: the file has another number of lines than the bitext, a malformed link, or one outside its
             sentence; names file and line.
     """
-    key = {"stage": "imported links 1", "bitext": bitext.key, "file": file_fingerprint(path), "unit": unit}
+    key = {"stage": "imported links 2", "bitext": bitext.key, "file": file_fingerprint(path), "unit": unit}
 
     def build(folder: Path) -> None:
         lines = sum(1 for _ in read_lines(path))
@@ -233,7 +234,15 @@ def _units(side: list[int] | str, tokenizer: PreTrainedTokenizerBase) -> Units:
 
 
 def word_numbers(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return for each token of a text the number of the space-separated word that it ends in."""
+    """Return for each token of a text the number of the space-separated word that it ends in.
+
+    A token that is only a space belongs to the word after it, as every other space of such a tokenizer does.
+    """
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
-    ends = [end for _, end in encoded["offset_mapping"]]
-    return [max(len(split_words(text[:end])) - 1, 0) for end in ends]
+    last = max(len(split_words(text)) - 1, 0)
+    numbers = []
+    for start, end in encoded["offset_mapping"]:
+        words_so_far = len(split_words(text[:end]))
+        is_space = start < end and not split_words(text[start:end])
+        numbers.append(min(max(words_so_far - (not is_space), 0), last))
+    return numbers

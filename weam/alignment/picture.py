@@ -100,7 +100,7 @@ def show_alignment(
         gold: links made by hand; those that are wrong or missing are then marked.
 
     Raises:
-        ValueError: another number of scores than of links, or a link outside the sentences.
+        ValueError: another number of scores than of links, a link outside the sentences, or gold of others.
     """
     words = [side.split() if isinstance(side, str) else list(side) for side in (source, target)]
     links = list(links)
@@ -109,6 +109,11 @@ def show_alignment(
     for i, j in links:
         if not (0 <= i < len(words[0]) and 0 <= j < len(words[1])):
             raise ValueError(f"link {i}-{j} is outside sentences of {len(words[0])} and {len(words[1])} words")
+    if gold is not None and [list(gold.source), list(gold.target)] != words:
+        raise ValueError(
+            f"the gold is of another sentence pair, of {len(gold.source)} and {len(gold.target)} words instead of "
+            f"{len(words[0])} and {len(words[1])}"
+        )
     width = max(_line_width(line) for line in words)
     top, bottom = (_lay_out(line, width) for line in words)
     scored = dict(zip(links, [None] * len(links) if scores is None else scores, strict=True))

@@ -111,6 +111,10 @@ def check(arguments: argparse.Namespace) -> None:
         raise ValueError("pairs from standard input go to standard output; to write files, give --input")
     if arguments.output is None and (arguments.scores or arguments.html):
         raise ValueError("--scores and --html need --output, the file of the links")
+    if arguments.gold is not None:
+        if arguments.html is None:
+            raise ValueError("--gold marks errors in the page of --html; give both")
+        read_gold(arguments.gold)
     if not input_files(arguments) and arguments.shard != (0, 1):
         raise ValueError("--shard needs files, whose lines can be counted")
 
@@ -177,12 +181,13 @@ def prepare(arguments: argparse.Namespace) -> tuple[Align, dict[str, Any]]:
     return align, key
 
 
-def _by_encoder(arguments: argparse.Namespace) -> tuple[Align, str]:
+def _by_encoder(arguments: argparse.Namespace) -> tuple[Align, dict[str, Any]]:
     loaded = load_encoder(arguments.model, arguments.model_revision)
     dtype = encoder_dtype(arguments.device) if arguments.dtype == "auto" else getattr(torch, arguments.dtype)
     model = loaded.model.to(device=arguments.device, dtype=dtype)
     layer = model.align_layer(arguments.layer)
-    if model.alignment_statistics(layer) is None:
+    statistics = model.alignment_statistics(layer)
+    if statistics is None:
         logger.info(
             "%s has no statistics of layer %s, which make links a little better: `weam align prepare` notes them",
             arguments.model,
@@ -197,7 +202,8 @@ def _by_encoder(arguments: argparse.Namespace) -> tuple[Align, str]:
             scores = " ".join(f"{score:.4f}" for score in scored.values())
             yield f"{format_pharaoh(list(scored))}\t{scores}"
 
-    return align, loaded.fingerprint
+    noted = None if statistics is None else statistics.tolist()
+    return align, {"weights": loaded.fingerprint, "layer": layer, "statistics": noted}
 
 
 def _statistical(arguments: argparse.Namespace) -> Align:

@@ -119,13 +119,18 @@ def parse_bitext_file(text: str) -> BitextFile:
     """Parse `en-de=FILE` or, for two Moses files, `en-de=ENGLISH_FILE,GERMAN_FILE`.
 
     Raises:
-        ValueError: the text is neither.
+        ValueError: the text is neither, or the two files have pairs in each line.
         FileNotFoundError: a file is not there.
     """
     languages, separator, names = text.partition("=")
     paths = tuple(Path(name) for name in names.split(","))
     if not separator or not names or len(paths) > 2:
         raise ValueError(f"{text!r} names no bitext; write en-de=FILE, or en-de=SOURCE,TARGET for two Moses files")
+    if len(paths) == 2 and paths[0].name.removesuffix(".gz").endswith((".tsv", ".jsonl", ".json")):
+        raise ValueError(
+            f"{text!r} names two files of pairs as if each had one side; write {languages}={paths[0]} "
+            f"{languages}={paths[1]}"
+        )
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist (from {text!r})")
@@ -370,5 +375,5 @@ def load_bitext(
 def load_bitext_files(files: list[BitextFile], tokenizer: PreTrainedTokenizerBase, cache_dir: Path) -> Bitext:
     """Read the files of one language pair, in order, as one bitext."""
     rows = (row for file in files for row in read_bitext_file(file))
-    origin = [f"{path.suffixes} {file_fingerprint(path)}" for file in files for path in file.paths]
+    origin = [" and ".join(f"{path.suffixes} {file_fingerprint(path)}" for path in file.paths) for file in files]
     return cache_bitext(rows, files[0].languages, tokenizer, cache_dir, origin)

@@ -40,7 +40,7 @@ def write_tokenizer(texts: Sequence[Path], plan: PreTraining, folder: Path) -> N
             raise ValueError(f"{group[0]} shares {sorted(set(own) & set(tokens))[:5]} with another language")
         tokens += own
     vocab = {token: number for number, token in enumerate(tokens)}
-    tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False, tokenize_chinese_chars=False)
+    tokenizer = BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False)
     tokenizer.model_max_length = POSITIONS
     tokenizer.save_pretrained(str(folder))
 
@@ -55,7 +55,7 @@ def learn_tokens(texts: Sequence[Path], size: int) -> list[str]:
     characters = sorted((c for c in counts if not c.isspace()), key=lambda c: (-counts[c], c))[:MOST_CHARACTERS]
 
     def train(first: list[str]) -> list[str]:
-        tokenizer = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
+        tokenizer = BertWordPieceTokenizer(lowercase=False, strip_accents=False)
         tokenizer.train(
             list(map(str, texts)),
             vocab_size=size,

@@ -127,8 +127,8 @@ class Contrasting(PairObjective):
     """What must tell a vector from all others of the optimiser step, of all processes and accumulated batches.
 
     Accumulated batches are encoded twice (GradCache: Gao et al. 2021, arXiv 2101.06983): all of them without gradients
-    first, for their vectors; then each again, for its loss among the vectors of the others. The gradients add up to
-    those of one large batch. `WEAMTrainer` does so with every model that has `contrasts`.
+    first, for their vectors; then each again, for its loss among the vectors of the others. Without dropout
+    the gradients add up to those of one large batch. `WEAMTrainer` does so with every model that has `contrasts`.
 
     Attributes:
         comparisons: a loss for each kind of vectors, words or sentences: (N, H) float of each side -> (N,) in nats,
