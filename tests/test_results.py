@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import pytest
-from transformers import TrainerState
+from transformers import TrainerState, TrainingArguments
 
 from weam.pretraining.arguments import parse_arguments
 from weam.results import (
@@ -22,6 +22,7 @@ from weam.results import (
     parse_results,
     read_results,
     summarise,
+    training_recipe,
     versions,
     write_results,
 )
@@ -83,6 +84,15 @@ def test_the_command_line_hides_a_token_in_every_spelling_that_is_accepted(monke
     token = parse_arguments([*NEEDED, *words])[-1].hub_token
     assert token == "SECRET"
     assert typed(monkeypatch, *words, "--seed", "1", token=token) == f"run_pretraining.py {shown} --seed 1"
+    assert typed(monkeypatch, "--mine", "hf_abcDEF") == "run_pretraining.py --mine ..."
+
+
+def test_rare_settings_of_a_training_are_in_its_recipe_where_they_are_set():
+    plain = training_recipe(TrainingArguments("out"))
+    assert not {"lr_scheduler_kwargs", "data_seed", "neftune_noise_alpha"} & plain.keys()
+    args = TrainingArguments("out", lr_scheduler_kwargs={"min_lr_rate": 0.1}, data_seed=0, neftune_noise_alpha=5.0)
+    rare = {"lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "data_seed": 0, "neftune_noise_alpha": 5.0}
+    assert training_recipe(args) == {**plain, **rare}
 
 
 def test_results_come_back_as_they_were(tmp_path):

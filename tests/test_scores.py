@@ -94,6 +94,24 @@ def test_parallel_test_sets_are_resampled_alike() -> None:
     assert (difference.difference, difference.low, difference.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
+def test_parallel_test_sets_of_unlike_size_are_resampled_by_name() -> None:
+    """As MLQA's: the smaller set has a part of the questions. An example by name, one resample at a time."""
+    gains = np.random.default_rng(3).normal(size=60)
+    names = [[str(n) for n in range(60)], [str(n) for n in range(0, 60, 2)]]
+    tests = [
+        ({1: ExampleScores.mean([gains[int(n)] for n in own])}, {1: ExampleScores.mean([0.0] * len(own))})
+        for own in names
+    ]
+    generator = np.random.default_rng(4)
+    slow = []
+    for _ in range(4000):
+        drawn = generator.integers(60, size=60)
+        slow.append(np.mean([np.mean([gains[n] for n in drawn]), np.mean([gains[n] for n in drawn if n % 2 == 0])]))
+    found, apart = paired_bootstrap(tests, 4000, names=names), paired_bootstrap(tests, 4000)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=0.03)
+    assert found.difference == apart.difference and found.high - found.low > 1.1 * (apart.high - apart.low)
+
+
 def test_what_two_test_sets_share_is_not_in_their_weighed_difference() -> None:
     """Better by a fourth in one language and by three fourths in the other: the system falls half a point further."""
     tests = [({1: ExampleScores.mean([gain] * 9)}, {1: ExampleScores.mean([0.0] * 9)}) for gain in (0.75, 0.25)]

@@ -18,6 +18,7 @@ Everything printed, plotted or written on a card later is read from that file. F
 import json
 import math
 import platform
+import re
 import shlex
 import statistics
 import sys
@@ -60,6 +61,13 @@ RECIPE = (  # what of TrainingArguments makes a difference to the result
     "seed",
 )
 
+RARE = (  # likewise, where they are set
+    "lr_scheduler_kwargs",
+    "optim_args",
+    "data_seed",
+    "neftune_noise_alpha",
+    "dataloader_drop_last",
+)
 SELECTION = ("load_best_model_at_end", "eval_strategy", "eval_steps")  # likewise, where the best checkpoint is chosen
 NOT_COMPARED = {  # which checkpoint it is, where files lie (their content is compared), and what changes no figure
     *("model.head_warmup_learning_rate",),  # an option of 0.1
@@ -195,8 +203,10 @@ def versions() -> dict[str, str]:
 
 def training_recipe(args: TrainingArguments) -> dict[str, Any]:
     """Return what of the training arguments makes a difference to the result; no folders, no tokens."""
+    values = args.to_dict()
     names = RECIPE + (SELECTION if args.load_best_model_at_end else ())
-    return {**{name: value for name, value in args.to_dict().items() if name in names}, "world_size": args.world_size}
+    names += tuple(name for name in RARE if values[name] is not False and values[name] not in (None, {}))
+    return {**{name: value for name, value in values.items() if name in names}, "world_size": args.world_size}
 
 
 def compared_settings(results: Results) -> dict[str, Any]:
@@ -235,7 +245,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def command_line(token: str | None = None) -> str:
     """Return what was typed, without the path of the interpreter and without the Hub token."""
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    command = re.sub(r"\bhf_\w+", "...", shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
     return command.replace(token, "...") if token else command
 
 

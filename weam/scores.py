@@ -7,6 +7,7 @@ when they ask what a model gets wrong. Knows no tasks and no models.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,28 +72,33 @@ def paired_bootstrap(
     tests: Sequence[tuple[Mapping[int, ExampleScores], Mapping[int, ExampleScores]]],
     draws: int = DRAWS,
     weights: Sequence[float] | None = None,
+    names: Sequence[Sequence[str]] | None = None,
 ) -> Difference:
     """Compare two systems on the same test sets by the paired bootstrap (Efron and Tibshirani 1993; Koehn 2004).
 
     Each draw takes the N examples of a test set with replacement, the same ones for both systems, and the seeds with
     replacement, the same ones for both where both have the same: a seed fixes the fresh head and the order of the
     batches, so that equal seeds fare alike. The interval holds the middle 95 % of the differences, summed over the
-    test sets with their weights. Test sets of one size are resampled alike, as parallel ones must be. With one seed a
-    side it says nothing about other seeds, and with a few it is narrower than it should be. Deterministic.
+    test sets with their weights. Parallel test sets must be resampled alike: those of one size are, and examples of one
+    name. With one seed a side it says nothing about other seeds, and with a few it is narrower than it should be.
+    Deterministic.
 
     Args:
         tests: for each test set (run, baseline): scores by seed, all over the same examples in the same order.
         draws: how many.
         weights: of each test set in the difference; None: their mean. 1 for one language and -1 for another compare
             how far the systems fall from the first to the second.
+        names: of the examples of each test set, where parallel ones have different sizes, as MLQA's: each draw takes of
+            all names as many as there are.
 
     Raises:
         ValueError: the numbers of examples of a test set differ, or there are none.
     """
     shares = np.full(len(tests), 1 / len(tests)) if weights is None else np.asarray(weights)  # (tests,)
     means = np.array([_mean(run.values()) - _mean(baseline.values()) for run, baseline in tests])
-    drawn = np.stack([_drawn_differences(run, baseline, draws) for run, baseline in tests])  # (tests, draws)
-    low, high = np.quantile(shares @ drawn, [0.025, 0.975])
+    rows = _rows_of(tests, names)
+    drawn = [_drawn_differences(*test, draws, *own) for test, own in zip(tests, rows, strict=True)]  # each (draws,)
+    low, high = np.quantile(shares @ np.stack(drawn), [0.025, 0.975])
     return Difference(float(shares @ means), float(low), float(high))
 
 
@@ -100,18 +106,30 @@ def _mean(trainings: Iterable[ExampleScores]) -> np.floating:
     return np.mean([scores.value for scores in trainings])
 
 
+def _rows_of(
+    tests: Sequence[tuple[Mapping[int, ExampleScores], Mapping[int, ExampleScores]]],
+    names: Sequence[Sequence[str]] | None,
+) -> list[tuple[np.ndarray, int]]:
+    """Return for each test set which (N,) of the drawn examples are its own, and how many are drawn."""
+    if names is None:
+        counts = [max((scores.count for scores in run.values()), default=0) for run, _ in tests]
+        return [(np.arange(count), count) for count in counts]
+    numbers = {name: number for number, name in enumerate(sorted(set(chain.from_iterable(names))))}
+    return [(np.array([numbers[name] for name in own]), len(numbers)) for own in names]
+
+
 def _drawn_differences(
-    run: Mapping[int, ExampleScores], baseline: Mapping[int, ExampleScores], draws: int
+    run: Mapping[int, ExampleScores], baseline: Mapping[int, ExampleScores], draws: int, rows: np.ndarray, count: int
 ) -> np.ndarray:
     counts = {scores.count for side in (run, baseline) for scores in side.values()}
     if len(counts) != 1 or counts == {0}:
         raise ValueError(f"a paired comparison needs the same examples for all, but there are {sorted(counts)} of them")
-    (count,) = counts
     generator = np.random.default_rng(0)
     differences = []
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)
-        weights = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # (size, N)
+        drawn = generator.multinomial(count, np.full(count, 1 / count), size=size)
+        weights = drawn[:, rows].astype(np.float64)  # (size, N)
         run_seeds, baseline_seeds = (generator.integers(len(side), size=(size, len(side))) for side in (run, baseline))
         if set(run) == set(baseline):
             baseline_seeds = run_seeds
@@ -172,6 +190,12 @@ def write_predictions(scored: Scored, path: Path) -> None:
             }
             file.write(json.dumps({"prediction": prediction, "scores": scores}, ensure_ascii=False) + "\n")
     unfinished.replace(path)
+
+
+def read_names(path: Path) -> list[str] | None:
+    """Return the `id` of each example, where predictions have one: that of a question, alike in all languages."""
+    predictions = [json.loads(line)["prediction"] for _, line in numbered_lines(path)]
+    return [each["id"] for each in predictions] if all(isinstance(x, dict) and "id" in x for x in predictions) else None
 
 
 def read_scores(path: Path) -> dict[str, ExampleScores]:

@@ -187,6 +187,7 @@ model-index:
       name: XNLI en
       type: facebook/xnli
       config: en
+      split: test
     metrics:
     - type: accuracy
       value: 0.75
@@ -197,6 +198,7 @@ model-index:
       name: XNLI de
       type: facebook/xnli
       config: de
+      split: test
     metrics:
     - type: accuracy
       value: 0.41666666666666663
@@ -318,7 +320,11 @@ def test_benchmarks_of_one_data_set_do_not_merge():
 def test_examples_from_files_are_no_data_set_of_the_hub():
     for files in ({"data_dir": "/abs/data"}, {"test_file": ["en=/abs/test.jsonl"]}):
         text = card(evaluation(**files))
-        assert ModelCard(text).data.datasets is None
+        data = ModelCard(text).data
+        assert data.datasets is None
+        assert {(x.dataset_type, x.dataset_config, x.dataset_split) for x in data.eval_results} == {
+            ("xnli", None, None)
+        }
         assert "- read from local files; " in text
         assert "/abs/data" not in text and "/abs/test" not in text
 
@@ -574,6 +580,7 @@ def test_a_checkpoint_tested_as_it_is():
     results = evaluation("/abs/tuned", setting="test-only", data_dir="/abs/data")
     untrained = [replace(measurement, steps=0) for measurement in results.measurements[::2]]
     text = card(replace(results, measurements=untrained))
+    assert 'from_pretrained("tuned")' in text  # the run leaves no weights
     assert "\ntuned tested on XNLI as it is.\n\nTested in de, en.\n" in text
     assert section(text, "XNLI").startswith("In percent.\n")
 
@@ -724,7 +731,11 @@ def test_the_command_writes_over_a_card_only_if_told_to(tmp_path):
     with pytest.raises(FileExistsError, match=r"README\.md exists; choose another --output, or .* --overwrite"):
         main(["--results", results, "--output", str(output)])
     assert output.read_text() == "mine"
+    leaderboard = tmp_path / ".eval_results" / "xnli.yaml"  # of an evaluation that is no longer shown
+    leaderboard.parent.mkdir()
+    leaderboard.write_text("earlier")
     main(["--results", results, "--output", str(output), "--overwrite"])
+    assert not leaderboard.exists()
     assert f"\n# {tmp_path.name}\n" in output.read_text(encoding="utf-8")
 
 

@@ -240,6 +240,9 @@ def test_a_folder_is_not_overwritten_by_a_run_that_begins_with_what_it_holds(
     inside = ["--model_name_or_path", str(zero_shot[1] / "runs" / "seed-1" / "model")]
     with pytest.raises(ValueError, match="lies in .*zero-shot, which --overwrite_output_dir clears"):
         workspace.here("zero-shot", *TWO_SEEDS, *inside, "--overwrite_output_dir")
+    baseline = ["--compare_with", str(zero_shot[1] / "results.json")]  # whose predictions would be cleared
+    with pytest.raises(ValueError, match="results.json lies in .*zero-shot, which --overwrite_output_dir clears"):
+        workspace.here("zero-shot", *TWO_SEEDS, *baseline, "--overwrite_output_dir")
     assert files(zero_shot[1]) == before
 
 

@@ -196,3 +196,9 @@ def test_retrieval_takes_no_settings_of_a_training(tatoeba: Evaluation) -> None:
         tatoeba.here("refused", *TATOEBA, "--setting", "translate-train")
     with pytest.raises(ValueError, match="tatoeba trains nothing, so there is nothing to push"):
         tatoeba.here("refused", *TATOEBA, "--push_to_hub")
+
+
+def test_every_file_that_is_named_for_retrieval_is_read(tatoeba: Evaluation) -> None:
+    for name in ("--test_file", "--train_file"):
+        with pytest.raises(ValueError, match=f"{name} names a file for deu"):
+            tatoeba.here("refused", *TATOEBA, "--layer", "1", name, "deu=mine.tsv")

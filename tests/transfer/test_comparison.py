@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weam.results import Measurement, Results, Training, write_results
-from weam.scores import ExampleScores, Scored, predictions_file, write_predictions
+from weam.scores import ExampleScores, Scored, paired_bootstrap, predictions_file, write_predictions
 from weam.transfer.comparison import check_comparable, compare, unlike_settings
 
 
@@ -14,7 +14,7 @@ def run(folder: Path, right: dict[str, list[float]], **training: object) -> Resu
     measurements = []
     for language, scores in right.items():
         ratio = ExampleScores.mean(scores)
-        scored = Scored({"accuracy": ratio}, [None] * len(scores))
+        scored = Scored({"accuracy": ratio}, [{"id": str(number)} for number in range(len(scores))])
         write_predictions(scored, predictions_file(folder, "seed-1", "xnli", language))
         origin = (ratio.value, len(scores), 1, 5, "checkpoint", "a1", "d1")
         measurements.append(Measurement("xnli", language, "accuracy", *origin))
@@ -42,6 +42,21 @@ def test_the_mean_is_compared_if_the_other_run_has_all_of_our_languages(tmp_path
     expected = {"en": 0.5, "de": 0.25}
     expected = {language: expected[language] for language in ("en", "de") if language in others}
     assert found == pytest.approx({**expected, **({"mean": 0.375} if len(others) > 1 else {})})
+
+
+def test_the_mean_over_parallel_test_sets_of_unlike_size_draws_examples_by_name(tmp_path: Path) -> None:
+    right = [1.0, 0.0] * 20
+    ours = run(tmp_path / "ours", {"en": right, "de": right[:30]})
+    run(tmp_path / "theirs", {"en": [0.0] * 40, "de": [0.0] * 30})
+    (mean,) = (
+        found
+        for found in compare(ours, tmp_path / "ours", tmp_path / "theirs" / "results.json")
+        if found.language == "mean"
+    )
+    names = [[str(number) for number in range(size)] for size in (40, 30)]
+    tests = [({1: ExampleScores.mean(right[:n])}, {1: ExampleScores.mean([0.0] * n)}) for n in (40, 30)]
+    expected = paired_bootstrap(tests, names=names)
+    assert (mean.low, mean.high) == (expected.low, expected.high)
 
 
 def test_unlike_settings_are_named_but_not_another_checkpoint(tmp_path: Path) -> None:

@@ -36,3 +36,7 @@ def test_examples_are_encoded_once_for_each_task_and_tokenizer(
     for length in (13, 14, 13, 14):
         encode_examples(XQuAD(DataFiles(), Windows(length, 2, 3)), QUESTIONS, tokenizer)
     assert encoded_with == [13, 14]
+    tokenizer.truncation_side = "left"
+    encode_examples(XQuAD(DataFiles(), Windows(13, 2, 3)), QUESTIONS, tokenizer)
+    tokenizer.truncation_side = "right"
+    assert encoded_with == [13, 14, 13]

@@ -23,6 +23,7 @@ from weam.cards.evaluation import EvaluationRun
 from weam.cards.reading import read_card_results
 from weam.cards.run import CardRun, check_alike, hub_name
 from weam.results import RESULTS_FILE, Results
+from weam.transfer.tasks.benchmarks import BENCHMARKS
 
 TEMPLATE = Path(__file__).with_name("template.md")
 LENGTH_LIMIT = "The model reads a limited number of tokens at once; longer input is cut, or must be read in windows."
@@ -63,8 +64,10 @@ def write_model_card(folder: Path, repository: str | None = None) -> None:
 
 
 def write_card(runs: Sequence[CardRun], repository: str, path: Path) -> None:
-    """Write a card, and beside it a file for each benchmark that the Hub may have a leaderboard of."""
+    """Write a card, and beside it a file for each benchmark that the Hub may have a leaderboard of, and no other's."""
     make_card(runs, repository).save(path)
+    for benchmark in BENCHMARKS:
+        (path.parent / EVAL_RESULTS_FOLDER / f"{benchmark}.yaml").unlink(missing_ok=True)
     entries: dict[str, list[EvalResultEntry]] = {}
     for run in runs:
         entries.setdefault(run.benchmark, []).extend(run.leaderboard_entries())

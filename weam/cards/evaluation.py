@@ -117,7 +117,9 @@ class EvaluationRun(CardRun):
         return f"{self.checkpoint} fine-tuned for {self.facts.title} {TRAINED_ON[self.setting]}.\n\n{tested}"
 
     def snippet(self, repository: str) -> str:
-        """Show how the model is loaded; translate-train leaves one in a folder for each language."""
+        """Show how the model is loaded; translate-train leaves one in a folder for each language, test-only none."""
+        if not self.is_trained:
+            repository = self.checkpoint
         folder = f', subfolder="{self.trained_on[0]}"' if self.setting == "translate-train" else ""
         return SNIPPETS[self.hub_task].format(place=f'"{repository}"{folder}')
 
@@ -199,31 +201,36 @@ class EvaluationRun(CardRun):
         sources = [self.facts.hub_source(row["split"], row["language"]) for row in read if row["split"] in SPLITS]
         return list(dict.fromkeys(source.partition(":")[0] for source in sources))
 
+    @property
+    def tests_all_of_the_hub(self) -> bool:
+        """Whether whole test sets were read from the Hub: what a file holds, or a part, is no figure of theirs."""
+        transfer = self.results.settings["transfer"]
+        return not any(transfer.get(name) for name in ("data_dir", "test_file", "max_test_samples"))
+
     def eval_results(self) -> list[EvalResult]:
         """Return the mean over seeds for each language and metric."""
         return [self._eval_result(x) for x in summarise(self.results.measurements) if x.language != MEAN]
 
     def _eval_result(self, summary: Summary) -> EvalResult:
-        """Write a mean over seeds under the names that the Hub has for its test set."""
-        name, _, config = self.facts.hub_source("test", summary.language).partition(":")
+        """Write a mean over seeds under the names that the Hub has for its test set, or that of the benchmark alone."""
+        name, config, split = self.benchmark, "", ""
+        if self.tests_all_of_the_hub:
+            name, _, config = self.facts.hub_source("test", summary.language).partition(":")
+            split = self.facts.hub_splits["test"]
         return EvalResult(
             task_type=self.hub_task,
             dataset_type=name,
             dataset_name=f"{self.facts.title} {summary.language}",
-            dataset_config=config,
+            dataset_config=config or None,
+            dataset_split=split or None,
             metric_type=summary.metric,
             metric_name=f"{summary.metric.replace('_', ' ')}, {self.setting}",
             metric_value=summary.mean,
         )
 
     def leaderboard_entries(self) -> list[EvalResultEntry]:
-        """Return the mean over seeds of the benchmark's own metric for each language.
-
-        Only of whole test sets as the Hub has them: what a file holds, or a part of a test set, is no figure of it.
-        """
-        transfer = self.results.settings["transfer"]
-        differs = any(transfer.get(name) for name in ("data_dir", "test_file", "max_test_samples"))
-        if differs or not self.facts.tests_the_test_set:
+        """Return the mean over seeds of the benchmark's own metric for each language; only of whole test sets."""
+        if not (self.tests_all_of_the_hub and self.facts.tests_the_test_set):
             return []
         return [
             self._leaderboard_entry(summary)

@@ -39,7 +39,7 @@ def prepare_output(
     if args.push_to_hub and transfer_args.setting == "test-only":
         raise ValueError("test-only trains nothing, so there is nothing to push; leave --push_to_hub out")
     if overwrite:
-        check_not_overwritten([checkpoint], Path(args.output_dir))
+        check_not_overwritten([checkpoint, transfer_args.compare_with], Path(args.output_dir))
     if args.resume_from_checkpoint not in (None, "last"):
         raise ValueError("a run of several trainings goes on with --resume_from_checkpoint last, and nothing else")
     with args.main_process_first(local=False):

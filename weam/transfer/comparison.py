@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weam.results import MEAN, Comparison, Results, compared_settings, differing, read_results
-from weam.scores import ExampleScores, paired_bootstrap, predictions_file, read_scores
+from weam.scores import ExampleScores, paired_bootstrap, predictions_file, read_names, read_scores
 
 logger = logging.getLogger("weam")
 
@@ -79,11 +79,13 @@ def compare(run: Results, folder: Path, baseline_file: Path) -> list[Comparison]
     comparisons = []
     for (benchmark, metric), paired in _paired_scores(run, folder, baseline, baseline_file.parent).items():
         tests = {language: [both] for language, both in paired.items()}
+        names = None
         if len(paired) > 1 and set(paired) == {m.language for m in run.measurements if m.benchmark == benchmark}:
             tests[MEAN] = list(paired.values())
+            names = _names_of_examples(run, folder, benchmark, paired)
         for language, test in tests.items():
             test_set = (benchmark, language, metric, checkpoint)
-            found = paired_bootstrap(test)
+            found = paired_bootstrap(test, names=names if language == MEAN else None)
             comparisons.append(Comparison(found.difference, found.low, found.high, *test_set))
     return comparisons
 
@@ -116,6 +118,18 @@ def _all_scores(results: Results, folder: Path, benchmark: str, language: str) -
             f"{folder} has no predictions for {benchmark} {language}; keep them beside results.json"
         )
     return found
+
+
+def _names_of_examples(run: Results, folder: Path, benchmark: str, languages: Iterable[str]) -> list[list[str]] | None:
+    """Return the names of the examples of each test set; None where they have none."""
+    names = []
+    for language in languages:
+        paths = (predictions_file(folder, training.name, benchmark, language) for training in run.trainings)
+        own = read_names(next(path for path in paths if path.exists()))
+        if own is None:
+            return None
+        names.append(own)
+    return names
 
 
 def _names(tests: Iterable[Test]) -> str:

@@ -53,7 +53,7 @@ def encode_examples(task: Task, examples: Sequence[Any], tokenizer: PreTrainedTo
     key = {
         "stage": "encoded examples 2",
         "task": [f"{type(task).__module__}.{type(task).__qualname__}", task.settings()],
-        "tokenizer": [tokenizer_fingerprint(tokenizer), tokenizer.model_input_names],
+        "tokenizer": [tokenizer_fingerprint(tokenizer), tokenizer.model_input_names, tokenizer.truncation_side],
         "examples": examples_fingerprint,
     }
 

@@ -59,4 +59,4 @@ def choose_languages(benchmark: Benchmark | type[Benchmark], asked: Sequence[str
         raise ValueError(
             f"{benchmark.benchmark} has no {', '.join(unknown)}; its languages are {', '.join(benchmark.languages)}"
         )
-    return list(asked) or list(benchmark.languages)
+    return list(dict.fromkeys(asked)) or list(benchmark.languages)

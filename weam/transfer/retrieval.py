@@ -12,7 +12,7 @@ from weam.runs import encoder_precision, seconds_since_start
 from weam.scores import predictions_file, write_predictions
 from weam.transfer.arguments import CheckpointArguments, TransferArguments
 from weam.transfer.comparison import check_comparable, with_comparisons
-from weam.transfer.examples import record_of
+from weam.transfer.examples import check_named, record_of
 from weam.transfer.jobs import choose_languages
 from weam.transfer.tasks.task import fingerprint, subset
 from weam.transfer.tasks.tatoeba import Tatoeba, Translation, choose_layer, read_translations, score_retrieval
@@ -95,6 +95,7 @@ def read_pairs(args: TransferArguments, chooses: bool) -> tuple[Pairs, Pairs]:
     files, languages = args.files, choose_languages(Tatoeba, args.languages)
     named = files.languages("dev", languages) or languages[:1]
     dev = {name: read_translations(files, "dev", name) for name in named} if chooses else {}
+    check_named(args, {"train": set(), "dev": set(dev), "test": set(languages)})
     test = {name: read_translations(files, "test", name) for name in languages}
     return (
         {name: subset(pairs, args.max_dev_samples) for name, pairs in dev.items()},

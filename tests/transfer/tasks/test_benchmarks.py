@@ -172,10 +172,10 @@ from weam.transfer.tasks.answer_spans import Windows
 from weam.transfer.tasks.files import DataFiles
 from weam.transfer.tasks.mlqa import MLQA, XQuAD
 from weam.transfer.tasks.tagging import UDPOS
-from weam.transfer.tasks.text_pairs import XNLI
+from weam.transfer.tasks.text_pairs import PAWSX, XNLI
 
 tasks = {"mlqa": MLQA(DataFiles(), Windows()), "xquad": XQuAD(DataFiles(), Windows()),
-         "xnli": XNLI(DataFiles()), "udpos": UDPOS(DataFiles())}
+         "xnli": XNLI(DataFiles()), "udpos": UDPOS(DataFiles()), "pawsx": PAWSX(DataFiles())}
 found = {}
 for wanted in sys.argv[1:]:
     name, split, language = wanted.split()
@@ -200,6 +200,9 @@ WANTED = (
     "mlqa test es-de",
     "xquad test zh",
     "udpos test zh",
+    "xquad dev en",
+    "pawsx train de",
+    "pawsx test de",
 )
 
 
@@ -227,13 +230,18 @@ def hub() -> Iterator[Hub]:
         crossed["mlqa-translate-train.de/train/0000.parquet"] = parquet([question("de", "de")])
         branches = {"main": {"README.md": b"", "mlqa.py": b"raise SystemExit"}, "refs/convert/parquet": crossed}
         hub.add_dataset("facebook/mlqa", **branches)
-        xquad = {"xquad.de/validation-00000-of-00001.parquet": parquet([question("de", "de")])}
+        xquad = {f"xquad.{la}/validation-00000-of-00001.parquet": parquet([question(la, la)]) for la in PREMISES}
         hub.add_dataset("google/xquad", main=with_card(xquad))
+        of_other_text = {**question("es", "es"), "id": "of a paragraph that XQuAD has not"}
+        squad = [question("en", "en"), {**question("en", "de"), "id": "of a paragraph that XQuAD has"}, of_other_text]
+        hub.add_dataset("rajpurkar/squad", main={"data/validation-00000-of-00001.parquet": parquet(squad)})
         udpos = {
             f"udpos.German/{split}-00000-of-00001.parquet": parquet([{"tokens": [split, "haus"], "pos_tags": [5, 7]}])
             for split in ("train", "validation", "test")
         }
-        hub.add_dataset("google/xtreme", main=with_card(udpos))
+        empty = [{"sentence1": "eins", "sentence2": text, "label": "0"} for text in ("zwei", "", None, " ")]
+        pawsx = {f"PAWS-X.de/{split}-00000-of-00001.parquet": parquet(empty) for split in ("train", "test")}
+        hub.add_dataset("google/xtreme", main=with_card(udpos | pawsx))
         yield hub
 
 
@@ -275,6 +283,15 @@ def test_xquad_has_its_language(read: dict[str, Any]) -> None:
     assert [(example["id"], example["answers"]) for example in read["xquad test de"]] == [("de-de", ["isst"])]
 
 
+def test_questions_about_what_xquad_tests_do_not_select(read: dict[str, Any]) -> None:
+    assert [example["id"] for example in read["xquad dev en"]] == ["of a paragraph that XQuAD has not"]
+
+
+def test_translations_that_came_out_empty_are_not_trained_on_and_not_tested_on_silently(read: dict[str, Any]) -> None:
+    assert read["pawsx train de"] == [{"first": "eins", "second": "zwei", "label": "different"}]
+    assert "sentence2 is ''; it must hold text" in read["pawsx test de"]
+
+
 def test_udpos_has_its_treebank_with_tags_by_name(read: dict[str, Any]) -> None:
     assert read["udpos test de"] == [{"words": ["test", "haus"], "tags": ["DET", "NOUN"]}]
     assert read["udpos dev de"] == [{"words": ["validation", "haus"], "tags": ["DET", "NOUN"]}]
@@ -284,8 +301,8 @@ def test_udpos_has_its_treebank_with_tags_by_name(read: dict[str, Any]) -> None:
     ("wanted", "parts"),
     [
         ("xnli test fr", ("'fr' not found", "['en', 'de']", "the test split of facebook/xnli:fr")),
-        ("xquad test zh", ("'xquad.zh' not found", "['xquad.de']")),
-        ("udpos test zh", ("'udpos.Chinese' not found", "['udpos.German']")),
+        ("xquad test zh", ("'xquad.zh' not found", "'xquad.de'")),
+        ("udpos test zh", ("'udpos.Chinese' not found", "'udpos.German'")),
         ("mlqa test es-de", ("facebook/mlqa", "mlqa.es.de")),
     ],
 )

@@ -4,11 +4,15 @@ XNLI (Conneau et al. 2018) asks whether the premise entails the hypothesis, in f
 2019) asks whether two sentences are paraphrases, in seven; it is part of XTREME, and XTREME-R drops it.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from weam.transfer.tasks.files import hub_rows, load_from_hub
 from weam.transfer.tasks.task import ClassificationTask, check_label, check_text
+
+logger = logging.getLogger("weam")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,18 @@ class TextPairTask(ClassificationTask):
     Attributes:
         columns: those of both texts, then `label`.
     """
+
+    def from_hub(self, source: str, split: str) -> list[TextPair]:
+        """Return the pairs of a Hub data set; of those to train on, machine translations, a few came out empty."""
+        rows = list(hub_rows(load_from_hub(source, split), f"{source} {split}", self.columns))
+        if split == self.hub_splits["train"]:
+            read, texts = len(rows), self.columns[:2]
+            rows = [(place, row) for place, row in rows if all((row[column] or "").strip() for column in texts)]
+            if len(rows) < read:
+                logger.warning(
+                    "%s %s: left out %d of %d rows, which lack a text", source, split, read - len(rows), read
+                )
+        return self.examples(rows)
 
     def examples(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> list[TextPair]:
         """Return the pairs of the rows."""
