@@ -45,17 +45,22 @@ TO_BE_SEEN = 2.0  # points
 APART = ("clone", "real")  # the beds whose languages are not aligned before
 TITLES = {
     "clone": "clone bed: English and its clone",
-    "real": "real bed: English to de, es and zh",
+    "real": "real bed: English to de and es",
     "distant": "distant bed: E5, to ar, hi, tr and zh",
 }
-TAGGED_LATER = f"tags, {' and '.join(BEDS['distant'].tagged_later)}"
-NO_BITEXT = ("tags, no bitext", TAGGED_LATER, "retrieval, no bitext", "topics", "topics, no bitext")
+OF_WORDS = ("tags", OTHER_DOMAIN, "AER", "word retrieval")  # tested on sentences that come in words
+LATER = tuple(  # figures of languages that the first seeds of a bed did not test
+    f"{name}, {' and '.join(later)}"
+    for later in dict.fromkeys(plan.later for plan in BEDS.values())
+    for name in OF_WORDS
+)
+NO_BITEXT = ("tags, no bitext", "retrieval, no bitext", "topics", "topics, no bitext")
 SHOWN = (  # of every arm
     *("tags, English", "tags", "gap", "names, English", "names", "XNLI, English", "XNLI", "retrieval", OTHER_DOMAIN),
-    *("AER", "word retrieval", "mean", *NO_BITEXT),
+    *("AER", "word retrieval", "mean", *NO_BITEXT, *LATER),
 )
 RANKED = ("tags", "retrieval", "AER", "word retrieval")  # "mean" is that of these, of AER what it lacks to 100
-COMPARED = (*RANKED, "mean", "XNLI", OTHER_DOMAIN, *NO_BITEXT)
+COMPARED = (*RANKED, "mean", "XNLI", OTHER_DOMAIN, *NO_BITEXT, *LATER)
 NO_LANGUAGES = ("en", "metric", "steps", "layer", "mean", "by layer")  # what else stands among scores by language
 
 Figures = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> figure -> value in per cent
@@ -123,37 +128,52 @@ def read_figures(bed: str) -> Figures:
 def figures_of(record: Record) -> dict[str, float]:
     """Return the figures of a record in per cent, as far as they are measured: means over languages but English.
 
-    Those that a bed tests and has no bitext of have means of their own.
+    Languages that a bed has no bitext of, and those that its first seeds did not test, have means of their own.
     """
-    scores, found = record["scores"], {}
-    plan = BEDS[record["bed"]]
-    unaligned = plan.unaligned
+    scores, plan = record["scores"], BEDS[record["bed"]]
+    found: dict[str, float] = {}
+
+    def add(name: str, by_language: dict[str, Any], later: Sequence[str] = ()) -> None:
+        measured = {key: value for key, value in by_language.items() if key not in NO_LANGUAGES}
+        found.update(means(measured, plan.unaligned, later, name))
+        found.update({f"{name} {key}": value for key, value in measured.items()})
+
     if "as it is" in scores:
         scored = scores["as it is"]
-        found = means(scored["retrieval"], unaligned, "retrieval") | by_language(scored["retrieval"], "retrieval")
-        found |= {"AER": scored["alignment"]["mean"]} | by_language(scored["alignment"], "AER")
+        add("retrieval", scored["retrieval"])
+        add("AER", errors(scored["alignment"]["by layer"], plan.later), plan.later)
+        layer = scored["retrieval"]["layer"] - 1  # chosen on held-out sentences of the bitext
         by_layer = {"word retrieval": scored["word retrieval"]["by layer"]["test"]}
         if OTHER_DOMAIN in scores:
             by_layer[OTHER_DOMAIN] = scores[OTHER_DOMAIN]["by layer"]
-        layer = scored["retrieval"]["layer"] - 1  # chosen on held-out sentences of the bitext
         for name, figures in by_layer.items():
-            found[name] = statistics.fmean(figure[layer] for figure in figures.values())
+            add(name, {key: figure[layer] for key, figure in figures.items()}, plan.later)
     if "udpos" in scores:
-        later = {key: scores["udpos"][key] for key in plan.tagged_later if key in scores["udpos"]}
-        first = {key: value for key, value in scores["udpos"].items() if key not in later}
-        found |= means(first, unaligned, "tags") | by_language(first, "tags")
-        found |= means(later, (), TAGGED_LATER)
+        add("tags", scores["udpos"], plan.later)
         found["tags, English"] = scores["udpos"]["en"]
         found["gap"] = found["tags, English"] - found["tags"]
-    if "panx" in scores:
-        found |= means(scores["panx"], unaligned, "names") | {"names, English": scores["panx"]["en"]}
-    if "xnli" in scores:
-        found |= means(scores["xnli"], unaligned, "XNLI") | {"XNLI, English": scores["xnli"]["en"]}
+    for task, name in (("panx", "names"), ("xnli", "XNLI")):
+        if task in scores:
+            add(name, scores[task])
+            found[f"{name}, English"] = scores[task]["en"]
     if "sib200" in scores:
-        found |= means(scores["sib200"], unaligned, "topics")
+        add("topics", scores["sib200"])
     if all(name in found for name in RANKED):
         found["mean"] = statistics.fmean(goodness(found, name) for name in RANKED)
     return found
+
+
+def errors(by_layer: dict[str, dict[str, list[float]]], later: Sequence[str]) -> dict[str, float]:
+    """Return the alignment error rate of each language pair, at the layer that is best on dev pairs of those not later.
+
+    >>> parts = {"dev": {"de-en": [3.0, 2.0], "zh-en": [1.0, 9.0]}, "test": {"de-en": [5.0, 4.0]}}
+    >>> errors(parts, ["zh"]), errors(parts, [])
+    ({'de-en': 4.0}, {'de-en': 5.0})
+    """
+    chosen_by = [rates for pair, rates in by_layer["dev"].items() if set(pair.split("-")).isdisjoint(later)]
+    rates = [statistics.fmean(layer) for layer in zip(*chosen_by, strict=True)]
+    layer = rates.index(min(rates))
+    return {pair: rates[layer] for pair, rates in by_layer["test"].items()}
 
 
 def goodness(figures: dict[str, float], name: str) -> float:
@@ -161,27 +181,19 @@ def goodness(figures: dict[str, float], name: str) -> float:
     return 100 - figures[name] if name == "AER" else figures[name]
 
 
-def means(scores: dict[str, Any], unaligned: Sequence[str], name: str) -> dict[str, float]:
-    """Return the mean of a score over the languages with bitext, and over those without, if there are any.
+def means(scores: dict[str, float], unaligned: Sequence[str], later: Sequence[str], name: str) -> dict[str, float]:
+    """Return the mean of a score over the languages with bitext, over those without, and over those tested later.
 
-    >>> means({"en": 9.0, "de": 2.0, "es": 4.0, "sw": 1.0, "layer": 5}, ["sw"], "tags")
-    {'tags': 3.0, 'tags, no bitext': 1.0}
+    >>> means({"de": 2.0, "es": 4.0, "sw": 1.0, "zh-en": 7.0}, ["sw"], ["zh"], "tags")
+    {'tags': 3.0, 'tags, no bitext': 1.0, 'tags, zh': 7.0}
     """
-    languages = [key for key in scores if key not in NO_LANGUAGES]
-    parts = {
-        name: [scores[key] for key in languages if key not in unaligned],
-        f"{name}, no bitext": [scores[key] for key in languages if key in unaligned],
-    }
-    return {part: statistics.fmean(values) for part, values in parts.items() if values}
-
-
-def by_language(scores: dict[str, Any], name: str) -> dict[str, float]:
-    """Return a score of each language or language pair.
-
-    >>> by_language({"en": 9.0, "de": 2.0, "layer": 5}, "tags")
-    {'tags de': 2.0}
-    """
-    return {f"{name} {key}": value for key, value in scores.items() if key not in NO_LANGUAGES}
+    parts: dict[str, list[float]] = {}
+    for key, score in scores.items():
+        ending = "" if key not in unaligned else ", no bitext"
+        if not set(key.split("-")).isdisjoint(later):
+            ending = f", {' and '.join(later)}"
+        parts.setdefault(name + ending, []).append(score)
+    return {part: statistics.fmean(values) for part, values in parts.items()}
 
 
 def figure_over_seeds(figures: Figures, arm: str, name: str) -> Interval | None:
