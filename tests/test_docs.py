@@ -43,6 +43,7 @@ INSTALLATION = ("pip install ", "python -m pytest", "make ", "pre-commit install
 HUB = {  # what stands for it here
     "google-bert/bert-base-multilingual-cased": "checkpoint",
     "intfloat/multilingual-e5-small": "checkpoint",
+    "--layer 8": "--layer 2",  # of two
     "Helsinki-NLP/opus-100": "opus-100",
     "weam.XNLI(": "weam.XNLI(weam.DataFiles(test=['data/xnli/test.{language}.jsonl.gz']), ",
 }

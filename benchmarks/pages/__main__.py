@@ -34,7 +34,7 @@ BED_ROWS = (  # of the README: the method, its placebo, and what it is compared 
 
 def beds() -> str:
     """Lay out what the two beds say of the systems that they have measured."""
-    measured = {"clone": read_figures("clone"), "de, es, zh": read_figures("real")}
+    measured = {"clone": read_figures("clone"), "real": read_figures("real")}
     rows = []
     for name in BED_ROWS:
         counts = [str(len(figures.get(name, {}))) for figures in measured.values()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from transformers import AutoModelForMaskedLM
+from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from benchmarks.study.beds import arms, files, records
 from benchmarks.study.beds.__main__ import measure
@@ -135,6 +135,14 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
 
 def test_a_vocabulary_is_learnt_alike_each_time(bed: Bed) -> None:
     assert len({tuple(learn_tokens(bed.texts, 60)) for _ in range(5)}) == 1
+
+
+def test_chinese_words_of_test_sets_are_cut_into_the_characters_of_the_text(tmp_path: Path) -> None:
+    """The text has a space between them, as `words_of` leaves it; tags and hand-made links are of whole words."""
+    (tmp_path / "zh.txt").write_text("\u4e16 \u754c \u4eba\n", encoding="utf-8")
+    write_tokenizer([tmp_path / "zh.txt"], PreTraining(vocabulary=20, joint=True), tmp_path / "tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(str(tmp_path / "tokenizer"))
+    assert tokenizer.tokenize("\u4e16\u754c\u4eba") == ["\u4e16", "\u754c", "\u4eba"]
 
 
 def test_an_encoder_that_keeps_its_hidden_states_aligns_at_each_layer_as_one_that_does_not(bed: Bed) -> None:
