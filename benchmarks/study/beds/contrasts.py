@@ -154,6 +154,7 @@ CLAIMS = (  # of the paper, zero-shot; b and f are of translate-train, for which
     ("e", "WEAM, target", "above", "TLM"),
     ("e", "WEAM, representation", "above", "TLM"),
     ("e", "WEAM, representation", "above", "word-aligned (Cao)"),
+    ("e", LONGEST[0].name, "above", LONGEST[1].name),
 )
 
 CANDIDATES = (  # for the default: trained equally long, on the links of the bed

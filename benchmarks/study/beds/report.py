@@ -142,12 +142,12 @@ def figures_of(record: Record) -> dict[str, float]:
         scored = scores["as it is"]
         add("retrieval", scored["retrieval"])
         add("AER", errors(scored["alignment"]["by layer"], plan.later), plan.later)
-        layer = scored["retrieval"]["layer"] - 1  # chosen on held-out sentences of the bitext
-        by_layer = {"word retrieval": scored["word retrieval"]["by layer"]["test"]}
+        words = scored["word retrieval"]["by layer"]["test"]
+        add("word retrieval", {pair: rates[-1] for pair, rates in words.items()}, plan.later)
         if OTHER_DOMAIN in scores:
-            by_layer[OTHER_DOMAIN] = scores[OTHER_DOMAIN]["by layer"]
-        for name, figures in by_layer.items():
-            add(name, {key: figure[layer] for key, figure in figures.items()}, plan.later)
+            layer = scored["retrieval"]["layer"] - 1  # chosen on held-out sentences of the bitext
+            by_layer = scores[OTHER_DOMAIN]["by layer"]
+            add(OTHER_DOMAIN, {language: rates[layer] for language, rates in by_layer.items()}, plan.later)
     if "udpos" in scores:
         add("tags", scores["udpos"], plan.later)
         found["tags, English"] = scores["udpos"]["en"]

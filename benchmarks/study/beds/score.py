@@ -1,7 +1,7 @@
 """Score an encoder of a bed: tags and names fine-tuned in English; retrieval, alignment, word retrieval as it is.
 
 The layer of retrieval and alignment is chosen on held-out sentences, never on the test set, and is one for all
-languages; every layer's figure is kept. Word retrieval is read at the layer of retrieval.
+languages; every layer's figure is kept. Word retrieval is read at the last layer.
 """
 
 from collections.abc import Callable, Sequence
