@@ -94,7 +94,7 @@ ANSWERS = (  # of the summary: a question, and the difference that answers it
     ("", "WEAM + word-contrastive", "word-aligned (Cao)"),
     ("7. More steps?", LONGER[0].name, LONGER[1].name),
     ("", LONGER[2].name, LONGER[1].name),
-    *(("", arm.name, LONGEST[1].name) for arm in (LONGEST[2], LONGEST[0])),
+    ("", LONGEST[0].name, LONGEST[1].name),
     ("", LONGEST[0].name, LONGEST_PLACEBO.name),
     ("8. The pointer?", "pointer", "pointer, links shuffled"),
     ("9. The text alone?", "TLM", "TLM, unpaired"),
