@@ -193,7 +193,8 @@ def test_the_settings_land_in_the_model_and_in_the_saved_config(tmp_path):
 
 
 def test_new_settings_replace_those_of_an_earlier_training(tmp_path):
-    BertForWEAMPreTraining(small_config(weam=WEAM)).save_pretrained(tmp_path)
+    noted = {"align_layer": 2, "align_statistics": "of other weights"}
+    BertForWEAMPreTraining(small_config(weam=WEAM | noted)).save_pretrained(tmp_path)
     model = load_model(str(tmp_path), "main", {"exchange": "representation", "cross_lingual_weight": 2.0}).model
     assert model.weam == {
         "exchange": "representation",

@@ -234,6 +234,11 @@ def test_shards_outside_the_checkpoint_are_refused(index, place, checkpoint):
     assert "the weights lie beside it" in message
 
 
+def test_adapters_in_a_checkpoint_are_not_applied_silently(checkpoint):
+    (checkpoint / "adapter_config.json").write_text("{}")
+    assert refusal(checkpoint).startswith(f"{checkpoint} holds adapters; merge them into the weights first")
+
+
 def test_shards_beside_their_index_are_read(tmp_path):
     model = BertForMaskedLM(small_config())
     model.save_pretrained(tmp_path, max_shard_size="10KB")

@@ -29,6 +29,19 @@ def test_built_once_and_found_by_its_key(tmp_path):
     assert (first / "a").read_text() == "x"
 
 
+def test_of_two_processes_that_build_alike_the_faster_one_wins(tmp_path):
+    def build(folder):
+        (folder / "a").write_text("slower")
+        if not done:
+            done.append(True)
+            faster = cached_folder(tmp_path, "thing", {"n": 1}, build)  # as in another process, meanwhile
+            (faster / "a").write_text("faster")
+
+    done = []
+    assert (cached_folder(tmp_path, "thing", {"n": 1}, build) / "a").read_text() == "faster"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_small_tables_become_few_record_batches_in_their_order(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "ROWS_OF_A_BATCH", 10)
     features = Features({"id": Value("int64")})

@@ -166,7 +166,8 @@ def load_config(name: str, revision: str) -> PretrainedConfig:
 
     Raises:
         OSError: there is no such checkpoint, or it has no `config.json`.
-        ValueError: an entry is impossible, the kind of model is unknown, or the checkpoint points outside itself.
+        ValueError: an entry is impossible, the kind of model is unknown, the checkpoint points outside itself, or it
+            holds adapters.
     """
     path = cached_file(name, "config.json", revision=revision)
     if path is None:
@@ -181,6 +182,8 @@ def load_config(name: str, revision: str) -> PretrainedConfig:
         index = find_file(name, file, revision)
         if index is not None:
             read_json(index, ShardIndex, f"the weights lie beside it: {AS_SAVED}")
+    if find_file(name, "adapter_config.json", revision) is not None:  # transformers would apply them without a word
+        raise ValueError(f"{name} holds adapters; merge them into the weights first, with PEFT's merge_and_unload")
     with naming(name):
         return AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
 

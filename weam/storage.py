@@ -60,8 +60,11 @@ def cached_folder(cache_dir: Path, name: str, key: dict[str, Any], build: Callab
         build(unfinished)
         (unfinished / KEY_FILE).write_text(text, encoding="utf-8")
         unfinished.chmod(cache_dir.stat().st_mode & 0o777)  # a temporary folder is its owner's alone
-        if not folder.exists():  # else another process was faster
+        try:
             os.replace(unfinished, folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster
+                raise
     except OSError as error:
         error.add_note(f"while caching {name} in {cache_dir}; free space there or choose another --cache_dir")
         raise

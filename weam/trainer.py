@@ -144,7 +144,8 @@ class WEAMTrainer(RepeatableTrainer):
     - it tells the collator which epoch begins, so that every epoch has masks of its own;
     - every log has the parts of the loss, `multilingual_loss` and `cross_lingual_loss`: means in nats per token over
       all tokens and processes since the last log;
-    - an evaluation returns the exact means of these parts over all held-out pairs, under the same masks every time;
+    - an evaluation returns the means of these parts over all held-out pairs, under the same masks every time; that of a
+      contrast depends on the batch, whose words or sentences it tells apart;
     - a model that sets the vectors of a batch against each other gets those of all batches that a step accumulates;
     - of a loss that is the sum of two parts, such as the default objective's, one graph at a time is in memory.
 

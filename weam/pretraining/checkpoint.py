@@ -49,7 +49,9 @@ def load_model(
             f"{name} has no dropout, by which alone SimCSE tells its two views of a sentence apart; set that of the "
             "encoder in its config.json, such as hidden_dropout_prob, to 0.1 for example"
         )
-    config.weam = {**config.to_dict().get("weam", {}), **weam}
+    before = config.to_dict().get("weam", {})
+    kept = {key: value for key, value in before.items() if not key.startswith("align_")}  # untrue after training
+    config.weam = {**kept, **weam}
     config.__dict__.pop("auto_map", None)
     if from_scratch:
         model = model_class(config)

@@ -51,8 +51,8 @@ def word_contrast(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return (K,) the loss of each pair of linked words, the mean of both directions, in nats.
 
     Wu & Dredze 2020, "Do Explicit Alignments Robustly Improve Multilingual Encoders?", arXiv 2010.02537, with strong
-    alignment: with unit vectors z of all linked words given, of both languages and of all processes, a word u
-    and v its linked one
+    alignment, but without their projection and their pull towards the weights at the start: with unit vectors z of all
+    linked words given, of both languages and of all processes, a word u and v its linked one
 
         -log[ e^(u.v / t) / sum over z other than u of e^(u.z / t) ]
 
